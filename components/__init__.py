@@ -1,0 +1,1 @@
+"""Custom TFX parts, one folder each."""

@@ -1,0 +1,1 @@
+"""Where raw data comes from: given, downloaded or the built-in sample."""

@@ -1,0 +1,1 @@
+"""How a config becomes a TFX pipeline, and where it runs."""

@@ -1,0 +1,1 @@
+"""The three autoencoders: models, input, training, export."""
