@@ -1,0 +1,40 @@
+# aepipe: `make run` runs the three pipelines, `make test` proves them. Both set up what they need.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run test test-slow lint format lock clean
+
+ARGS ?=
+PY := .venv/bin/python
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## make .venv/ with .venv/bin/aepipe in it
+	@sh scripts/setup.sh base
+
+setup-dev:
+	@sh scripts/setup.sh dev
+
+run: setup ## run the three pipelines (ARGS="--set trainer.epochs=2" passes options on)
+	@.venv/bin/aepipe run all $(ARGS)
+
+lint: setup-dev ## ruff, mypy, import-linter
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy pipeline_config.py pipeline components trainer data
+	.venv/bin/lint-imports
+
+test: lint ## lint, types, unit tests and one short end-to-end run of each pipeline
+	$(PY) -m pytest -m "not slow" $(ARGS)
+
+test-slow: setup-dev ## full real data (where AEPIPE_DATA names it), faults
+	$(PY) -m pytest -m slow $(ARGS)
+
+format: setup-dev ## format and sort imports
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+lock: setup ## rebuild the hash-pinned requirements/*.txt
+	sh scripts/lock.sh
+
+clean: ## remove what set-up and runs made
+	rm -rf .venv .uv output build *.egg-info

@@ -1,0 +1,1 @@
+"""Curated schemas: what each pipeline's examples must look like."""

@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `aepipe`."""
+
+from pipeline.cli import main
+
+main()

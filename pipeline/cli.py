@@ -1,0 +1,124 @@
+"""The command `aepipe`: one function a command, heavy imports inside.
+
+Exit codes: 0 done; 1 a bug; 2 the user's input or setting; 3 a gate refused and nothing was pushed.
+"""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline_config import PIPELINES, UserInputError
+
+EXIT_USER = 2
+
+
+class Aepipe(click.Group):
+    """Turns a user's mistake into one line and exit code 2, without a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Runs the command."""
+        try:
+            return super().invoke(context)
+        except UserInputError as error:
+            click.echo(f"aepipe: {error}", err=True)
+            sys.exit(EXIT_USER)
+
+
+def _home_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--home",
+        type=click.Path(path_type=Path),
+        default=Path("output"),
+        envvar="AEPIPE_HOME",
+        show_default=True,
+        help="Output folder: artifacts, metadata, runs, served models.",
+    )(command)
+
+
+def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object on standard output."
+    )(command)
+
+
+def _data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path),
+        help="Folder of the raw data; default AEPIPE_DATA, else what was or can be downloaded.",
+    )(command)
+
+
+def _no_abbreviation(command: Callable[..., Any]) -> Callable[..., Any]:
+    return functools.wraps(command)(command)
+
+
+@click.group(cls=Aepipe, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="aepipe")
+def main() -> None:
+    """The TensorFlow autoencoder tutorial as production TFX pipelines."""
+
+
+@main.command()
+@click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]))
+@_data_dir_option
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting, such as trainer.epochs=5; repeatable.",
+)
+@click.option("--no-cache", is_flag=True, help="Run every stage, whatever the cache holds.")
+@click.option(
+    "--from", "rerun_from", metavar="STAGE", help="Run STAGE and all that follows it again."
+)
+@click.option(
+    "--beam-arg",
+    "beam_args",
+    multiple=True,
+    metavar="ARG",
+    help="An option for Beam's pipelines, such as --runner=FlinkRunner; repeatable.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show TFX's and TensorFlow's log.")
+@_home_option
+@_json_option
+def run(
+    pipeline: str,
+    data_dir: Path | None,
+    settings: tuple[str, ...],
+    no_cache: bool,
+    rerun_from: str | None,
+    beam_args: tuple[str, ...],
+    verbose: bool,
+    home: Path,
+    as_json: bool,
+) -> None:
+    """Run a pipeline, from its raw data to the served model."""
+    from pipeline.run import RunRequest, run_pipelines
+
+    request = RunRequest(
+        names=tuple(PIPELINES) if pipeline == "all" else (pipeline,),
+        home=home,
+        data_dir=data_dir,
+        settings=settings,
+        cache=not no_cache,
+        rerun_from=rerun_from,
+        beam_args=beam_args,
+        verbose=verbose,
+    )
+    outcomes = run_pipelines(request, human_output=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        click.echo(json.dumps({"runs": [outcome.as_dict() for outcome in outcomes]}))
+    sys.exit(max(outcome.exit_code for outcome in outcomes))
+
+
+@main.group()
+def data() -> None:
+    """The raw data: fetch it, see what is there, write the built-in sample."""

@@ -1,0 +1,104 @@
+"""The output folder: where artifacts, metadata, runs and served models lie."""
+
+import contextlib
+import dataclasses
+import datetime
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+
+from pipeline_config import PipelineConfig, UserInputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Home:
+    """Paths below one output folder."""
+
+    root: Path
+
+    @property
+    def push_root(self) -> Path:
+        """The push directory: what a server reads."""
+        return self.root / "serving"
+
+    @property
+    def schemas(self) -> Path:
+        """Curated schemas with the sizes of a config."""
+        return self.root / "schemas"
+
+    @property
+    def runs(self) -> Path:
+        """One folder a run: its log, its outcome, its report."""
+        return self.root / "runs"
+
+    def metadata_path(self, pipeline: str) -> Path:
+        """MLMD's SQLite file of one pipeline."""
+        return self.root / "metadata" / f"{pipeline}.sqlite"
+
+    def artifacts(self, pipeline: str) -> Path:
+        """TFX's pipeline root of one pipeline."""
+        return self.root / "artifacts" / pipeline
+
+    def prepare(self, config: PipelineConfig) -> None:
+        """Makes the folders of one pipeline and checks that they can be written.
+
+        Raises:
+            UserInputError: The folder cannot be made or written, or its disk is full.
+        """
+        folders = (
+            self.metadata_path(config.name).parent,
+            self.artifacts(config.name),
+            self.push_root / config.pusher.model_name,
+            self.runs,
+            self.schemas,
+        )
+        try:
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+                _check_writable(folder)
+        except OSError as error:
+            raise UserInputError(unwritable(self.root, error)) from error
+
+    @contextlib.contextmanager
+    def lock(self, pipeline: str) -> Iterator[None]:
+        """Holds the one right to run a pipeline in this folder; the system frees it on a kill.
+
+        Raises:
+            UserInputError: Another process holds it.
+        """
+        path = self.metadata_path(pipeline).with_suffix(".lock")
+        try:
+            with filelock.FileLock(path, timeout=0):
+                yield
+        except filelock.Timeout as error:
+            raise UserInputError(
+                f"pipeline {pipeline} is already running in {self.root}; "
+                "wait for it to end, or use another --home"
+            ) from error
+
+
+def new_run_id(pipeline: str) -> str:
+    """Returns a run's name: pipeline, UTC time to the second, four random characters."""
+    now = datetime.datetime.now(datetime.UTC)
+    return f"{pipeline}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+def unwritable(root: Path, error: OSError) -> str:
+    """Returns the one line that tells what is wrong with an output folder."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return (
+        f"cannot write to the output folder {root}: {reason.lower()}; "
+        "free or allow the space, or name another folder with --home"
+    )
+
+
+def _check_writable(folder: Path) -> None:
+    probe = folder / f".probe-{secrets.token_hex(4)}"
+    try:
+        # A page, not a byte: a full disk still takes a file's name.
+        probe.write_bytes(bytes(4096))
+    finally:
+        probe.unlink(missing_ok=True)

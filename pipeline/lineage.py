@@ -1,0 +1,56 @@
+"""What MLMD knows of a run: its executions by stage and their artifacts."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from ml_metadata import MetadataStore, metadata_store_pb2
+
+Execution = metadata_store_pb2.Execution
+Artifact = metadata_store_pb2.Artifact
+Event = metadata_store_pb2.Event
+
+
+def open_store(sqlite_path: str) -> MetadataStore:
+    """Opens the metadata store of one pipeline."""
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = sqlite_path
+    config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE
+    return MetadataStore(config)
+
+
+def run_executions(store: MetadataStore, run_id: str) -> dict[str, list[Execution]]:
+    """Returns the executions of a run by stage, oldest first; empty for an unknown run."""
+    context = store.get_context_by_type_and_name("pipeline_run", run_id)
+    if context is None:
+        return {}
+    by_stage: dict[str, list[Execution]] = defaultdict(list)
+    for execution in sorted(store.get_executions_by_context(context.id), key=lambda e: e.id):
+        by_stage[_stage(store, execution)].append(execution)
+    return dict(by_stage)
+
+
+def output_artifacts(
+    store: MetadataStore, executions: Mapping[str, list[Execution]], stage: str
+) -> dict[str, Artifact]:
+    """Returns the output artifacts of a stage's last execution, by output key."""
+    if not executions.get(stage):
+        return {}
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([executions[stage][-1].id])
+        if event.type == Event.OUTPUT
+    ]
+    by_id = {
+        artifact.id: artifact
+        for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])
+    }
+    return {
+        event.path.steps[0].key: by_id[event.artifact_id] for event in events if event.path.steps
+    }
+
+
+def _stage(store: MetadataStore, execution: Execution) -> str:
+    for context in store.get_contexts_by_execution(execution.id):
+        if context.type == "node":
+            return str(context.name).rpartition(".")[2]
+    raise LookupError(f"execution {execution.id} belongs to no pipeline node")

@@ -1,0 +1,75 @@
+"""Keeps TFX's, Beam's and TensorFlow's log flood out of the terminal, in a file of the run."""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+_FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
+
+
+@contextlib.contextmanager
+def logs_to_file(path: Path, *, verbose: bool) -> Iterator[tuple[TextIO, TextIO]]:
+    """Sends Python logging, and what libraries print, to `path`.
+
+    File descriptors 1 and 2 point to the file meanwhile, as TensorFlow's C++ parts and child
+    processes write to them directly. `sys.stderr` keeps writing to the terminal, so that a
+    progress bar is seen. With `verbose` nothing is redirected and the log also goes to standard
+    error.
+
+    Args:
+        path: The log file; made where it does not exist, else added to.
+        verbose: Show the log on standard error as well.
+
+    Yields:
+        Streams to what was standard output and standard error.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(path.open("a", buffering=1, encoding="utf-8"))
+        handlers: list[logging.Handler] = [logging.StreamHandler(log)]
+        output, error = sys.stdout, sys.stderr
+        if verbose:
+            handlers.append(logging.StreamHandler(sys.stderr))
+        else:
+            output = stack.enter_context(_descriptor_into(log, sys.stdout, 1))
+            error = stack.enter_context(_descriptor_into(log, sys.stderr, 2))
+            stack.enter_context(contextlib.redirect_stderr(error))
+            stack.enter_context(contextlib.redirect_stdout(log))
+        stack.enter_context(_root_handlers(handlers))
+        yield output, error
+
+
+@contextlib.contextmanager
+def _descriptor_into(log: TextIO, stream: TextIO, descriptor: int) -> Iterator[TextIO]:
+    """Points `descriptor` to the log and yields a stream to where it pointed before."""
+    stream.flush()
+    original = os.dup(descriptor)
+    os.dup2(log.fileno(), descriptor)
+    terminal = os.fdopen(original, "w", buffering=1, encoding="utf-8", errors="replace")
+    try:
+        yield terminal
+    finally:
+        terminal.flush()
+        os.dup2(terminal.fileno(), descriptor)
+        terminal.close()
+
+
+@contextlib.contextmanager
+def _root_handlers(handlers: list[logging.Handler]) -> Iterator[None]:
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter(_FORMAT))
+    root = logging.getLogger()
+    saved, saved_level = root.handlers[:], root.level
+    root.handlers[:] = handlers
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.handlers[:] = saved
+        root.setLevel(saved_level)

@@ -1,0 +1,103 @@
+"""TFX's LocalDagRunner, driven a node at a time so that each stage can be told of."""
+
+import time
+from typing import Protocol
+
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.portable import runtime_parameter_utils
+from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.proto.orchestration import pipeline_pb2
+
+from pipeline.lineage import run_executions
+from pipeline_config import UserInputError
+
+_RUN_ID_PARAMETER = "pipeline-run-id"
+
+
+class StageListener(Protocol):
+    """Is told what the runner does."""
+
+    def started(self, stage: str) -> None:
+        """A stage begins."""
+
+    def finished(self, stage: str, seconds: float, cached: bool) -> None:
+        """A stage ended well; `cached` where TFX found its result."""
+
+
+class ObservedLocalDagRunner(LocalDagRunner):
+    """Runs a pipeline in this process and tells a listener of each stage.
+
+    Args:
+        run_id: Name of the run in MLMD.
+        connection: The pipeline's metadata store.
+        listener: Is told of each stage.
+        rerun_from: Stage that runs again, with all that follows it, whatever the cache holds.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        connection: metadata.ConnectionConfigType,
+        listener: StageListener,
+        rerun_from: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._run_id = run_id
+        self._connection = connection
+        self._listener = listener
+        self._rerun_from = rerun_from
+
+    def run_with_ir(
+        self,
+        pipeline: pipeline_pb2.Pipeline,
+        run_options: pipeline_pb2.RunOptions | None = None,
+    ) -> None:
+        """Runs each node of the compiled pipeline through the stock runner.
+
+        Raises:
+            UserInputError: `rerun_from` names no stage of the pipeline.
+        """
+        runtime_parameter_utils.substitute_runtime_parameter(
+            pipeline, {_RUN_ID_PARAMETER: self._run_id}
+        )
+        if self._rerun_from is not None:
+            disable_cache_from(pipeline, self._rerun_from)
+        for node in pipeline.nodes:
+            stage = node.pipeline_node.node_info.id
+            self._listener.started(stage)
+            start = time.monotonic()
+            super().run_with_ir(_only(pipeline, stage), run_options)
+            self._listener.finished(stage, time.monotonic() - start, self._was_cached(stage))
+
+    def _was_cached(self, stage: str) -> bool:
+        with metadata.Metadata(self._connection) as handle:
+            executions = run_executions(handle.store, self._run_id).get(stage, [])
+        states = {execution.last_known_state for execution in executions}
+        return states == {execution_lib.metadata_store_pb2.Execution.CACHED}
+
+
+def disable_cache_from(pipeline: pipeline_pb2.Pipeline, stage: str) -> None:
+    """Turns the cache off for `stage` and for all nodes that depend on it.
+
+    Raises:
+        UserInputError: The pipeline has no such stage.
+    """
+    nodes = [node.pipeline_node for node in pipeline.nodes]
+    names = [node.node_info.id for node in nodes]
+    if stage not in names:
+        raise UserInputError(f"--from {stage}: no such stage; stages: {', '.join(names)}")
+    affected = {stage}
+    for node in nodes:
+        if node.node_info.id == stage or affected.intersection(node.upstream_nodes):
+            affected.add(node.node_info.id)
+            node.execution_options.caching_options.enable_cache = False
+
+
+def _only(pipeline: pipeline_pb2.Pipeline, stage: str) -> pipeline_pb2.Pipeline:
+    alone = pipeline_pb2.Pipeline()
+    alone.CopyFrom(pipeline)
+    for node in alone.nodes:
+        if node.pipeline_node.node_info.id != stage:
+            node.pipeline_node.execution_options.skip.SetInParent()
+    return alone

@@ -1,0 +1,82 @@
+"""Settings from the command line: `--set section.name=value` on a frozen config."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline_config import PipelineConfig, UserInputError
+
+SECTIONS = ("data", "transform", "trainer", "evaluator", "pusher")
+
+
+def available_settings(config: PipelineConfig) -> dict[str, Any]:
+    """Returns the type of each setting, by its full name.
+
+    A mapping of bounds gives one name a metric, such as `evaluator.lower_bounds.accuracy`.
+    """
+    settings: dict[str, Any] = {}
+    for section_name in SECTIONS:
+        section = getattr(config, section_name)
+        hints = typing.get_type_hints(type(section))
+        for field in dataclasses.fields(section):
+            name = f"{section_name}.{field.name}"
+            if isinstance(getattr(section, field.name), Mapping):
+                settings |= {f"{name}.{metric}": float for metric in section.METRICS}
+            else:
+                settings[name] = hints[field.name]
+    return settings
+
+
+def apply_settings(config: PipelineConfig, assignments: Sequence[str]) -> PipelineConfig:
+    """Returns `config` with each `section.name=value` applied, in order.
+
+    Raises:
+        UserInputError: An assignment without `=`, an unknown setting (the nearest name is told),
+            a value of the wrong type or out of its range.
+    """
+    known = available_settings(config)
+    for assignment in assignments:
+        name, separator, text = assignment.partition("=")
+        name = name.strip()
+        if not separator:
+            raise UserInputError(f"--set {assignment}: expected KEY=VALUE")
+        if name not in known:
+            raise UserInputError(_unknown_setting(name, config, known))
+        config = _with_value(config, name, _parse(name, text.strip(), known[name]))
+    return config
+
+
+def _unknown_setting(name: str, config: PipelineConfig, known: Mapping[str, Any]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(sorted(known))}"
+    return f"--set {name}: pipeline {config.name} has no such setting; {hint}"
+
+
+def _parse(name: str, text: str, kind: Any) -> Any:
+    if typing.get_origin(kind) is typing.Literal:
+        choices = typing.get_args(kind)
+        if text not in choices:
+            raise UserInputError(f"{name}={text}: expected one of {', '.join(choices)}")
+        return text
+    if kind is bool:
+        lowered = text.lower()
+        if lowered not in ("true", "false", "1", "0", "yes", "no"):
+            raise UserInputError(f"{name}={text}: expected true or false")
+        return lowered in ("true", "1", "yes")
+    try:
+        return kind(text)
+    except ValueError as error:
+        wanted = {int: "a whole number", float: "a number"}.get(kind, str(kind))
+        raise UserInputError(f"{name}={text}: expected {wanted}") from error
+
+
+def _with_value(config: PipelineConfig, name: str, value: Any) -> PipelineConfig:
+    section_name, field, *metric = name.split(".")
+    section = getattr(config, section_name)
+    if metric:
+        value = types.MappingProxyType({**getattr(section, field), metric[0]: value})
+    changed = dataclasses.replace(section, **{field: value})
+    return dataclasses.replace(config, **{section_name: changed})
