@@ -1,0 +1,1 @@
+"""Which blessed model a candidate is compared with."""
