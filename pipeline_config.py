@@ -29,7 +29,7 @@ class UserInputError(ValueError):
     """The user's data, setting or folder is wrong; the message is one line that says what to do."""
 
 
-class GateRefusal(Exception):
+class GateRefusalError(Exception):
     """A gate refused the data; the message is one line that names the feature and the reason."""
 
 

@@ -3,17 +3,16 @@
 Exit codes: 0 done; 1 a bug; 2 the user's input or setting; 3 a gate refused and nothing was pushed.
 """
 
-import functools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline_config import PIPELINES, UserInputError
+from pipeline_config import PIPELINES, PipelineConfig, UserInputError
 
 EXIT_USER = 2
 
@@ -53,10 +52,6 @@ def _data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Path(path_type=Path),
         help="Folder of the raw data; default AEPIPE_DATA, else what was or can be downloaded.",
     )(command)
-
-
-def _no_abbreviation(command: Callable[..., Any]) -> Callable[..., Any]:
-    return functools.wraps(command)(command)
 
 
 @click.group(cls=Aepipe, context_settings={"help_option_names": ["-h", "--help"]})
@@ -122,3 +117,56 @@ def run(
 @main.group()
 def data() -> None:
     """The raw data: fetch it, see what is there, write the built-in sample."""
+
+
+@data.command()
+@click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]), default="all")
+@_json_option
+def fetch(pipeline: str, as_json: bool) -> None:
+    """Download and verify the tutorial's files."""
+    from data.commands import fetch as fetch_files
+
+    fetched = fetch_files(_configs(pipeline), cache_dir=_data_cache())
+    _print_rows(fetched, as_json, "files")
+
+
+@data.command()
+@_json_option
+def status(as_json: bool) -> None:
+    """Tell which files are there and whether they are the tutorial's."""
+    from data.commands import status as file_status
+
+    rows = file_status(cache_dir=_data_cache(), environ=os.environ)
+    _print_rows(rows, as_json, "files")
+
+
+@data.command()
+@click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]), default="all")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder to write to; later given to --data-dir.",
+)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="As in `aepipe run`.")
+@_json_option
+def sample(pipeline: str, out: Path, settings: tuple[str, ...], as_json: bool) -> None:
+    """Write the built-in sample, of any size: --set data.sample_rows=500000."""
+    from data.commands import sample as write_samples
+    from pipeline.settings import configured
+
+    names = list(PIPELINES) if pipeline == "all" else [pipeline]
+    _print_rows(write_samples(configured(names, settings), out), as_json, "files")
+
+
+def _configs(pipeline: str) -> list[PipelineConfig]:
+    return list(PIPELINES.values()) if pipeline == "all" else [PIPELINES[pipeline]]
+
+
+def _print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, key: str) -> None:
+    if as_json:
+        click.echo(json.dumps({key: [dict(row) for row in rows]}))
+        return
+    for row in rows:
+        click.echo("  ".join(str(value) for value in row.values()))

@@ -8,7 +8,7 @@ import errno
 import re
 from collections.abc import Iterator
 
-from pipeline_config import GateRefusal, UserInputError
+from pipeline_config import GateRefusalError, UserInputError
 
 _USER_LINE = re.compile(r"(?:UserInputError|SettingError): (?P<line>[^\n]+)")
 _BEAM_SUFFIX = re.compile(r"\s*\[while running .*$")
@@ -43,7 +43,7 @@ def full_disk(error: BaseException) -> OSError | None:
 def gate_refusal(error: BaseException) -> str | None:
     """Returns why the data gate refused, or None where `error` is something else."""
     for link in _chain(error):
-        if isinstance(link, GateRefusal):
+        if isinstance(link, GateRefusalError):
             return str(link)
     return None
 

@@ -16,9 +16,9 @@ from pipeline import failures
 from pipeline.home import Home, new_run_id, unwritable
 from pipeline.log_capture import logs_to_file
 from pipeline.outcome import DataFacts, RunOutcome, Status, write_outcome
-from pipeline.settings import apply_settings, available_settings
+from pipeline.settings import configured
 from pipeline.terminal import TerminalListener, print_header, print_notice, print_outcome
-from pipeline_config import PIPELINES, ImageData, PipelineConfig, UserInputError
+from pipeline_config import ImageData, PipelineConfig, UserInputError
 
 LOG_FILE = "log.txt"
 
@@ -66,36 +66,6 @@ def run_pipelines(request: RunRequest, human_output: TextIO) -> list[RunOutcome]
     """
     configs = configured(request.names, request.settings)
     return [_run_one(config, request, human_output) for config in configs]
-
-
-def configured(names: Sequence[str], assignments: Sequence[str]) -> list[PipelineConfig]:
-    """Returns the configs with the settings applied.
-
-    With several pipelines a setting is applied to those that have it.
-
-    Raises:
-        UserInputError: A setting that none of them has, or a value that is wrong.
-    """
-    configs = [PIPELINES[name] for name in names]
-    known = {config.name: set(available_settings(config)) for config in configs}
-    result = []
-    for config in configs:
-        result.append(
-            apply_settings(
-                config,
-                [
-                    assignment
-                    for assignment in assignments
-                    if _name(assignment) in known[config.name]
-                    or not any(_name(assignment) in names for names in known.values())
-                ],
-            )
-        )
-    return result
-
-
-def _name(assignment: str) -> str:
-    return assignment.partition("=")[0].strip()
 
 
 def _run_one(config: PipelineConfig, request: RunRequest, human_output: TextIO) -> RunOutcome:

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline_config import PipelineConfig, UserInputError
+from pipeline_config import PIPELINES, PipelineConfig, UserInputError
 
 SECTIONS = ("data", "transform", "trainer", "evaluator", "pusher")
 
@@ -47,6 +47,35 @@ def apply_settings(config: PipelineConfig, assignments: Sequence[str]) -> Pipeli
             raise UserInputError(_unknown_setting(name, config, known))
         config = _with_value(config, name, _parse(name, text.strip(), known[name]))
     return config
+
+
+def configured(names: Sequence[str], assignments: Sequence[str]) -> list[PipelineConfig]:
+    """Returns the configs with the settings applied.
+
+    With several pipelines a setting is applied to those that have it.
+
+    Raises:
+        UserInputError: A setting that none of them has, or a value that is wrong.
+    """
+    configs = [PIPELINES[name] for name in names]
+    known = {config.name: set(available_settings(config)) for config in configs}
+    known_somewhere = set().union(*known.values())
+    return [
+        apply_settings(
+            config,
+            [
+                assignment
+                for assignment in assignments
+                if _name(assignment) in known[config.name]
+                or _name(assignment) not in known_somewhere
+            ],
+        )
+        for config in configs
+    ]
+
+
+def _name(assignment: str) -> str:
+    return assignment.partition("=")[0].strip()
 
 
 def _unknown_setting(name: str, config: PipelineConfig, known: Mapping[str, Any]) -> str:

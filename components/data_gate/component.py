@@ -13,7 +13,7 @@ from tfx.types.artifact import Artifact, Property, PropertyType
 from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics
 
 from components.data_gate.verdict import blocking_anomalies, missing_classes, missing_examples
-from pipeline_config import GateRefusal
+from pipeline_config import GateRefusalError
 
 VERDICT_FILE = "verdict.json"
 
@@ -43,7 +43,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
         fingerprint: Digest of this component's source, so that an edit runs it again.
 
     Raises:
-        GateRefusal: An anomaly of severity ERROR, an empty split or a missing class; the message
+        GateRefusalError: An anomaly of severity ERROR, an empty split or a missing class; the message
             names each feature and its fault.
     """
     del fingerprint
@@ -58,7 +58,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
         if both_classes:
             reasons += missing_classes(split, dataset)
     if reasons:
-        raise GateRefusal("; ".join(reasons))
+        raise GateRefusalError("; ".join(reasons))
     fileio.makedirs(verdict.uri)
     with fileio.open(f"{verdict.uri}/{VERDICT_FILE}", "w") as file:
         file.write(json.dumps({"passed": True, "examples": examples}, indent=2))

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+import tensorflow_data_validation as tfdv
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from components.data_gate.verdict import blocking_anomalies, missing_classes, missing_examples
+from components.schema.curated import curated_schema
+
+LENGTH = 4
+GOOD = [([0.1, -0.2, 1.0, 2.0], 1), ([0.0, 0.5, -1.0, 2.5], 0)] * 10
+
+
+def _reasons(
+    tmp_path: Path, rows: list[tuple[list[float], int]], length: int = LENGTH
+) -> list[str]:
+    file = str(tmp_path / "examples.gz")
+    with tf.io.TFRecordWriter(file, "GZIP") as writer:
+        for signal, label in rows:
+            example = tf.train.Example()
+            example.features.feature["signal"].float_list.value[:] = signal
+            example.features.feature["label"].int64_list.value[:] = [label]
+            example.features.feature["example_id"].bytes_list.value[:] = [b"id"]
+            writer.write(example.SerializeToString())
+    schema = curated_schema("signal.pbtxt", feature="signal", shape=(length,))
+    statistics = tfdv.generate_statistics_from_tfrecord(
+        file,
+        stats_options=tfdv.StatsOptions(schema=schema),
+        pipeline_options=PipelineOptions(["--runner=FnApiRunner"]),
+    )
+    dataset = statistics.datasets[0]
+    return [
+        *missing_examples("train", dataset),
+        *blocking_anomalies("train", tfdv.validate_statistics(statistics, schema)),
+        *missing_classes("train", dataset),
+    ]
+
+
+def test_good_data_has_nothing_that_blocks(tmp_path: Path) -> None:
+    assert _reasons(tmp_path, GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "feature", "fault"),
+    [
+        (([1.0, 2.0, 3.0, 1e6], 1), "signal", "1e+06"),
+        (([1.0, 2.0, 3.0, float("nan")], 1), "signal", "NaN"),
+        (([1.0, 2.0, 3.0, float("inf")], 1), "signal", "Inf"),
+        (([1.0, 2.0, 3.0, 4.0], 7), "label", "7"),
+        (([1.0, 2.0, 3.0], 1), "signal", "shape"),
+    ],
+)
+def test_an_anomaly_names_split_feature_and_fault(
+    tmp_path: Path, row: tuple[list[float], int], feature: str, fault: str
+) -> None:
+    reasons = _reasons(tmp_path, [*GOOD, row])
+    assert len(reasons) == 1
+    assert reasons[0].startswith(f"split 'train', feature '{feature}': ")
+    assert fault.lower() in reasons[0].lower()
+    assert "\n" not in reasons[0]
+
+
+@pytest.mark.parametrize(("label", "absent"), [(1, "no abnormal (0)"), (0, "no normal (1)")])
+def test_a_split_with_one_class_is_blocked(tmp_path: Path, label: int, absent: str) -> None:
+    reasons = _reasons(tmp_path, [row for row in GOOD if row[1] == label])
+    assert reasons == [f"split 'train', feature 'label': {absent} example"]
+
+
+def test_an_empty_split_is_blocked(tmp_path: Path) -> None:
+    assert "split 'train' has no examples" in _reasons(tmp_path, [])
+
+
+def test_the_length_comes_from_the_config(tmp_path: Path) -> None:
+    assert _reasons(tmp_path, GOOD, length=5) != []
