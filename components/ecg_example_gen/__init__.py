@@ -1,0 +1,1 @@
+"""ExampleGen for signals in CSV files."""

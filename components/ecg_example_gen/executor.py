@@ -1,0 +1,143 @@
+"""Signal CSV files -> splits of tf.Examples."""
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+from google.protobuf import struct_pb2
+from tfx.components.example_gen import utils
+from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import standard_component_specs
+from tfx.utils import proto_utils
+
+from components.ecg_example_gen.examples import to_examples
+from components.ecg_example_gen.row_blocks import RowBlock, read_row_blocks
+from components.ecg_example_gen.tutorial_split import TutorialSplit
+from pipeline_config import UserInputError
+
+
+class EcgExampleGenExecutor(BaseExampleGenExecutor):
+    """Reads rows of samples and a label, and splits them by content or as the tutorial does."""
+
+    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802
+        """Returns the PTransform from a file pattern to tf.Examples."""
+        return _CsvToExamples
+
+    def GenerateExamplesByBeam(  # noqa: N802
+        self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
+    ) -> dict[str, beam.pvalue.PCollection]:
+        """Returns the PCollection of tf.Examples of each split.
+
+        Raises (some of it when the Beam pipeline runs):
+            UserInputError: No file matches, a file's content is wrong, or all rows are of one
+                class.
+        """
+        if _settings(exec_properties)["split"] == "tutorial":
+            return self._tutorial_splits(pipeline, exec_properties)
+        return super().GenerateExamplesByBeam(pipeline, exec_properties)
+
+    def _tutorial_splits(
+        self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
+    ) -> dict[str, beam.pvalue.PCollection]:
+        source = example_gen_pb2.Input()
+        proto_utils.json_to_proto(
+            exec_properties[standard_component_specs.INPUT_CONFIG_KEY], source
+        )
+        target = example_gen_pb2.Output()
+        proto_utils.json_to_proto(
+            exec_properties[standard_component_specs.OUTPUT_CONFIG_KEY], target
+        )
+        names = utils.generate_output_split_names(source, target)
+        parts = (
+            pipeline
+            | "ReadRows" >> _ReadRows(exec_properties, source.splits[0].pattern)
+            | "TutorialSplit" >> TutorialSplit()
+        )
+        return {
+            name: part | f"ToExamples[{name}]" >> _ToExamples()
+            for name, part in zip(names, parts, strict=True)
+        }
+
+
+def _settings(exec_properties: dict[str, Any]) -> dict[str, Any]:
+    """Returns `length`, `split` and `fingerprint` as the factory packed them."""
+    custom = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], custom)
+    values = struct_pb2.Struct()
+    custom.custom_config.Unpack(values)
+    return dict(values)
+
+
+class _CsvToExamples(beam.PTransform):
+    """File pattern -> tf.Examples."""
+
+    def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
+        super().__init__()
+        self._read_rows = _ReadRows(exec_properties, split_pattern)
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[tf.train.Example]:
+        return pipeline | "ReadRows" >> self._read_rows | "ToExamples" >> _ToExamples()
+
+
+class _ReadRows(beam.PTransform):
+    """File pattern -> blocks of rows, read side by side file by file."""
+
+    def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
+        super().__init__()
+        base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+        self._pattern = str(base).rstrip("/") + "/" + split_pattern
+        self._length = int(_settings(exec_properties)["length"])
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[RowBlock]:
+        blocks = (
+            pipeline
+            | "Files" >> beam.Create(_matching_files(self._pattern))
+            # Without this, Beam fuses the list with its readers and one worker reads every file.
+            | "SpreadFiles" >> beam.Reshuffle()
+            | "ReadRowBlocks" >> beam.FlatMap(read_row_blocks, self._length)
+        )
+        _ = (
+            blocks
+            | "LabelsOfBlock" >> beam.FlatMap(_distinct_labels)
+            | "DistinctLabels" >> beam.Distinct()
+            | "AllLabels" >> beam.combiners.ToList()
+            | "RequireBothClasses" >> beam.Map(_require_both_classes, self._pattern)
+        )
+        return blocks
+
+
+class _ToExamples(beam.PTransform):
+    """Blocks of rows -> tf.Examples."""
+
+    def expand(
+        self, blocks: beam.pvalue.PCollection[RowBlock]
+    ) -> beam.pvalue.PCollection[tf.train.Example]:
+        return blocks | beam.FlatMap(to_examples).with_output_types(tf.train.Example)
+
+
+def _matching_files(pattern: str) -> list[str]:
+    paths = sorted(fileio.glob(pattern))
+    if not paths:
+        raise UserInputError(f"{pattern}: no file matches: put a CSV there or set data.pattern")
+    for path in paths:
+        if f"{path}.gz" in paths:
+            name = PurePosixPath(path).name
+            raise UserInputError(f"{path}: there is a {name}.gz beside it: remove one of the two")
+    return paths
+
+
+def _distinct_labels(block: RowBlock) -> Iterable[int]:
+    return [int(label) for label in np.unique(block.labels)]
+
+
+def _require_both_classes(labels: list[int], pattern: str) -> None:
+    if len(labels) == 1:
+        raise UserInputError(
+            f"{pattern}: every row has the label {labels[0]}: "
+            "give rows of both classes, 1 (normal) and 0 (abnormal)"
+        )

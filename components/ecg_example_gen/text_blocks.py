@@ -1,0 +1,105 @@
+"""Text files read in blocks of whole lines, so that memory does not grow with the file."""
+
+import codecs
+import contextlib
+import dataclasses
+import gzip
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from pipeline_config import UserInputError
+
+BLOCK_BYTES = 1 << 20
+MAX_LINE_BYTES = 1 << 24
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclasses.dataclass(frozen=True)
+class TextBlock:
+    """Consecutive whole lines of a file.
+
+    Attributes:
+        first_line: Number of the first line in the file, from 1.
+        text: The lines, each ended by a line feed except perhaps the file's last.
+    """
+
+    first_line: int
+    text: str
+
+
+def read_text_blocks(path: str, block_bytes: int = BLOCK_BYTES) -> Iterator[TextBlock]:
+    """Yields a text file's lines in file order, without a byte order mark and carriage returns.
+
+    Args:
+        path: A file on any file system that Beam knows, gzip-compressed (whatever its name) or not.
+        block_bytes: Bytes read at a time, after decompression.
+
+    Raises:
+        UserInputError: The gzip data is damaged or ends early, the bytes are not UTF-8 text, or
+            there are no line ends.
+    """
+    first_line = 1
+    rest = b""
+    with _open(path) as file:
+        for chunk in _chunks(file, path, block_bytes):
+            data = rest + chunk
+            end = data.rfind(b"\n") + 1
+            rest = data[end:]
+            if len(rest) > MAX_LINE_BYTES:
+                raise UserInputError(
+                    f"{path}, row {first_line}: no line end within {MAX_LINE_BYTES >> 20} MiB: "
+                    "give a CSV file with one example a row"
+                )
+            if end:
+                yield TextBlock(first_line, _decode(data[:end], path, first_line))
+                first_line += data.count(b"\n", 0, end)
+    if rest:
+        yield TextBlock(first_line, _decode(rest, path, first_line))
+
+
+@contextlib.contextmanager
+def _open(path: str) -> Iterator[BinaryIO]:
+    # Beam would go by the name; users rename files.
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        file.seek(0)
+        if not is_gzip:
+            yield file
+            return
+        with gzip.GzipFile(fileobj=file) as unzipped:
+            yield cast(BinaryIO, unzipped)
+
+
+def _chunks(file: BinaryIO, path: str, block_bytes: int) -> Iterator[bytes]:
+    try:
+        chunk = file.read(block_bytes).removeprefix(codecs.BOM_UTF8)
+        while chunk:
+            yield chunk
+            chunk = file.read(block_bytes)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserInputError(
+            f"{path}: the gzip data is damaged or ends early: copy or download the file again"
+        ) from error
+
+
+def _decode(data: bytes, path: str, first_line: int) -> str:
+    try:
+        text = data.decode("utf-8")
+        bad = text.find("\0")
+    except UnicodeDecodeError as error:
+        bad = error.start
+    if bad >= 0:
+        row = first_line + data.count(b"\n", 0, bad)
+        raise UserInputError(f"{path}, row {row}: not UTF-8 text: save the file as CSV (UTF-8)")
+    text = text.replace("\r\n", "\n")
+    if "\r" in text:
+        row = first_line + text.count("\n", 0, text.index("\r"))
+        raise UserInputError(
+            f"{path}, row {row}: lines end with CR alone: save the file with LF or CRLF line ends"
+        )
+    return text
