@@ -23,6 +23,7 @@ from components.ecg_example_gen.component import ecg_example_gen
 from components.idx_example_gen.component import idx_example_gen
 from components.schema.curated import write_curated_schema
 from components.threshold_evaluator.component import ThresholdEvaluator
+from components.threshold_evaluator.config import EvaluationConfig
 from components.versioned_pusher.component import VersionedPusher
 from pipeline.fingerprint import source_fingerprint
 from pipeline.home import Home
@@ -143,10 +144,9 @@ def _training(
                 "name": config.name,
                 "model": config.model,
                 "loss": config.loss,
-                "is_detector": config.is_detector,
+                "detector": config.is_detector,
                 "feature": config.data.feature,
                 "shape": list(config.data.shape),
-                "noise": config.transform.noise,
                 "trainer": section_as_dict(config.trainer),
             },
             "fingerprint": source_fingerprint("trainer"),
@@ -167,16 +167,7 @@ def _judging(
         transform_graph=transform.outputs["transform_graph"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
-        config=json.dumps(
-            {
-                "feature": config.data.feature,
-                "shape": list(config.data.shape),
-                "loss": config.loss,
-                "noise": config.transform.noise,
-                "is_detector": config.is_detector,
-                "evaluator": section_as_dict(config.evaluator),
-            }
-        ),
+        config=EvaluationConfig.from_pipeline(config).to_json(),
         fingerprint=source_fingerprint("components/threshold_evaluator"),
     )
     return [baseline, evaluator]

@@ -125,8 +125,9 @@ def data() -> None:
 def fetch(pipeline: str, as_json: bool) -> None:
     """Download and verify the tutorial's files."""
     from data.commands import fetch as fetch_files
+    from pipeline.home import DATA_CACHE
 
-    fetched = fetch_files(_configs(pipeline), cache_dir=_data_cache())
+    fetched = fetch_files(_configs(pipeline), cache_dir=DATA_CACHE)
     _print_rows(fetched, as_json, "files")
 
 
@@ -135,8 +136,9 @@ def fetch(pipeline: str, as_json: bool) -> None:
 def status(as_json: bool) -> None:
     """Tell which files are there and whether they are the tutorial's."""
     from data.commands import status as file_status
+    from pipeline.home import DATA_CACHE
 
-    rows = file_status(cache_dir=_data_cache(), environ=os.environ)
+    rows = file_status(cache_dir=DATA_CACHE, environ=os.environ)
     _print_rows(rows, as_json, "files")
 
 

@@ -12,6 +12,9 @@ import filelock
 
 from pipeline_config import PipelineConfig, UserInputError
 
+DATA_CACHE = Path(__file__).resolve().parent.parent / "data"
+"""Folder below which downloads (`raw/`) and the built-in sample (`sample/`) are kept."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Home:

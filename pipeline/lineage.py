@@ -3,18 +3,21 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from ml_metadata import MetadataStore, metadata_store_pb2
-
-Execution = metadata_store_pb2.Execution
-Artifact = metadata_store_pb2.Artifact
-Event = metadata_store_pb2.Event
+from ml_metadata import MetadataStore
+from ml_metadata.proto.metadata_store_pb2 import (
+    Artifact,
+    ConnectionConfig,
+    Event,
+    Execution,
+    SqliteMetadataSourceConfig,
+)
 
 
 def open_store(sqlite_path: str) -> MetadataStore:
     """Opens the metadata store of one pipeline."""
-    config = metadata_store_pb2.ConnectionConfig()
+    config = ConnectionConfig()
     config.sqlite.filename_uri = sqlite_path
-    config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE
+    config.sqlite.connection_mode = SqliteMetadataSourceConfig.READWRITE
     return MetadataStore(config)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from data.checksum import files_sha256, matching_files
 from data.sources import DataSource, resolve
 from pipeline import failures
-from pipeline.home import Home, new_run_id, unwritable
+from pipeline.home import DATA_CACHE, Home, new_run_id, unwritable
 from pipeline.log_capture import logs_to_file
 from pipeline.outcome import DataFacts, RunOutcome, Status, write_outcome
 from pipeline.settings import configured
@@ -105,7 +105,7 @@ def _run_and_classify(
     start = time.monotonic()
     try:
         source = resolve(
-            config, data_dir=request.data_dir, environ=os.environ, cache_dir=_data_cache()
+            config, data_dir=request.data_dir, environ=os.environ, cache_dir=DATA_CACHE
         )
         facts = _facts(config, source)
         if source.notice:
@@ -197,9 +197,3 @@ def _facts(config: PipelineConfig, source: DataSource) -> DataFacts:
     return DataFacts(
         source=source.source, directory=str(source.directory), sha256=files_sha256(files)
     )
-
-
-def _data_cache() -> Path:
-    import data
-
-    return Path(data.__file__).parent

@@ -3,10 +3,10 @@
 import time
 from typing import Protocol
 
+from ml_metadata.proto.metadata_store_pb2 import Execution
 from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import runtime_parameter_utils
-from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline.lineage import run_executions
@@ -74,7 +74,7 @@ class ObservedLocalDagRunner(LocalDagRunner):
         with metadata.Metadata(self._connection) as handle:
             executions = run_executions(handle.store, self._run_id).get(stage, [])
         states = {execution.last_known_state for execution in executions}
-        return states == {execution_lib.metadata_store_pb2.Execution.CACHED}
+        return states == {Execution.CACHED}
 
 
 def disable_cache_from(pipeline: pipeline_pb2.Pipeline, stage: str) -> None:
