@@ -1,0 +1,125 @@
+"""What the evaluator leaves behind, for people, for plots and for the next components."""
+
+import dataclasses
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from tfx.components.evaluator import constants
+from tfx.dsl.io import fileio
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils
+
+from components.threshold_evaluator.config import EvaluationConfig
+from components.threshold_evaluator.metrics import confusion_matrix, error_quantiles
+from components.threshold_evaluator.scoring import Scores
+from components.threshold_evaluator.verdict import ScoredBaseline, Verdict
+
+EVALUATION_FILE = "evaluation.json"
+ERRORS_FILE = "errors.npz"
+
+JUDGED_MODEL_PROPERTY = "judged_model"
+"""Custom property of the blessing: URI of the model that was judged, threshold set inside."""
+
+
+def evaluation_as_dict(
+    config: EvaluationConfig,
+    verdict: Verdict,
+    scores: Mapping[str, Scores],
+    baseline: ScoredBaseline | None,
+) -> dict[str, Any]:
+    """Returns the content of `evaluation.json`; what is undefined is null in it."""
+    threshold = verdict.threshold
+    return {
+        "is_detector": config.is_detector,
+        "loss": config.loss,
+        "blessed": verdict.blessed,
+        "reasons": verdict.reasons,
+        "notes": verdict.notes,
+        "metrics": verdict.metrics,
+        "threshold": verdict.threshold_value,
+        "threshold_from": dataclasses.asdict(threshold) if threshold else None,
+        "confusion_matrix": {
+            "labels": ["normal", "anomaly"],
+            "rows_true_columns_predicted": confusion_matrix(scores["eval"], threshold.value),
+        }
+        if threshold and verdict.metrics["accuracy"] is not None
+        else None,
+        "baseline": {
+            "uri": baseline.uri,
+            "artifact_id": baseline.artifact_id,
+            "threshold": baseline.threshold,
+            "metrics": verdict.baseline_metrics,
+        }
+        if baseline
+        else None,
+        "examples": {split: len(of_split.error) for split, of_split in scores.items()},
+        "error_quantiles": {split: error_quantiles(of_split) for split, of_split in scores.items()},
+    }
+
+
+def write_evaluation(directory: str, content: Mapping[str, Any]) -> None:
+    """Writes `evaluation.json`."""
+    io_utils.write_string_file(
+        f"{directory}/{EVALUATION_FILE}", json.dumps(content, indent=2, allow_nan=False)
+    )
+
+
+def write_errors(directory: str, scores: Mapping[str, Scores], *, noisy: bool) -> None:
+    """Writes `errors.npz`: `{split}_error`, `{split}_label` and, if noisy, `{split}_noisy_error`.
+
+    The order is that of the split's files, sorted by path, and of the records in them.
+    """
+    arrays: dict[str, Any] = {}
+    for split, of_split in scores.items():
+        arrays[f"{split}_error"] = of_split.error
+        arrays[f"{split}_label"] = of_split.label
+        if noisy:
+            arrays[f"{split}_noisy_error"] = of_split.noisy_error
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    with fileio.open(f"{directory}/{ERRORS_FILE}", "wb") as file:
+        file.write(buffer.getvalue())
+
+
+def write_blessing(
+    blessing: Artifact,
+    verdict: Verdict,
+    *,
+    model: Artifact,
+    judged_model: Artifact,
+    baseline: ScoredBaseline | None,
+) -> None:
+    """Writes a verdict in the contract of TFX's Evaluator.
+
+    Args:
+        blessing: The artifact: a file `BLESSED` or `NOT_BLESSED`, and custom properties.
+        verdict: Blessed or not, and why not.
+        model: The Trainer's model, by whose id stock resolvers find the blessing.
+        judged_model: The model with its threshold, named by `judged_model`.
+        baseline: What the model was compared with.
+    """
+    value, file = (
+        (constants.BLESSED_VALUE, constants.BLESSED_FILE_NAME)
+        if verdict.blessed
+        else (constants.NOT_BLESSED_VALUE, constants.NOT_BLESSED_FILE_NAME)
+    )
+    integers = {
+        constants.ARTIFACT_PROPERTY_BLESSED_KEY: value,
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY: model.id,
+    }
+    texts = {
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY: model.uri,
+        JUDGED_MODEL_PROPERTY: judged_model.uri,
+        constants.ARTIFACT_PROPERTY_BLESSING_MESSAGE_KEY: "; ".join(verdict.reasons),
+    }
+    if baseline is not None:
+        integers[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY] = baseline.artifact_id
+        texts[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY] = baseline.uri
+    for key, integer in integers.items():
+        blessing.set_int_custom_property(key, integer)
+    for key, text in texts.items():
+        blessing.set_string_custom_property(key, text)
+    io_utils.write_string_file(f"{blessing.uri}/{file}", "")

@@ -1,0 +1,123 @@
+"""Sentences of the gate, and metrics at their edges."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.threshold_evaluator.gate import broken_bounds, worse_than_baseline
+from components.threshold_evaluator.metrics import (
+    detector_metrics,
+    reconstruction_metrics,
+    set_threshold,
+)
+from components.threshold_evaluator.scoring import Scores
+from pipeline_config import EvaluatorConfig, ThresholdEvaluatorConfig
+
+
+def scores(error: list[float], label: list[int]) -> Scores:
+    errors = np.array(error, np.float32)
+    return Scores(errors, np.array(label, np.int16), errors)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "metrics", "sentences"),
+    [
+        ({"lower_bounds": {"accuracy": 0.85}}, {"accuracy": 0.85}, []),
+        (
+            {"lower_bounds": {"accuracy": 0.85}},
+            {"accuracy": 0.712},
+            ["accuracy 0.712 is below the lower bound 0.85"],
+        ),
+        (
+            {"lower_bounds": {"accuracy": 0.85}},
+            {"accuracy": 0.8499996},
+            ["accuracy 0.8499996 is below the lower bound 0.85"],
+        ),
+        (
+            {"upper_bounds": {"val_loss": 0.02}},
+            {"val_loss": 0.5},
+            ["val_loss 0.5 is above the upper bound 0.02"],
+        ),
+        (
+            {"lower_bounds": {"f1": 0.5}, "upper_bounds": {"val_loss": 0.02}},
+            {"f1": None, "val_loss": 1.0},
+            [
+                "f1 is undefined, so it cannot be held against its bound 0.5",
+                "val_loss 1 is above the upper bound 0.02",
+            ],
+        ),
+    ],
+)
+def test_bounds(bounds: Any, metrics: Any, sentences: list[str]) -> None:
+    assert list(broken_bounds(metrics, ThresholdEvaluatorConfig(**bounds))) == sentences
+
+
+@pytest.mark.parametrize(
+    ("metric", "candidate", "baseline", "sentences"),
+    [
+        ("f1", 0.86, 0.9, []),
+        ("f1", 0.95, 0.9, []),
+        (
+            "f1",
+            0.8,
+            0.9,
+            ["f1 0.8 is worse than the baseline's 0.9 by more than the tolerance of 0.05 x 0.9"],
+        ),
+        ("val_loss", 0.0104, 0.01, []),
+        ("val_loss", 0.001, 0.01, []),
+        (
+            "val_loss",
+            0.02,
+            0.01,
+            [
+                "val_loss 0.02 is worse than the baseline's 0.01 "
+                "by more than the tolerance of 0.05 x 0.01"
+            ],
+        ),
+        ("f1", None, 0.9, ["f1 is undefined, while the baseline's is 0.9"]),
+        ("f1", 0.1, None, []),
+    ],
+)
+def test_baseline(
+    metric: str, candidate: float | None, baseline: float | None, sentences: list[str]
+) -> None:
+    gate = ThresholdEvaluatorConfig(baseline_metric=metric, baseline_tolerance=0.05)
+    assert list(worse_than_baseline({metric: candidate}, {metric: baseline}, gate)) == sentences
+
+
+def test_a_negative_gain_is_compared_by_its_size() -> None:
+    gate = EvaluatorConfig(baseline_metric="psnr_gain_db", baseline_tolerance=0.1)
+    assert not list(worse_than_baseline({"psnr_gain_db": -2.1}, {"psnr_gain_db": -2.0}, gate))
+    assert list(worse_than_baseline({"psnr_gain_db": -2.3}, {"psnr_gain_db": -2.0}, gate))
+
+
+def test_nothing_called_normal_leaves_precision_undefined() -> None:
+    metrics = detector_metrics(scores([2.0, 3.0], [1, 0]), threshold=1.0)
+    assert metrics["precision"] is None
+    assert metrics["recall"] == 0.0
+    assert metrics["accuracy"] == 0.5
+
+
+def test_an_error_equal_to_the_threshold_is_normal() -> None:
+    metrics = detector_metrics(scores([0.1, 0.2], [1, 0]), threshold=float(np.float32(0.1)))
+    assert metrics["accuracy"] == 1.0
+
+
+def test_no_threshold_without_normal_training_examples() -> None:
+    assert set_threshold(scores([0.1, 0.2], [0, 0]), k=1.0) is None
+    assert set_threshold(scores([np.nan, 0.2], [1, 0]), k=1.0) is None
+
+
+@pytest.mark.parametrize("error", [[], [np.inf], [np.nan, 1.0]])
+def test_metrics_of_unusable_errors_are_undefined(error: list[float]) -> None:
+    unusable = scores(error, [1] * len(error))
+    assert set(reconstruction_metrics(unusable, noisy=True).values()) == {None}
+    assert set(detector_metrics(unusable, threshold=1.0).values()) == {None}
+
+
+def test_a_perfect_reconstruction_has_no_gain_in_decibels() -> None:
+    metrics = reconstruction_metrics(
+        Scores(np.zeros(2, np.float32), np.zeros(2, np.int16), np.ones(2, np.float32)), noisy=True
+    )
+    assert metrics == {"val_loss": 0.0, "noisy_mse": 1.0, "psnr_gain_db": None}
