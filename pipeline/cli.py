@@ -109,6 +109,9 @@ def run(
         verbose=verbose,
     )
     outcomes = run_pipelines(request, human_output=sys.stderr if as_json else sys.stdout)
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            click.echo(f"aepipe: {outcome.reasons[0]}", err=True)
     if as_json:
         click.echo(json.dumps({"runs": [outcome.as_dict() for outcome in outcomes]}))
     sys.exit(max(outcome.exit_code for outcome in outcomes))

@@ -7,7 +7,7 @@ from typing import Any
 from ml_metadata.proto.metadata_store_pb2 import Artifact, Execution
 
 from components.data_gate.component import VERDICT_FILE
-from components.threshold_evaluator.executor import EVALUATION_FILE
+from components.threshold_evaluator.outputs import EVALUATION_FILE
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
 from pipeline.outcome import DataFacts, RunOutcome

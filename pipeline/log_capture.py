@@ -29,8 +29,9 @@ def logs_to_file(path: Path, *, verbose: bool) -> Iterator[tuple[TextIO, TextIO]
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        log = stack.enter_context(path.open("a", buffering=1, encoding="utf-8"))
-        handlers: list[logging.Handler] = [logging.StreamHandler(log)]
+        log = path.open("a", buffering=1, encoding="utf-8")
+        stack.callback(_close, log)
+        handlers: list[logging.Handler] = [_LogFileHandler(log)]
         output, error = sys.stdout, sys.stderr
         if verbose:
             handlers.append(logging.StreamHandler(sys.stderr))
@@ -41,6 +42,18 @@ def logs_to_file(path: Path, *, verbose: bool) -> Iterator[tuple[TextIO, TextIO]
             stack.enter_context(contextlib.redirect_stdout(log))
         stack.enter_context(_root_handlers(handlers))
         yield output, error
+
+
+class _LogFileHandler(logging.StreamHandler[TextIO]):
+    """Drops what cannot be written: a full disk must not bury the run's own error."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name.
+        """Does nothing."""
+
+
+def _close(log: TextIO) -> None:
+    with contextlib.suppress(OSError):
+        log.close()
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """`aepipe run`: one pipeline after another, from raw data to an outcome."""
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -92,7 +93,9 @@ def _run_locked(
         )
         if outcome.status != "failed":
             print_outcome(console, outcome)
-    write_outcome(outcome, directory)
+    # Where the disk is full, that is the failure, and it has been told.
+    with contextlib.suppress(OSError if outcome.status == "failed" else ()):
+        write_outcome(outcome, directory)
     return outcome
 
 

@@ -43,8 +43,8 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
         fingerprint: Digest of this component's source, so that an edit runs it again.
 
     Raises:
-        GateRefusalError: An anomaly of severity ERROR, an empty split or a missing class; the message
-            names each feature and its fault.
+        GateRefusalError: An anomaly of severity ERROR, an empty split or a missing class; the
+            message names each feature and its fault.
     """
     del fingerprint
     reasons: list[str] = []

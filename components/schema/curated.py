@@ -31,9 +31,7 @@ def curated_schema(name: str, *, feature: str, shape: Sequence[int]) -> schema_p
     return schema
 
 
-def write_curated_schema(
-    name: str, *, feature: str, shape: Sequence[int], directory: Path
-) -> Path:
+def write_curated_schema(name: str, *, feature: str, shape: Sequence[int], directory: Path) -> Path:
     """Writes `curated_schema(...)` where ImportSchemaGen can read it.
 
     The file's name carries a digest of its content: ImportSchemaGen is cached by path, so an

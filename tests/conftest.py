@@ -1,0 +1,66 @@
+"""The command `aepipe` as a test sees it: arguments in, exit code and output out."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.sample import write_sample
+from pipeline.cli import main
+from pipeline.settings import configured
+from pipeline_config import PIPELINES
+
+SMALL = (
+    "data.sample_rows=1000",
+    "data.sample_train=600",
+    "data.sample_eval=200",
+)
+"""Enough to train on for a few epochs in a second or two."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        runs: list[dict[str, Any]] = json.loads(self.out)["runs"]
+        return runs
+
+
+Aepipe = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def no_network_and_no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEPIPE_OFFLINE", "1")
+    monkeypatch.delenv("AEPIPE_HOME", raising=False)
+
+
+@pytest.fixture
+def aepipe(capfd: pytest.CaptureFixture[str]) -> Aepipe:
+    """Runs the command in this process, so that TensorFlow is imported once for all tests."""
+
+    def call(*arguments: str | Path) -> Result:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        code = stopped.value.code
+        return Result(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with small samples for all pipelines; do not write to it."""
+    directory = tmp_path_factory.mktemp("data")
+    for config in configured(list(PIPELINES), SMALL):
+        write_sample(config, directory)
+    return directory

@@ -1,0 +1,124 @@
+"""One short run of each pipeline, and what a second one does."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Aepipe
+from tests.end_to_end.metadata import STAGES, executed, pushed_versions
+
+MODELS = {
+    "basic": "basic_autoencoder",
+    "denoise": "denoising_autoencoder",
+    "anomaly": "ecg_anomaly_detector",
+}
+METRICS = {
+    "basic": {"val_loss"},
+    "denoise": {"val_loss", "noisy_mse", "psnr_gain_db"},
+    "anomaly": {"accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "val_loss"},
+}
+SHORT = {
+    "basic": ["--set", "trainer.epochs=2", "--set", "evaluator.upper_bounds.val_loss=0.2"],
+    "denoise": [
+        "--set",
+        "trainer.epochs=2",
+        "--set",
+        "evaluator.upper_bounds.val_loss=0.2",
+        "--set",
+        "evaluator.lower_bounds.psnr_gain_db=-20",
+    ],
+    "anomaly": ["--set", "trainer.batch_size=64", "--set", "data.length=140"],
+}
+
+
+@pytest.mark.parametrize("pipeline", MODELS)
+def test_a_run_pushes_a_model_and_an_unchanged_second_one_does_nothing(
+    pipeline: str, aepipe: Aepipe, small_sample: Path, tmp_path: Path
+) -> None:
+    command = (
+        "run",
+        pipeline,
+        "--json",
+        "--home",
+        tmp_path,
+        "--data-dir",
+        small_sample,
+        *SHORT[pipeline],
+    )
+    first = aepipe(*command)
+    assert first.exit_code == 0, first.err
+    (run,) = first.runs
+    assert run["status"] == "pushed"
+    assert run["blessed"] is True
+    assert run["data"]["source"] == "given"
+    assert len(run["data"]["sha256"]) == 64
+    assert run["data"]["examples"]["train"] > run["data"]["examples"]["eval"] > 0
+    assert set(run["metrics"]) == METRICS[pipeline]
+    assert all(np.isfinite(value) for value in run["metrics"].values())
+    assert (run["threshold"] is not None) == (pipeline == "anomaly")
+    assert set(STAGES) | {"total"} <= set(run["seconds"])
+    assert executed(tmp_path, run) == [stage for stage in STAGES if stage != "BaselineResolver"]
+    (version,) = pushed_versions(tmp_path, MODELS[pipeline])
+    assert Path(run["pushed"]) == tmp_path / "serving" / MODELS[pipeline] / str(version)
+
+    second = aepipe(*command)
+    assert second.exit_code == 0, second.err
+    (again,) = second.runs
+    assert again["status"] == "unchanged"
+    assert executed(tmp_path, again) == []
+    assert pushed_versions(tmp_path, MODELS[pipeline]) == [version]
+    assert again["metrics"] == run["metrics"]
+    assert again["pushed"] == run["pushed"]
+
+
+def test_the_terminal_shows_a_line_a_stage_and_no_log(
+    aepipe: Aepipe, small_sample: Path, tmp_path: Path
+) -> None:
+    result = aepipe(
+        "run", "anomaly", "--home", tmp_path, "--data-dir", small_sample, *SHORT["anomaly"]
+    )
+    assert result.exit_code == 0, result.err
+    for stage in STAGES:
+        assert sum(f"✓ {stage}" in line for line in result.out.splitlines()) == 1
+    for shown in ("accuracy", "threshold", "blessed and pushed", "served model", "log"):
+        assert shown in result.out
+    assert result.err == ""
+    assert len(result.out.splitlines()) < 40
+    (log,) = tmp_path.glob("runs/*/log.txt")
+    assert "Component ExampleGen is running" in log.read_text()
+
+
+def test_a_model_that_misses_a_bound_is_not_pushed_and_the_old_one_stays(
+    aepipe: Aepipe, small_sample: Path, tmp_path: Path
+) -> None:
+    command = ("run", "anomaly", "--json", "--home", tmp_path, "--data-dir", small_sample)
+    pushed = aepipe(*command, *SHORT["anomaly"]).runs[0]["pushed"]
+    refused = aepipe(*command, *SHORT["anomaly"], "--set", "evaluator.lower_bounds.accuracy=0.9999")
+    assert refused.exit_code == 3
+    (run,) = refused.runs
+    assert run["status"] == "not_blessed"
+    assert run["blessed"] is False
+    assert run["pushed"] is None
+    (reason,) = run["reasons"]
+    assert reason.startswith("accuracy 0.")
+    assert "0.9999" in reason
+    assert pushed_versions(tmp_path, MODELS["anomaly"]) == [int(Path(pushed).name)]
+    assert executed(tmp_path, run) == ["ThresholdEvaluator", "VersionedPusher"]
+
+
+def test_a_worse_model_than_the_blessed_one_is_not_pushed(
+    aepipe: Aepipe, small_sample: Path, tmp_path: Path
+) -> None:
+    command = ("run", "basic", "--json", "--home", tmp_path, "--data-dir", small_sample)
+    loose = ("--set", "evaluator.upper_bounds.val_loss=0.5", "--set", "trainer.batch_size=16")
+    assert aepipe(*command, *loose, "--set", "trainer.epochs=4").exit_code == 0
+    worse = aepipe(
+        *command, *loose, "--set", "trainer.epochs=1", "--set", "trainer.learning_rate=0.00001"
+    )
+    assert worse.exit_code == 3
+    (run,) = worse.runs
+    (reason,) = run["reasons"]
+    assert "val_loss" in reason
+    assert "baseline" in reason or "blessed" in reason
+    assert len(pushed_versions(tmp_path, MODELS["basic"])) == 1
