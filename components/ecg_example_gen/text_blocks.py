@@ -77,10 +77,9 @@ def _open(path: str) -> Iterator[BinaryIO]:
 
 def _chunks(file: BinaryIO, path: str, block_bytes: int) -> Iterator[bytes]:
     try:
-        chunk = file.read(block_bytes).removeprefix(codecs.BOM_UTF8)
-        while chunk:
+        yield file.read(block_bytes).removeprefix(codecs.BOM_UTF8)
+        while chunk := file.read(block_bytes):
             yield chunk
-            chunk = file.read(block_bytes)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserInputError(
             f"{path}: the gzip data is damaged or ends early: copy or download the file again"

@@ -1,0 +1,1 @@
+"""ExampleGen for grey images in IDX files."""

@@ -1,0 +1,44 @@
+"""The component that ingests images in IDX files."""
+
+from google.protobuf import any_pb2, struct_pb2
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import example_gen_pb2, range_config_pb2
+
+from components.idx_example_gen.executor import IdxExampleGenExecutor
+from pipeline_config import ImageData
+
+
+def idx_example_gen(
+    input_base: str,
+    data: ImageData,
+    *,
+    fingerprint: str,
+    range_config: range_config_pb2.RangeConfig | None = None,
+) -> FileBasedExampleGen:
+    """Returns an ExampleGen for a pair of IDX files (images, labels) each for training and eval.
+
+    Its output `examples` has the splits `train` and `eval`, of tf.Examples with the features of
+    `components.idx_example_gen.examples.to_examples`.
+
+    Args:
+        input_base: Folder or remote prefix that the patterns are relative to.
+        data: Where the pairs are and how large an image is.
+        fingerprint: Digest of this component's source, so that an edit invalidates TFX's cache.
+        range_config: Which spans to take where the patterns have `{SPAN}`; the newest by default.
+    """
+    settings = struct_pb2.Struct()
+    settings.update({"height": data.height, "width": data.width, "fingerprint": fingerprint})
+    packed = any_pb2.Any()
+    packed.Pack(settings)
+    splits = [
+        example_gen_pb2.Input.Split(name="train", pattern=data.train_pattern),
+        example_gen_pb2.Input.Split(name="eval", pattern=data.eval_pattern),
+    ]
+    return FileBasedExampleGen(
+        input_base=input_base,
+        input_config=example_gen_pb2.Input(splits=splits),
+        custom_config=example_gen_pb2.CustomConfig(custom_config=packed),
+        range_config=range_config,
+        custom_executor_spec=executor_spec.BeamExecutorSpec(IdxExampleGenExecutor),
+    )

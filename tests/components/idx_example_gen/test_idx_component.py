@@ -1,0 +1,49 @@
+"""The component in a pipeline, with TFX's driver choosing the files."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ml_metadata.metadata_store import metadata_store
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
+
+from components.idx_example_gen.component import idx_example_gen
+from pipeline_config import ImageData
+
+
+def test_newest_span_is_ingested(
+    tmp_path: Path,
+    beam_args: Sequence[str],
+    write_splits: Callable[[Path], None],
+    read_splits: Callable,
+) -> None:
+    write_splits(tmp_path / "data" / "day-10")
+    old = tmp_path / "data" / "day-9"
+    old.mkdir()
+    for file in (tmp_path / "data" / "day-10").iterdir():
+        (old / file.name).write_bytes(b"must not be opened")
+    connection = metadata.sqlite_metadata_connection_config(str(tmp_path / "metadata.sqlite"))
+    data = ImageData(
+        height=2,
+        width=3,
+        train_pattern="day-{SPAN}/train-*-ubyte*",
+        eval_pattern="day-{SPAN}/t10k-*-ubyte*",
+    )
+
+    LocalDagRunner().run(
+        Pipeline(
+            pipeline_name="ingest",
+            pipeline_root=str(tmp_path / "root"),
+            components=[idx_example_gen(str(tmp_path / "data"), data, fingerprint="a")],
+            metadata_connection_config=connection,
+            beam_pipeline_args=list(beam_args),
+        )
+    )
+
+    (artifact,) = metadata_store.MetadataStore(connection).get_artifacts_by_type("Examples")
+    assert artifact.custom_properties["span"].int_value == 10
+    assert json.loads(artifact.properties["split_names"].string_value) == ["train", "eval"]
+    splits = read_splits(artifact.uri)
+    assert (len(splits["train"]), len(splits["eval"])) == (20, 10)
