@@ -14,6 +14,7 @@ from tfx.components.util import model_utils
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
 )
+from tiny_models import make_beats
 
 from components.threshold_evaluator.config import EvaluationConfig
 from pipeline_config import ANOMALY, DENOISE, EvaluatorConfig, ThresholdEvaluatorConfig
@@ -37,11 +38,12 @@ def image_config(*, noise: float = 0.0, **gate: Any) -> EvaluationConfig:
     )
 
 
-def test_a_detector_gets_the_tutorials_threshold_and_scikit_learns_metrics(
-    bench: Any, beats: Any
-) -> None:
-    shards = [beats(normal=50, anomalies=20, seed=1), beats(normal=30, anomalies=5, seed=2)]
-    signals, labels = beats(normal=60, anomalies=40, seed=3)
+def test_a_detector_gets_the_tutorials_threshold_and_scikit_learns_metrics(bench: Any) -> None:
+    shards = [
+        make_beats(normal=50, anomalies=20, seed=1),
+        make_beats(normal=30, anomalies=5, seed=2),
+    ]
+    signals, labels = make_beats(normal=60, anomalies=40, seed=3)
     bench.signals("train", *shards)
     bench.signals("eval", (signals, labels))
     model = bench.detector(level=0.5, length=LENGTH)
@@ -82,9 +84,9 @@ def test_a_detector_gets_the_tutorials_threshold_and_scikit_learns_metrics(
     np.testing.assert_array_equal(served["is_anomaly"], ~called_normal)
 
 
-def test_stock_tfx_understands_the_blessing(bench: Any, beats: Any) -> None:
-    bench.signals("train", beats(normal=20, anomalies=5, seed=1))
-    bench.signals("eval", beats(normal=20, anomalies=5, seed=2))
+def test_stock_tfx_understands_the_blessing(bench: Any) -> None:
+    bench.signals("train", make_beats(normal=20, anomalies=5, seed=1))
+    bench.signals("eval", make_beats(normal=20, anomalies=5, seed=2))
     blessed_model = bench.detector(level=0.5, length=LENGTH)
     blessed = bench.evaluate(detector_config(), blessed_model)
     refused_model = bench.detector(level=0.5, length=LENGTH)
@@ -109,9 +111,9 @@ def test_stock_tfx_understands_the_blessing(bench: Any, beats: Any) -> None:
     ]
 
 
-def test_the_baseline_is_scored_on_the_same_eval_split(bench: Any, beats: Any) -> None:
-    bench.signals("train", beats(normal=40, anomalies=10, seed=1))
-    bench.signals("eval", beats(normal=40, anomalies=20, seed=2))
+def test_the_baseline_is_scored_on_the_same_eval_split(bench: Any) -> None:
+    bench.signals("train", make_beats(normal=40, anomalies=10, seed=1))
+    bench.signals("eval", make_beats(normal=40, anomalies=20, seed=2))
     good = bench.evaluate(detector_config(), bench.detector(level=0.5, length=LENGTH))
 
     worse = bench.evaluate(
@@ -140,10 +142,10 @@ def test_the_baseline_is_scored_on_the_same_eval_split(bench: Any, beats: Any) -
     ],
 )
 def test_a_baseline_that_cannot_be_scored_is_noted(
-    bench: Any, beats: Any, length: int, threshold: float, note: str
+    bench: Any, length: int, threshold: float, note: str
 ) -> None:
-    bench.signals("train", beats(normal=20, anomalies=5, seed=1))
-    bench.signals("eval", beats(normal=20, anomalies=5, seed=2))
+    bench.signals("train", make_beats(normal=20, anomalies=5, seed=1))
+    bench.signals("eval", make_beats(normal=20, anomalies=5, seed=2))
     baseline = bench.detector(level=0.5, length=length, threshold=threshold)
 
     result = bench.evaluate(detector_config(), bench.detector(level=0.5, length=LENGTH), baseline)
@@ -154,9 +156,9 @@ def test_a_baseline_that_cannot_be_scored_is_noted(
     assert note in result.evaluation["notes"][0]
 
 
-def test_errors_that_are_no_numbers_refuse_the_model(bench: Any, beats: Any) -> None:
-    bench.signals("train", beats(normal=20, anomalies=5, seed=1))
-    bench.signals("eval", beats(normal=20, anomalies=5, seed=2))
+def test_errors_that_are_no_numbers_refuse_the_model(bench: Any) -> None:
+    bench.signals("train", make_beats(normal=20, anomalies=5, seed=1))
+    bench.signals("eval", make_beats(normal=20, anomalies=5, seed=2))
 
     result = bench.evaluate(
         detector_config(lower_bounds={"accuracy": 0.5}),
@@ -170,9 +172,9 @@ def test_errors_that_are_no_numbers_refuse_the_model(bench: Any, beats: Any) -> 
     assert "accuracy is undefined, so it cannot be held against its bound 0.5" in reasons
 
 
-def test_a_single_class_leaves_the_areas_undefined(bench: Any, beats: Any) -> None:
-    bench.signals("train", beats(normal=20, anomalies=5, seed=1))
-    bench.signals("eval", beats(normal=20, anomalies=0, seed=2))
+def test_a_single_class_leaves_the_areas_undefined(bench: Any) -> None:
+    bench.signals("train", make_beats(normal=20, anomalies=5, seed=1))
+    bench.signals("eval", make_beats(normal=20, anomalies=0, seed=2))
 
     result = bench.evaluate(detector_config(), bench.detector(level=0.5, length=LENGTH))
 

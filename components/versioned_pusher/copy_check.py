@@ -1,0 +1,78 @@
+"""Checks a copied SavedModel against its original, from a clean process."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from components.versioned_pusher.serving_inputs import SERVING_SIGNATURE
+
+PROBE = Path(__file__).with_name("probe.py")
+
+_TIMEOUT_SECONDS = 300
+
+_RELATIVE_TOLERANCE = 1e-4
+_ABSOLUTE_TOLERANCE = 1e-6
+"""The same kernels on the same machine: room for another order of threads' sums only."""
+
+
+class BrokenCopyError(RuntimeError):
+    """The copy does not load, or does not predict what the original predicts."""
+
+
+def check_copy(copy: Path, original: Any, inputs: dict[str, np.ndarray]) -> None:
+    """Compares one prediction of a copy with the original's.
+
+    Args:
+        copy: Directory of the copied SavedModel.
+        original: The loaded original.
+        inputs: Inputs of `serving_default`, by name.
+
+    Raises:
+        BrokenCopyError: They differ; the message names the output and the largest difference, or
+            holds the last line of what the clean process said.
+    """
+    signature = original.signatures[SERVING_SIGNATURE]
+    expected = signature(**{name: tf.constant(value) for name, value in inputs.items()})
+    outputs = _predict_in_clean_process(copy, inputs)
+    if set(outputs) != set(expected):
+        raise BrokenCopyError(f"{copy}: outputs {sorted(outputs)}, not {sorted(expected)}")
+    for name, tensor in expected.items():
+        value, copied = tensor.numpy(), outputs[name]
+        if value.shape != copied.shape or not np.allclose(
+            value, copied, _RELATIVE_TOLERANCE, _ABSOLUTE_TOLERANCE, equal_nan=True
+        ):
+            raise BrokenCopyError(
+                f"{copy}: the copied model's '{name}' differs from the original's: "
+                f"{_sample(copied)} instead of {_sample(value)}"
+            )
+
+
+def _predict_in_clean_process(copy: Path, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    with tempfile.TemporaryDirectory() as directory:
+        inputs_path, outputs_path = Path(directory, "inputs.npz"), Path(directory, "outputs.npz")
+        arrays: dict[str, Any] = dict(inputs)
+        np.savez(inputs_path, **arrays)
+        finished = subprocess.run(
+            [sys.executable, "-I", str(PROBE), str(copy), str(inputs_path), str(outputs_path)],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+            cwd=directory,
+        )
+        if finished.returncode != 0:
+            said = finished.stderr.strip().splitlines() or [f"exit code {finished.returncode}"]
+            raise BrokenCopyError(f"{copy}: the copied model does not load: {said[-1]}")
+        with np.load(outputs_path) as outputs:
+            return {name: outputs[name] for name in outputs.files}
+
+
+def _sample(value: np.ndarray) -> str:
+    return np.array2string(value.ravel()[:3], separator=", ", precision=6)

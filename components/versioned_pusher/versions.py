@@ -1,0 +1,177 @@
+"""Versions of one model below the push directory, as a model server sees them.
+
+A server loads each folder whose name is a decimal number. All other names are ours: a version is
+written, and removed, under a hidden one, so that no server ever finds a part of it.
+"""
+
+import errno
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+from pipeline_config import UserInputError
+
+LABELS_FILE = "version_labels.json"
+"""Label -> version, if somebody keeps such a file beside the versions; these stay on disk."""
+
+_LOCK_FILE = ".push.lock"
+_PUSHING = ".pushing-"
+_REMOVING = ".removing-"
+
+_LARGEST_VERSION = 2**63 - 1
+
+_FAULTS_OF_THE_FOLDER = frozenset(
+    {
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.ENOTDIR,
+    }
+)
+
+
+def list_versions(model_directory: Path) -> list[int]:
+    """Returns the versions that a server would find, oldest first."""
+    if not model_directory.is_dir():
+        return []
+    names = (entry.name for entry in model_directory.iterdir())
+    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+
+
+def next_version(model_directory: Path) -> int:
+    """Returns seconds since 1970, like TFX's Pusher, or one more than the latest version.
+
+    The latter where a version is not older than now: two pushes in one second, or a clock that
+    went back. So versions grow strictly as long as the newest is not removed by hand.
+
+    Raises:
+        UserInputError: The latest version is the largest int64.
+    """
+    versions = list_versions(model_directory)
+    version = max([int(time.time()), *(latest + 1 for latest in versions[-1:])])
+    if version > _LARGEST_VERSION:
+        raise UserInputError(
+            f"{model_directory}: no version above {versions[-1]} is left; remove that folder"
+        )
+    return version
+
+
+@contextmanager
+def pushing(model_directory: Path) -> Iterator[None]:
+    """Holds the model's folder for one push and clears what a killed push left in it.
+
+    Raises:
+        UserInputError: The folder cannot be made or written to, or its disk is full.
+    """
+    try:
+        model_directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(model_directory / _LOCK_FILE):
+            for prefix in (_PUSHING, _REMOVING):
+                for leftover in model_directory.glob(f"{prefix}*"):
+                    shutil.rmtree(leftover)
+            yield
+    except OSError as error:
+        if error.errno not in _FAULTS_OF_THE_FOLDER:
+            raise
+        raise UserInputError(
+            f"{model_directory}: cannot push a model here: {error.strerror or error}; "
+            "name another folder with --home or make room in this one"
+        ) from error
+
+
+def publish(model_directory: Path, fill: Callable[[Path], None], version: int) -> Path:
+    """Makes a version appear by one rename.
+
+    Args:
+        model_directory: The model's folder, held by `pushing`.
+        fill: Writes the version into a hidden folder, and checks it there. Where it raises,
+            nothing is published and the hidden folder is removed.
+        version: Larger than any in the folder.
+
+    Returns:
+        The folder of the version.
+
+    Raises:
+        FileExistsError: There is such a version by now.
+    """
+    hidden = model_directory / f"{_PUSHING}{version}"
+    destination = model_directory / str(version)
+    hidden.mkdir()
+    try:
+        fill(hidden)
+        _flush_to_disk(hidden)
+        if destination.exists():
+            # A rename would replace an empty folder without a word.
+            raise FileExistsError(errno.EEXIST, f"version {version} exists by now")
+        hidden.rename(destination)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
+    _flush(model_directory)
+    return destination
+
+
+def prune(model_directory: Path, keep: int, labelled: Collection[int] = ()) -> list[int]:
+    """Removes all but the newest versions.
+
+    Args:
+        model_directory: The model's folder, held by `pushing`.
+        keep: How many stay; 0 keeps all. The newest is never removed.
+        labelled: Versions that stay as well, and do not count.
+
+    Returns:
+        The removed versions.
+    """
+    if keep == 0:
+        return []
+    countable = [version for version in list_versions(model_directory) if version not in labelled]
+    newest = list_versions(model_directory)[-1:]
+    removed = [version for version in countable[:-keep] if version not in newest]
+    for version in removed:
+        hidden = model_directory / f"{_REMOVING}{version}"
+        (model_directory / str(version)).rename(hidden)
+        # What cannot be removed now is a leftover for the next push to clear.
+        shutil.rmtree(hidden, ignore_errors=True)
+    return removed
+
+
+def labelled_versions(model_directory: Path) -> set[int]:
+    """Returns the versions that `version_labels.json` names; none where there is no such file.
+
+    Raises:
+        UserInputError: The file is not a JSON object of label to version.
+    """
+    path = model_directory / LABELS_FILE
+    if not path.exists():
+        return set()
+    try:
+        return {int(version) for version in json.loads(path.read_text()).values()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserInputError(
+            f'{path}: expected a JSON object of label to version, such as {{"stable": 12}}'
+        ) from error
+
+
+def _flush_to_disk(directory: Path) -> None:
+    """Writes all below a folder through to the disk, contents before the names of them."""
+    for parent, _, files in os.walk(directory, topdown=False):
+        for file in files:
+            _flush(Path(parent, file))
+        _flush(Path(parent))
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,156 @@
+"""The push directory on a real file system: versions, kills, pruning and bad folders."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from components.versioned_pusher.versions import (
+    labelled_versions,
+    list_versions,
+    next_version,
+    prune,
+    publish,
+    pushing,
+)
+from pipeline_config import UserInputError
+
+
+def write_model(directory: Path) -> None:
+    (directory / "variables").mkdir()
+    (directory / "variables" / "data").write_text("weights")
+    (directory / "saved_model.pb").write_text("graph")
+
+
+def push(folder: Path) -> int:
+    with pushing(folder):
+        version = next_version(folder)
+        publish(folder, write_model, version)
+    return version
+
+
+def test_versions_are_seconds_and_grow_within_one(tmp_path: Path) -> None:
+    before = int(time.time())
+    versions = [push(tmp_path / "model") for _ in range(3)]
+
+    assert versions[0] >= before
+    assert versions == sorted(set(versions)) == list_versions(tmp_path / "model")
+    assert (tmp_path / "model" / str(versions[0]) / "variables" / "data").read_text() == "weights"
+
+
+def test_a_version_from_the_future_is_exceeded(tmp_path: Path) -> None:
+    future = 32_503_680_000
+    (tmp_path / "model" / str(future)).mkdir(parents=True)
+
+    assert push(tmp_path / "model") == future + 1
+
+
+def test_no_version_is_left_above_the_largest(tmp_path: Path) -> None:
+    (tmp_path / "model" / str(2**63 - 1)).mkdir(parents=True)
+
+    with pytest.raises(UserInputError, match="no version above"):
+        push(tmp_path / "model")
+
+
+def test_a_killed_push_leaves_no_version_and_the_next_one_clears_up(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from components.versioned_pusher.versions import next_version, publish, pushing\n"
+        "folder = Path(sys.argv[1])\n"
+        "def fill(directory):\n"
+        "    (directory / 'saved_model.pb').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "with pushing(folder):\n"
+        "    publish(folder, fill, next_version(folder))\n"
+    )
+    root = Path(__file__).parents[3]
+    killed = subprocess.run(
+        [sys.executable, "-c", script, str(folder)],
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert list_versions(folder) == []
+    assert list(folder.glob(".pushing-*"))
+
+    version = push(folder)
+
+    assert list_versions(folder) == [version]
+    assert not list(folder.glob(".pushing-*"))
+
+
+def test_a_failed_check_leaves_nothing(tmp_path: Path) -> None:
+    def fill(directory: Path) -> None:
+        write_model(directory)
+        raise RuntimeError("the copy does not load")
+
+    with pytest.raises(RuntimeError, match="does not load"), pushing(tmp_path):
+        publish(tmp_path, fill, 7)
+
+    assert [path.name for path in tmp_path.iterdir()] == [".push.lock"]
+
+
+@pytest.mark.parametrize(
+    ("keep", "labels", "left"),
+    [
+        (0, {}, [1, 2, 3, 4, 5]),
+        (1, {}, [5]),
+        (3, {}, [3, 4, 5]),
+        (9, {}, [1, 2, 3, 4, 5]),
+        (2, {"stable": 1}, [1, 4, 5]),
+        (1, {"canary": 5}, [4, 5]),
+        (2, {"stable": 4, "canary": 5}, [2, 3, 4, 5]),
+    ],
+)
+def test_pruning_keeps_the_newest_and_the_labelled(
+    tmp_path: Path, keep: int, labels: dict[str, int], left: list[int]
+) -> None:
+    for version in range(1, 6):
+        (tmp_path / str(version)).mkdir()
+    if labels:
+        (tmp_path / "version_labels.json").write_text(json.dumps(labels))
+
+    prune(tmp_path, keep, labelled_versions(tmp_path))
+
+    assert list_versions(tmp_path) == left
+    assert not list(tmp_path.glob(".removing-*"))
+
+
+def test_broken_labels_are_the_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "version_labels.json").write_text('["stable"]')
+
+    with pytest.raises(UserInputError, match=r"version_labels\.json: expected a JSON object"):
+        labelled_versions(tmp_path)
+
+
+@pytest.mark.parametrize("in_the_way", ["", "model"], ids=["push root", "model folder"])
+def test_a_file_in_the_way_is_named(tmp_path: Path, in_the_way: str) -> None:
+    root = tmp_path / "serving"
+    if in_the_way:
+        root.mkdir()
+    (root / in_the_way).write_text("a file")
+
+    with pytest.raises(UserInputError, match=f"^{root}/model: cannot push a model here: [^\n]*$"):
+        push(root / "model")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into any folder")
+def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+
+    with pytest.raises(UserInputError, match="Permission denied"):
+        push(tmp_path / "model")
+
+
+def test_names_that_are_no_versions_are_not_counted(tmp_path: Path) -> None:
+    for name in ("12", "v13", ".pushing-14", "15.old", "aepipe"):
+        (tmp_path / name).mkdir()
+
+    assert list_versions(tmp_path) == [12]

@@ -1,0 +1,205 @@
+"""The executor on real artifacts, and its check from a clean process."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.types.standard_artifacts import (
+    Examples,
+    Model,
+    ModelBlessing,
+    ModelEvaluation,
+    PushedModel,
+)
+from tfx.utils import path_utils
+
+from components.versioned_pusher.copy_check import BrokenCopyError, check_copy
+from components.versioned_pusher.executor import Executor
+from components.versioned_pusher.serving_inputs import read_serving_inputs
+from components.versioned_pusher.versions import list_versions
+from pipeline_config import PusherConfig
+
+SIGNALS = np.arange(24, dtype=np.float32).reshape(6, 4)
+IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+
+
+class Doubler(tf.Module):
+    """Serves twice its input, named and shaped like a raw feature."""
+
+    def __init__(self, name: str, shape: tuple[int, ...], factor: float = 2.0) -> None:
+        super().__init__()
+        self.factor = tf.Variable(factor)
+        self._input = tf.TensorSpec([None, *shape], tf.float32, name=name)
+
+    def save(self, directory: Path) -> None:
+        def serve(raw: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"reconstruction": raw * self.factor, "error": tf.reduce_sum(raw, axis=1)}
+
+        function = tf.function(serve, input_signature=[self._input])
+        tf.saved_model.save(self, str(directory), {"serving_default": function})
+
+
+class Bench:
+    """Artifacts below one folder, and a push directory beside them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._artifacts = 0
+        self.push_root = folder / "serving"
+        self.model = self.artifact(Model)
+        self.blessing = self.artifact(ModelBlessing)
+        self.blessing.set_string_custom_property("judged_model", self.model.uri)
+        self.evaluation = self.artifact(ModelEvaluation)
+        Path(self.evaluation.uri, "evaluation.json").write_text(
+            json.dumps({"metrics": {"f1": 0.9}, "threshold": 0.5, "blessed": True, "reasons": []})
+        )
+
+    def artifact(self, kind: type[Artifact]) -> Any:
+        self._artifacts += 1
+        artifact = kind()
+        artifact.id = self._artifacts
+        artifact.uri = str(self._folder / f"{kind.TYPE_NAME}-{artifact.id}")
+        Path(artifact.uri).mkdir(parents=True)
+        return artifact
+
+    def examples(self, name: str, values: np.ndarray) -> Any:
+        examples = self.artifact(Examples)
+        examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
+        directory = Path(examples.uri, "Split-eval")
+        directory.mkdir()
+        with tf.io.TFRecordWriter(str(directory / "data-00000-of-00001.gz"), "GZIP") as writer:
+            for value in values:
+                feature = (
+                    tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.tobytes()]))
+                    if value.dtype == np.uint8
+                    else tf.train.Feature(float_list=tf.train.FloatList(value=value))
+                )
+                features = tf.train.Features(feature={name: feature})
+                writer.write(tf.train.Example(features=features).SerializeToString())
+        return examples
+
+    def push(self, examples: Artifact | None = None, **config: Any) -> Any:
+        pushed = self.artifact(PushedModel)
+        inputs = {
+            "model": [self.model],
+            "model_blessing": [self.blessing],
+            "evaluation": [self.evaluation],
+        }
+        if examples is not None:
+            inputs["examples"] = [examples]
+        settings = PusherConfig(model_name="doubler", **config)
+        properties = {
+            "push_root": str(self.push_root),
+            "config": json.dumps(dataclasses.asdict(settings)),
+            "run": json.dumps({"pipeline": "test", "data": {"sha256": "0123"}}),
+            "fingerprint": "",
+        }
+        Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
+        return pushed
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_a_blessed_model_is_pushed_with_all_that_a_server_needs(bench: Bench) -> None:
+    bench.blessing.set_int_custom_property("blessed", 1)
+    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
+    for version in (1, 2):
+        (bench.push_root / "doubler" / str(version)).mkdir(parents=True)
+
+    pushed = bench.push(bench.examples("signal", SIGNALS), keep=2, warmup_requests=3)
+
+    version = pushed.get_string_custom_property("pushed_version")
+    destination = Path(pushed.get_string_custom_property("pushed_destination"))
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert destination == bench.push_root / "doubler" / version
+    assert list_versions(destination.parent) == [2, int(version)]
+    assert {path.name for path in destination.iterdir()} >= {
+        "saved_model.pb",
+        "variables",
+        "fingerprint.pb",
+        "assets.extra",
+        "aepipe.json",
+    }
+    manifest = json.loads((destination / "aepipe.json").read_text())
+    assert manifest["version"] == int(version)
+    assert (manifest["model"], manifest["pipeline"]) == ("doubler", "test")
+    assert manifest["data"] == {"sha256": "0123"}
+    assert manifest["metrics"] == {"f1": 0.9}
+    assert manifest["signatures"]["serving_default"]["inputs"] == {
+        "signal": {"dtype": "float32", "shape": [None, 4]}
+    }
+    warmup = destination / "assets.extra" / "tf_serving_warmup_requests"
+    requests = [
+        prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
+        for record in tf.data.TFRecordDataset(str(warmup))
+    ]
+    assert {request.model_spec.name for request in requests} == {"doubler"}
+    assert {request.model_spec.signature_name for request in requests} == {"serving_default"}
+    np.testing.assert_array_equal(
+        np.concatenate([tf.make_ndarray(request.inputs["signal"]) for request in requests]),
+        SIGNALS[:3],
+    )
+
+
+def test_without_a_blessing_nothing_is_pushed(bench: Bench) -> None:
+    bench.blessing.set_int_custom_property("blessed", 0)
+
+    pushed = bench.push()
+
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert not bench.push_root.exists()
+
+
+def test_a_blessing_of_another_model_is_refused(bench: Bench) -> None:
+    bench.blessing.set_int_custom_property("blessed", 1)
+    bench.blessing.set_string_custom_property("judged_model", "elsewhere")
+
+    with pytest.raises(ValueError, match="the blessing is of elsewhere"):
+        bench.push()
+
+
+def other_weights(copy: Path) -> None:
+    Doubler("signal", (4,), factor=2.01).save(copy)
+
+
+def truncated_weights(copy: Path) -> None:
+    Doubler("signal", (4,)).save(copy)
+    next((copy / "variables").glob("variables.data-*")).write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (other_weights, "'reconstruction' differs from the original's: "),
+        (truncated_weights, "does not load: "),
+    ],
+)
+def test_a_copy_that_is_not_the_model_is_refused(tmp_path: Path, spoil: Any, message: str) -> None:
+    Doubler("signal", (4,)).save(tmp_path / "model")
+    spoil(tmp_path / "copy")
+    original = tf.saved_model.load(str(tmp_path / "model"))
+
+    with pytest.raises(BrokenCopyError, match=message):
+        check_copy(tmp_path / "copy", original, {"signal": SIGNALS})
+
+
+def test_images_and_missing_examples_become_inputs(bench: Bench, tmp_path: Path) -> None:
+    Doubler("image", (3, 4)).save(tmp_path / "model")
+    model = tf.saved_model.load(str(tmp_path / "model"))
+
+    inputs = read_serving_inputs(model, [bench.examples("image", IMAGES)], count=5)
+    without = read_serving_inputs(model, None, count=5)
+
+    assert inputs["image"].dtype == np.float32
+    np.testing.assert_array_equal(inputs["image"], IMAGES)
+    np.testing.assert_array_equal(without["image"], np.zeros((1, 3, 4)))
