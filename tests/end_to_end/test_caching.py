@@ -1,0 +1,138 @@
+"""What runs again when something changes, told by MLMD's executions."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ml_metadata.proto.metadata_store_pb2 import Execution
+
+from tests.conftest import Aepipe
+from tests.end_to_end.metadata import STAGES, executed, pushed_versions, states
+
+REPOSITORY = Path(__file__).parents[2]
+MODEL = "ecg_anomaly_detector"
+ALL = [stage for stage in STAGES if stage != "BaselineResolver"]
+FROM_TRAINER = ["Trainer", "ThresholdEvaluator", "VersionedPusher"]
+
+
+@pytest.fixture
+def ecg(small_sample: Path, tmp_path: Path) -> Path:
+    """A data directory of its own, to write to."""
+    return Path(shutil.copytree(small_sample / "ecg", tmp_path / "ecg"))
+
+
+def _arguments(home: Path, data: Path) -> list[str]:
+    settings = ("trainer.batch_size=64", "trainer.epochs=12", "evaluator.baseline_tolerance=1")
+    return [
+        "run",
+        "anomaly",
+        "--json",
+        "--home",
+        str(home),
+        "--data-dir",
+        str(data),
+        *(part for setting in settings for part in ("--set", setting)),
+    ]
+
+
+@pytest.mark.slow
+def test_each_change_runs_what_follows_from_it(aepipe: Aepipe, ecg: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    command = _arguments(home, ecg)
+
+    def run(*more: str) -> list[str]:
+        result = aepipe(*command, *more)
+        assert result.exit_code == 0, result.err + result.out
+        return executed(home, result.runs[0])
+
+    assert run() == ALL
+    assert run() == []
+    assert run("--set", "pusher.keep=3") == ["VersionedPusher"]
+    assert run("--set", "evaluator.threshold_k=1.1") == ["ThresholdEvaluator", "VersionedPusher"]
+    assert run("--set", "trainer.epochs=13") == FROM_TRAINER
+    assert run("--from", "Trainer") == FROM_TRAINER
+    assert run("--no-cache") == ALL
+
+    file = ecg / "ecg.csv"
+    rows = file.read_text().splitlines()
+    file.write_text("\n".join([*rows[50:], *rows[:40]]) + "\n")
+    assert run() == [stage for stage in ALL if stage != "SchemaGen"]
+    assert run() == []
+    versions = pushed_versions(home, MODEL)
+    assert len(versions) == 5  # pusher.keep
+    assert len(set(versions)) == 5
+
+
+@pytest.mark.slow
+def test_an_edit_of_a_model_runs_the_trainer_again_and_not_the_ingestion(
+    ecg: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    for folder in ("pipeline", "components", "trainer", "data"):
+        shutil.copytree(
+            REPOSITORY / folder,
+            source / folder,
+            ignore=shutil.ignore_patterns("raw", "sample", "__pycache__"),
+        )
+    shutil.copy(REPOSITORY / "pipeline_config.py", source)
+    home = tmp_path / "home"
+
+    def run() -> dict[str, Any]:
+        command = [sys.executable, "-m", "pipeline", *_arguments(home, ecg)]
+        result = subprocess.run(command, cwd=source, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        outcome: dict[str, Any] = json.loads(result.stdout)["runs"][0]
+        return outcome
+
+    assert executed(home, run()) == ALL
+    models = source / "trainer" / "models.py"
+    models.write_text(models.read_text() + "\n# edited\n")
+    edited = run()
+    assert executed(home, edited) == FROM_TRAINER
+    assert edited["status"] == "pushed"
+    assert executed(home, run()) == []
+    assert len(pushed_versions(home, MODEL)) == 2
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_the_trainer_pushes_nothing_and_the_next_one_goes_on(
+    aepipe: Aepipe, ecg: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    long = ["--set", "trainer.epochs=300"]
+    arguments = [part for part in _arguments(home, ecg) if part != "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *arguments, *long],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "✓ Transform" in line:
+                break
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert list((home / "serving" / MODEL).iterdir()) == []
+    assert Execution.RUNNING in states(home, "anomaly")
+
+    result = aepipe(*_arguments(home, ecg), *long)
+    assert result.exit_code == 0, result.err
+    assert executed(home, result.runs[0]) == FROM_TRAINER
+    assert Execution.RUNNING not in states(home, "anomaly")
+    assert len(pushed_versions(home, MODEL)) == 1
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_model(aepipe: Aepipe, ecg: Path, tmp_path: Path) -> None:
+    runs = [aepipe(*_arguments(tmp_path / name, ecg)).runs[0] for name in ("first", "second")]
+    assert runs[0]["metrics"] == runs[1]["metrics"]
+    assert runs[0]["threshold"] == runs[1]["threshold"]
+    other = aepipe(*_arguments(tmp_path / "third", ecg), "--set", "trainer.seed=7").runs[0]
+    assert other["metrics"] != runs[0]["metrics"]
