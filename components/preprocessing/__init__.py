@@ -1,0 +1,1 @@
+"""Transform's part of the pipelines: raw examples to scaled tensors."""

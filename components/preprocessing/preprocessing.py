@@ -1,0 +1,104 @@
+"""What Transform does to every example: scaling, and noise where it is asked for."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from pipeline_config import ID_FEATURE, LABEL_FEATURE, NOISY_FEATURE, TARGET_FEATURE
+
+RAW_VALUES = "raw_values"
+"""Name of the op between decoding and scaling; the served model enters the graph here."""
+
+
+def preprocessing_fn(
+    inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str, Any]
+) -> dict[str, tf.Tensor]:
+    """Scales examples to [0, 1] and, for a denoising model, adds noise to a copy.
+
+    Args:
+        inputs: Batch of N raw examples: `signal` float32 [N, L] or `image` string [N, 1] (one
+            uint8 a pixel, row by row), with `label` int64 [N, 1] and `example_id` string [N, 1].
+        custom_config: `feature` ("signal" or "image"), `shape` (of one example), `noise`
+            (standard deviation, in units of the scaled range; 0 for none), `noise_seed`. Other
+            keys are ignored: `fingerprint` is there to make TFX see a change of this file.
+
+    Returns:
+        `target` float32 [N, *shape], `label` int64 [N], `example_id` string [N] and, only where
+        `noise` is above 0, `noisy` float32 [N, *shape], clipped to [0, 1].
+    """
+    shape = tuple(custom_config["shape"])
+    target = scale_by_training_range(decode(inputs[custom_config["feature"]], shape))
+    example_id = inputs[ID_FEATURE][:, 0]
+    outputs = {
+        TARGET_FEATURE: target,
+        LABEL_FEATURE: inputs[LABEL_FEATURE][:, 0],
+        ID_FEATURE: example_id,
+    }
+    if custom_config["noise"] > 0:
+        noise = custom_config["noise"] * standard_normal_per_example(
+            example_id, shape, custom_config["noise_seed"]
+        )
+        outputs[NOISY_FEATURE] = tf.clip_by_value(target + noise, 0.0, 1.0)
+    return outputs
+
+
+def decode(raw: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+    """Turns a raw feature into numbers in its own units.
+
+    Args:
+        raw: float32 [N, L], or string [N, 1] with one uint8 a value.
+        shape: Shape of one example.
+
+    Returns:
+        float32 [N, *shape]; bytes become 0.0 to 255.0.
+    """
+    if raw.dtype == tf.string:
+        raw = tf.io.decode_raw(raw[:, 0], tf.uint8, fixed_length=math.prod(shape))
+    values = tf.reshape(tf.cast(raw, tf.float32), [-1, *shape])
+    return tf.identity(values, name=RAW_VALUES)
+
+
+def scale_by_training_range(values: tf.Tensor) -> tf.Tensor:
+    """Scales by the least and greatest value of the whole training split.
+
+    The formula is the tutorial's, (x - min) / (max - min), over the whole tensor rather than per
+    column. It is not clipped: a value outside the training range stays visible as one.
+
+    Args:
+        values: float32 [N, ...].
+
+    Returns:
+        float32 of the same shape. Where all training values are one constant the divisor is 1,
+        so that the constant becomes 0.0 and the scaling can still be undone.
+    """
+    lowest = tft.min(values)
+    value_range = tft.max(values) - lowest
+    return (values - lowest) / tf.where(value_range > 0, value_range, 1.0)
+
+
+def standard_normal_per_example(
+    example_id: tf.Tensor, shape: Sequence[int], seed: int
+) -> tf.Tensor:
+    """Draws N(0, 1) numbers that depend on the seed and the example's id alone.
+
+    Args:
+        example_id: string [N].
+        shape: Shape of one example.
+        seed: Any integer that fits an int64.
+
+    Returns:
+        float32 [N, *shape]; the same for an id in every batch, order and runner.
+    """
+    # FarmHash's 64 bits are promised to stay the same across TensorFlow's versions and machines.
+    own_seed = tf.strings.to_hash_bucket_fast(example_id, tf.int64.max)
+
+    def draw(example_seed: tf.Tensor) -> tf.Tensor:
+        # The algorithm is named because the default may depend on the device.
+        return tf.random.stateless_normal(
+            shape, tf.stack([tf.constant(seed, tf.int64), example_seed]), alg="philox"
+        )
+
+    return tf.map_fn(draw, own_seed, fn_output_signature=tf.TensorSpec(shape, tf.float32))

@@ -1,0 +1,132 @@
+"""The served model: one SavedModel that holds preprocessing, weights and threshold."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer.models import Autoencoder
+from trainer.preprocessing_graph import PreprocessingGraph
+from trainer.settings import TrainerSettings
+
+SERVING_DEFAULT = "serving_default"
+SERVE_EXAMPLES = "serve_examples"
+ENCODE = "encode"
+SCORE = "score"
+
+_DEVIATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {"mse": tf.square, "mae": tf.abs}
+
+
+class ServedAutoencoder(tf.Module):
+    """A trained model with the Transform stage's graph before it.
+
+    Attributes:
+        model_variables: The model's `tf.Variable`s in the order of Keras' `model.weights`; the
+            next training may start from them.
+        threshold: float32 scalar, detectors only. It is +inf, and so nothing is an anomaly,
+            until the evaluator assigns it.
+
+    Args:
+        model: Trained.
+        tft_output: What Transform wrote.
+        settings: What was trained.
+    """
+
+    def __init__(
+        self, model: Autoencoder, tft_output: tft.TFTransformOutput, settings: TrainerSettings
+    ) -> None:
+        super().__init__(name=settings.model)
+        self.model_variables = [weight.value for weight in model.weights]
+        if settings.detector:
+            self.threshold = tf.Variable(math.inf, trainable=False, name="threshold")
+        self._settings = settings
+        # Without dependency tracking the module would save the Keras model's own functions too.
+        self._model = self._no_dependency(model)
+        self._preprocessing = PreprocessingGraph(tft_output, settings.feature)
+
+    def signatures(self) -> dict[str, Any]:
+        """Returns the four signatures by name.
+
+        `raw` is `signal` float32 [N, L] in the data's units or `image` float32 [N, H, W] in
+        0..255; fractions of a pixel's level are scaled as they are, not rounded.
+
+        - `serving_default`: raw -> `reconstruction` (signals in the data's units, images in
+          0..1), `error` float32 [N], and for detectors `threshold` float32 [N] and `is_anomaly`
+          bool [N].
+        - `serve_examples`: `examples` string [N], serialized raw tf.Examples of which only the
+          raw feature is read -> the same.
+        - `encode`: raw -> `latent` float32 [N, d].
+        - `score`: raw, and `noise` float32 [N, *shape] in scaled units -> `error` and
+          `noisy_error` float32 [N], of the model and of doing nothing, for the example with the
+          noise added and clipped to [0, 1] as in training. Where the noise is 0 the example is
+          left as it is, so that zeros score what `serving_default` scores.
+
+        An example's error is the mean over its values of |difference| ("mae") or its square
+        ("mse"), in scaled units.
+        """
+        shape = [None, *self._settings.shape]
+        raw = tf.TensorSpec(shape, tf.float32, name=self._settings.feature)
+        noise = tf.TensorSpec(shape, tf.float32, name="noise")
+        examples = tf.TensorSpec([None], tf.string, name="examples")
+        return {
+            name: tf.function(function, input_signature=specs, autograph=False)
+            for name, function, specs in (
+                (SERVING_DEFAULT, self._serve_raw, [raw]),
+                (SERVE_EXAMPLES, self._serve_examples, [examples]),
+                (ENCODE, self._encode, [raw]),
+                (SCORE, self._score, [raw, noise]),
+            )
+        }
+
+    def _serve_raw(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
+        scaled = self._preprocessing.scale(raw)
+        reconstruction = self._model(scaled, training=False)
+        error = self._error(reconstruction, scaled)
+        # A signal goes back to the units it came in; a picture in 0..1 is what viewers expect.
+        if self._settings.feature == "signal":
+            reconstruction = self._preprocessing.unscale(reconstruction)
+        outputs = {"reconstruction": reconstruction, "error": error}
+        if self._settings.detector:
+            outputs["threshold"] = tf.fill(tf.shape(error), self.threshold)
+            outputs["is_anomaly"] = error > self.threshold
+        return outputs
+
+    def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        raw = tf.io.parse_example(examples, self._preprocessing.raw_spec)[self._settings.feature]
+        return self._serve_raw(self._preprocessing.decode(raw))
+
+    def _encode(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
+        latent = self._model.encode(self._preprocessing.scale(raw))
+        return {"latent": tf.reshape(latent, [-1, math.prod(latent.shape[1:])])}
+
+    def _score(self, raw: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
+        scaled = self._preprocessing.scale(raw)
+        given = tf.where(noise == 0, scaled, tf.clip_by_value(scaled + noise, 0.0, 1.0))
+        return {
+            "error": self._error(self._model(given, training=False), scaled),
+            "noisy_error": self._error(given, scaled),
+        }
+
+    def _error(self, given: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
+        deviation = _DEVIATIONS[self._settings.loss](given - scaled)
+        return tf.reduce_mean(deviation, axis=list(range(1, len(self._settings.shape) + 1)))
+
+
+def export_model(
+    model: Autoencoder,
+    tft_output: tft.TFTransformOutput,
+    settings: TrainerSettings,
+    directory: str,
+) -> None:
+    """Writes the served model.
+
+    Args:
+        model: Trained.
+        tft_output: What Transform wrote.
+        settings: What was trained.
+        directory: Where to; an existing SavedModel there is replaced.
+    """
+    served = ServedAutoencoder(model, tft_output, settings)
+    tf.saved_model.save(served, directory, signatures=served.signatures())

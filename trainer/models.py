@@ -1,0 +1,194 @@
+"""The three autoencoders of TensorFlow's "Intro to Autoencoders" tutorial."""
+
+import difflib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from pipeline_config import UserInputError
+
+
+class Autoencoder(keras.Model):
+    """An encoder and a decoder, one after the other; input and output have the same shape.
+
+    Args:
+        shape: Shape of one example.
+        encoder: Built from `shape`.
+        decoder: Built from the encoder's output.
+        **kwargs: Of `keras.Model`.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        encoder: keras.Sequential,
+        decoder: keras.Sequential,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.shape = tuple(shape)
+        self.encoder = encoder
+        self.decoder = decoder
+        # Encoder and decoder are built by their `Input`s: there is nothing left to build.
+        self.built = True
+
+    def encode(self, x: Any) -> Any:
+        """Returns the latent code, float32 [N, ...], of float32 [N, *shape]."""
+        return self.encoder(x)
+
+    def call(self, x: Any) -> Any:
+        """Returns the reconstruction, float32 [N, *shape], of float32 [N, *shape]."""
+        return self.decoder(self.encode(x))
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` needs to make an equal, untrained model."""
+        return {**super().get_config(), "shape": list(self.shape)}
+
+
+@keras.saving.register_keras_serializable(package="aepipe")
+class BasicAutoencoder(Autoencoder):
+    """One dense layer each way, 64 latent values.
+
+    Args:
+        shape: Shape of one example, of any rank.
+        **kwargs: Of `keras.Model`.
+    """
+
+    def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
+        latent = 64
+        encoder = keras.Sequential(
+            [keras.Input(shape), layers.Flatten(), layers.Dense(latent, activation="relu")],
+            name="encoder",
+        )
+        decoder = keras.Sequential(
+            [
+                keras.Input((latent,)),
+                layers.Dense(math.prod(shape), activation="sigmoid"),
+                layers.Reshape(tuple(shape)),
+            ],
+            name="decoder",
+        )
+        super().__init__(shape, encoder, decoder, **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="aepipe")
+class DenoisingAutoencoder(Autoencoder):
+    """Strided convolutions down to 8 channels at a quarter of the size, and back.
+
+    The encoder and the decoder see a channel axis, the data has none. Each stride rounds the
+    size up, so the decoder's output may be up to 3 pixels larger than the input and is cropped.
+
+    Args:
+        shape: Height and width of an image.
+        **kwargs: Of `keras.Model`.
+
+    Raises:
+        UserInputError: `shape` is not a height and a width.
+    """
+
+    def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
+        if len(shape) != 2:
+            raise UserInputError(
+                f"model=DenoisingAutoencoder: examples of shape {tuple(shape)}; "
+                "use data with a height and a width"
+            )
+        encoder = keras.Sequential(
+            [
+                keras.Input((*shape, 1)),
+                layers.Conv2D(16, (3, 3), activation="relu", padding="same", strides=2),
+                layers.Conv2D(8, (3, 3), activation="relu", padding="same", strides=2),
+            ],
+            name="encoder",
+        )
+        decoder = keras.Sequential(
+            [
+                keras.Input(encoder.output_shape[1:]),
+                layers.Conv2DTranspose(
+                    8, kernel_size=3, strides=2, activation="relu", padding="same"
+                ),
+                layers.Conv2DTranspose(
+                    16, kernel_size=3, strides=2, activation="relu", padding="same"
+                ),
+                layers.Conv2D(1, kernel_size=(3, 3), activation="sigmoid", padding="same"),
+            ],
+            name="decoder",
+        )
+        super().__init__(shape, encoder, decoder, **kwargs)
+
+    def encode(self, x: Any) -> Any:
+        """Returns the latent code, float32 [N, H/4, W/4, 8] (rounded up), of [N, H, W]."""
+        return self.encoder(keras.ops.expand_dims(x, -1))
+
+    def call(self, x: Any) -> Any:
+        """Returns the reconstruction, float32 [N, H, W], of float32 [N, H, W]."""
+        height, width = self.shape
+        return self.decoder(self.encode(x))[:, :height, :width, 0]
+
+
+@keras.saving.register_keras_serializable(package="aepipe")
+class AnomalyDetector(Autoencoder):
+    """Dense layers 32, 16, 8 and back; what it reconstructs badly is unlike what it has seen.
+
+    Args:
+        shape: Shape of one example, `(length,)`.
+        **kwargs: Of `keras.Model`.
+
+    Raises:
+        UserInputError: `shape` is not a length.
+    """
+
+    def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
+        if len(shape) != 1:
+            raise UserInputError(
+                f"model=AnomalyDetector: examples of shape {tuple(shape)}; "
+                "use data with one row of samples per example"
+            )
+        encoder = keras.Sequential(
+            [
+                keras.Input(shape),
+                layers.Dense(32, activation="relu"),
+                layers.Dense(16, activation="relu"),
+                layers.Dense(8, activation="relu"),
+            ],
+            name="encoder",
+        )
+        decoder = keras.Sequential(
+            [
+                keras.Input((8,)),
+                layers.Dense(16, activation="relu"),
+                layers.Dense(32, activation="relu"),
+                layers.Dense(shape[0], activation="sigmoid"),
+            ],
+            name="decoder",
+        )
+        super().__init__(shape, encoder, decoder, **kwargs)
+
+
+MODELS: Mapping[str, Callable[[Sequence[int]], Autoencoder]] = {
+    "BasicAutoencoder": BasicAutoencoder,
+    "DenoisingAutoencoder": DenoisingAutoencoder,
+    "AnomalyDetector": AnomalyDetector,
+}
+
+
+def build_model(name: str, shape: Sequence[int]) -> Autoencoder:
+    """Returns an untrained model.
+
+    Args:
+        name: A key of `MODELS`.
+        shape: Shape of one example.
+
+    Returns:
+        The model, built.
+
+    Raises:
+        UserInputError: There is no model of that name, or it does not take that shape.
+    """
+    if name not in MODELS:
+        nearest = difflib.get_close_matches(name, MODELS, n=1)
+        hint = f" (did you mean {nearest[0]}?)" if nearest else ""
+        raise UserInputError(f"model={name!r}{hint}: expected one of {', '.join(MODELS)}")
+    return MODELS[name](shape)

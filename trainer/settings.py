@@ -1,0 +1,50 @@
+"""What the Trainer is told, as typed values."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pipeline_config import TrainerConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainerSettings:
+    """One training and the model it exports.
+
+    Attributes:
+        name: The pipeline's name, for people.
+        model: Name of the model class.
+        loss: Keras' name of the training loss, also the reconstruction error of one example.
+        detector: Whether the served model decides with a threshold.
+        feature: Name of the raw feature, also the served model's input.
+        shape: Shape of one example.
+        trainer: How to train.
+    """
+
+    name: str
+    model: str
+    loss: Literal["mse", "mae"]
+    detector: bool
+    feature: str
+    shape: tuple[int, ...]
+    trainer: TrainerConfig
+
+    @classmethod
+    def from_custom_config(cls, custom_config: Mapping[str, Any]) -> "TrainerSettings":
+        """Reads TFX's `custom_config` of the Trainer.
+
+        Args:
+            custom_config: `{"config": {...}}` with this class's attributes as keys: `shape` as a
+                list, `trainer` as `section_as_dict(config.trainer)`. Only what the Trainer uses
+                is in there, so that no other setting makes TFX train again. Keys beside
+                `config`, such as `fingerprint`, are ignored.
+
+        Returns:
+            The settings.
+
+        Raises:
+            pipeline_config.SettingError: A trainer setting is out of its range.
+        """
+        config = dict(custom_config["config"])
+        shape = tuple(int(size) for size in config.pop("shape"))
+        return cls(shape=shape, trainer=TrainerConfig(**config.pop("trainer")), **config)
