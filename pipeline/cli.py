@@ -3,10 +3,11 @@
 Exit codes: 0 done; 1 a bug; 2 the user's input or setting; 3 a gate refused and nothing was pushed.
 """
 
+import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def fetch(pipeline: str, as_json: bool) -> None:
 @data.command()
 @_json_option
 def status(as_json: bool) -> None:
-    """Tell which files are there and whether they are the tutorial's."""
+    """Tell which of the tutorial's files are there, and whether they are unchanged."""
     from data.commands import status as file_status
     from pipeline.home import DATA_CACHE
 
@@ -162,16 +163,19 @@ def sample(pipeline: str, out: Path, settings: tuple[str, ...], as_json: bool) -
     from pipeline.settings import configured
 
     names = list(PIPELINES) if pipeline == "all" else [pipeline]
-    _print_rows(write_samples(configured(names, settings), out), as_json, "files")
+    _print_rows(write_samples(configured(names, settings), out), as_json, "samples")
 
 
 def _configs(pipeline: str) -> list[PipelineConfig]:
     return list(PIPELINES.values()) if pipeline == "all" else [PIPELINES[pipeline]]
 
 
-def _print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, key: str) -> None:
+def _print_rows(rows: Sequence[Any], as_json: bool, key: str) -> None:
+    """Prints dataclasses as a JSON list under `key`, or as a table."""
+    from pipeline.terminal import print_table
+
+    values = [dataclasses.asdict(row) for row in rows]
     if as_json:
-        click.echo(json.dumps({key: [dict(row) for row in rows]}))
-        return
-    for row in rows:
-        click.echo("  ".join(str(value) for value in row.values()))
+        click.echo(json.dumps({key: values}, default=str))
+    else:
+        print_table(values)

@@ -1,6 +1,7 @@
 """Keeps TFX's, Beam's and TensorFlow's log flood out of the terminal, in a file of the run."""
 
 import contextlib
+import dataclasses
 import logging
 import os
 import sys
@@ -11,8 +12,16 @@ from typing import TextIO
 _FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
 
 
+@dataclasses.dataclass(frozen=True)
+class TerminalStreams:
+    """Streams to what was standard output and standard error."""
+
+    output: TextIO
+    error: TextIO
+
+
 @contextlib.contextmanager
-def logs_to_file(path: Path, *, verbose: bool) -> Iterator[tuple[TextIO, TextIO]]:
+def logs_to_file(path: Path, *, verbose: bool) -> Iterator[TerminalStreams]:
     """Sends Python logging, and what libraries print, to `path`.
 
     File descriptors 1 and 2 point to the file meanwhile, as TensorFlow's C++ parts and child
@@ -25,7 +34,7 @@ def logs_to_file(path: Path, *, verbose: bool) -> Iterator[tuple[TextIO, TextIO]
         verbose: Show the log on standard error as well.
 
     Yields:
-        Streams to what was standard output and standard error.
+        Where a person still reads.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -41,7 +50,7 @@ def logs_to_file(path: Path, *, verbose: bool) -> Iterator[tuple[TextIO, TextIO]
             stack.enter_context(contextlib.redirect_stderr(error))
             stack.enter_context(contextlib.redirect_stdout(log))
         stack.enter_context(_root_handlers(handlers))
-        yield output, error
+        yield TerminalStreams(output, error)
 
 
 class _LogFileHandler(logging.StreamHandler[TextIO]):

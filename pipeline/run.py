@@ -23,8 +23,13 @@ from pipeline_config import ImageData, PipelineConfig, UserInputError
 
 LOG_FILE = "log.txt"
 
-LOCAL_BEAM_ARGS = ("--runner=FnApiRunner",)
-"""In this process. Beam's default, DirectRunner, first tries to download a runner of its own."""
+LOCAL_BEAM_ARGS = ("--runner=FnApiRunner", "--sdk_container_image=none")
+"""In this process. Beam's default, DirectRunner, first tries to download a runner of its own.
+
+Unless told how workers get their packages, TFX builds a source archive of itself for each Beam
+stage, 5 s each and left behind in the temporary folder. Workers in this process need none; naming
+an image, which nothing here starts, is how TFX is told so.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +90,9 @@ def _run_locked(
 ) -> RunOutcome:
     directory = home.runs / run_id
     log = directory / LOG_FILE
-    with logs_to_file(log, verbose=request.verbose) as (output, error):
-        console = Console(file=output if human_output is sys.stdout else error)
+    for_people = "output" if human_output is sys.stdout else "error"
+    with logs_to_file(log, verbose=request.verbose) as streams:
+        console = Console(file=getattr(streams, for_people))
         print_header(console, config)
         outcome = dataclasses.replace(
             _run_and_classify(config, request, home, run_id, console), log=str(log)
@@ -94,7 +100,10 @@ def _run_locked(
         if outcome.status != "failed":
             print_outcome(console, outcome)
     # Where the disk is full, that is the failure, and it has been told.
-    with contextlib.suppress(OSError if outcome.status == "failed" else ()):
+    tolerated = (
+        contextlib.suppress(OSError) if outcome.status == "failed" else contextlib.nullcontext()
+    )
+    with tolerated:
         write_outcome(outcome, directory)
     return outcome
 

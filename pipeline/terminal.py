@@ -1,5 +1,6 @@
 """What a person sees of a run: one tidy line a stage, then the result."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -62,6 +63,20 @@ def print_outcome(console: Console, outcome: RunOutcome) -> None:
         table.add_row(f"  {name}", value)
     console.print(table, soft_wrap=True)
     console.print()
+
+
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Prints rows of equal keys as a table, or that there are none."""
+    console = Console()
+    if not rows:
+        console.print("nothing")
+        return
+    table = Table(box=None, header_style="bold")
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    console.print(table)
 
 
 def _rows(outcome: RunOutcome) -> list[tuple[str, str]]:

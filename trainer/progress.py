@@ -60,4 +60,6 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Removes the bar."""
-        self._progress.stop()
+        # Rich ends even a disabled bar with an empty line.
+        if not self._progress.disable:
+            self._progress.stop()

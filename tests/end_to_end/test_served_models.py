@@ -29,12 +29,15 @@ OUTPUTS = {
 }
 
 
-@pytest.fixture
-def served(finished: FinishedRun, tmp_path: Path) -> dict[str, np.ndarray]:
+@pytest.fixture(scope="session")
+def served(
+    finished: FinishedRun, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, np.ndarray]:
     transformed = ""
     if finished.outcome.pipeline == "denoise":
         transformed = finished.artifact("Transform", "transformed_examples").uri + "/Split-eval"
-    output = tmp_path / "served.npz"
+    directory = tmp_path_factory.mktemp("served")
+    output = directory / "served.npz"
     command = [
         sys.executable,
         "-I",
@@ -44,7 +47,7 @@ def served(finished: FinishedRun, tmp_path: Path) -> dict[str, np.ndarray]:
         transformed,
         str(output),
     ]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    result = subprocess.run(command, capture_output=True, text=True, cwd=directory)
     assert result.returncode == 0, result.stderr
     return dict(np.load(output))
 
@@ -118,4 +121,5 @@ def test_the_push_directory_is_as_a_server_expects_it(finished: FinishedRun) -> 
         "aepipe.json",
     ):
         assert (version / file).is_file()
-    assert [path.name for path in version.parent.iterdir()] == [version.name]
+    seen = [path.name for path in version.parent.iterdir() if not path.name.startswith(".")]
+    assert seen == [version.name]
