@@ -5,8 +5,6 @@ served model. Here the nodes between two tensors are copied instead, and nothing
 operations and the same constants as in training, without the noise.
 """
 
-import functools
-
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -36,7 +34,15 @@ class PreprocessingGraph:
         self._raw = raw.name
         self.raw_spec = {feature: tf.io.FixedLenFeature(raw.shape[1:], raw.dtype)}
         self._target = _output_name(self._function, TARGET_FEATURE)
+        # Scaling is one straight line for all values, so two points of it tell the inverse: the
+        # analyzers' values are constants inside the graph, under names of TFT's own making.
+        shape = self._function.graph.get_tensor_by_name(f"{RAW_VALUES}:0").shape[1:]
+        points = tf.stack([tf.zeros(shape), tf.fill(shape, _PROBE)])
+        at_zero, at_probe = tf.reshape(self.scale(points), [2, -1])[:, 0].numpy().tolist()
+        self._at_zero = at_zero
+        self._slope = (at_probe - at_zero) / _PROBE
 
+    @tf.function(autograph=False, reduce_retracing=True)
     def decode(self, raw: tf.Tensor) -> tf.Tensor:
         """Decodes a raw feature.
 
@@ -48,6 +54,7 @@ class PreprocessingGraph:
         """
         return _copy_nodes(self._function, raw, self._raw, f"{RAW_VALUES}:0")
 
+    @tf.function(autograph=False, reduce_retracing=True)
     def scale(self, values: tf.Tensor) -> tf.Tensor:
         """Scales numbers by the training split's range.
 
@@ -69,18 +76,7 @@ class PreprocessingGraph:
         Returns:
             float32 [N, *shape], in the data's own units.
         """
-        slope, intercept = self._slope_and_intercept
-        return (scaled - intercept) / slope
-
-    @functools.cached_property
-    def _slope_and_intercept(self) -> tuple[float, float]:
-        # Scaling is one straight line for all values, so two points of it tell the inverse: the
-        # analyzers' values are constants inside the graph, under names of TFT's own making.
-        with tf.init_scope():
-            shape = self._function.graph.get_tensor_by_name(f"{RAW_VALUES}:0").shape[1:]
-            points = tf.stack([tf.zeros(shape), tf.fill(shape, _PROBE)])
-            at_zero, at_probe = tf.reshape(tf.function(self.scale)(points), [2, -1])[:, 0].numpy()
-        return float((float(at_probe) - float(at_zero)) / _PROBE), float(at_zero)
+        return (scaled - self._at_zero) / self._slope
 
 
 def _input(function: tf.types.experimental.ConcreteFunction, feature: str) -> tf.Tensor:

@@ -1,130 +1,10 @@
-"""Small data, transformed by the real Transform code, for the trainer's tests."""
+"""Data and trained models, made once for all the trainer's tests; do not write to them."""
 
-import dataclasses
-import functools
-import types
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pytest
-import tensorflow as tf
-import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
-from tfx_bsl.public import tfxio
-
-from components.preprocessing.preprocessing import preprocessing_fn
-from pipeline_config import TrainerConfig, section_as_dict
-from trainer.settings import TrainerSettings
-from trainer.train import run_fn
-
-
-@dataclasses.dataclass(frozen=True)
-class Transformed:
-    """What Transform leaves on disk, and what it was given."""
-
-    folder: Path
-    feature: str
-    shape: tuple[int, ...]
-    raw: np.ndarray
-    """Eval split in its own units, float32 [N, *shape]."""
-    examples: list[bytes]
-    """Eval split, serialized, in the same order."""
-
-    @property
-    def output(self) -> tft.TFTransformOutput:
-        return tft.TFTransformOutput(str(self.folder / "graph"))
-
-    def files(self, split: str) -> list[str]:
-        return [str(self.folder / f"Split-{split}" / "*")]
-
-    def tensors(self, split: str) -> dict[str, np.ndarray]:
-        files = sorted(tf.io.gfile.glob(self.files(split)))
-        records = list(tf.data.TFRecordDataset(files, compression_type="GZIP"))
-        parsed = tf.io.parse_example(records, self.output.transformed_feature_spec())
-        order = np.argsort(parsed["example_id"].numpy())
-        return {name: tensor.numpy()[order] for name, tensor in parsed.items()}
-
-
-def _serialized(feature: str, values: np.ndarray, label: int, name: str) -> bytes:
-    example = tf.train.Example()
-    features = example.features.feature
-    if feature == "signal":
-        features[feature].float_list.value.extend(values)
-    else:
-        features[feature].bytes_list.value.append(values.tobytes())
-    features["label"].int64_list.value.append(label)
-    features["example_id"].bytes_list.value.append(name.encode())
-    return example.SerializeToString()
-
-
-def _transform(
-    folder: Path, feature: str, train: np.ndarray, evaluation: np.ndarray, noise: float
-) -> Transformed:
-    shape = train.shape[1:]
-    raw = (
-        tf.io.FixedLenFeature(shape, tf.float32)
-        if feature == "signal"
-        else tf.io.FixedLenFeature([1], tf.string)
-    )
-    schema = schema_utils.schema_from_feature_spec(
-        {
-            feature: raw,
-            "label": tf.io.FixedLenFeature([1], tf.int64),
-            "example_id": tf.io.FixedLenFeature([1], tf.string),
-        }
-    )
-    config = {"feature": feature, "shape": list(shape), "noise": noise, "noise_seed": 0}
-    source = tfxio.TFExampleBeamRecord(physical_format="inmem", schema=schema)
-    splits = {
-        split: [
-            _serialized(feature, values, i % 3 and 1, f"{(i * 7919) % 9973:04}")
-            for i, values in enumerate(arrays)
-        ]
-        for split, arrays in (("train", train), ("eval", evaluation))
-    }
-    with (
-        beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline,
-        tft_beam.Context(temp_dir=str(folder / "temp")),
-    ):
-        raw_data = {
-            split: (
-                pipeline
-                | f"Create {split}" >> beam.Create(records)
-                | f"Parse {split}" >> source.BeamSource(),
-                source.TensorAdapterConfig(),
-            )
-            for split, records in splits.items()
-        }
-        graph = raw_data["train"] | tft_beam.AnalyzeDataset(
-            functools.partial(preprocessing_fn, custom_config=config)
-        )
-        _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
-        for split, data in raw_data.items():
-            batches, metadata = (data, graph) | f"Transform {split}" >> tft_beam.TransformDataset(
-                output_record_batches=True
-            )
-            encoder = tfxio.RecordBatchToExamplesEncoder(_schema(metadata))
-            _ = (
-                batches
-                | f"Encode {split}" >> beam.FlatMap(functools.partial(_encode, encoder))
-                | f"Write {split}"
-                >> beam.io.WriteToTFRecord(
-                    str(folder / f"Split-{split}" / "part"), file_name_suffix=".gz", num_shards=3
-                )
-            )
-    return Transformed(folder, feature, shape, evaluation.astype(np.float32), splits["eval"])
-
-
-def _schema(metadata: dataset_metadata.DatasetMetadata) -> Any:
-    return metadata.schema
-
-
-def _encode(encoder: Any, batch: Any) -> Sequence[bytes]:
-    return encoder.encode(batch[0])
+from transformed_data import Transformed, train_in, transform
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +15,7 @@ def beats(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
     waves = 5 * np.sin(time + generator.uniform(0, 1, (200, 1))) - 1
     waves += generator.normal(0, 0.1, waves.shape)
     values = waves.astype(np.float32)
-    return _transform(tmp_path_factory.mktemp("beats"), "signal", values[:160], values[160:], 0.0)
+    return transform(tmp_path_factory.mktemp("beats"), "signal", values[:160], values[160:], 0.0)
 
 
 @pytest.fixture(scope="session")
@@ -146,63 +26,19 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
     for image in images:
         top, left = generator.integers(0, 5, 2)
         image[top : top + 4, left : left + 3] = generator.integers(100, 255)
-    return _transform(tmp_path_factory.mktemp("pictures"), "image", images[:160], images[160:], 0.2)
+    return transform(tmp_path_factory.mktemp("pictures"), "image", images[:160], images[160:], 0.2)
 
 
-def settings_of(
-    data: Transformed, model: str, loss: str, detector: bool = False, **trainer: Any
-) -> dict[str, Any]:
-    return {
-        "name": "test",
-        "model": model,
-        "loss": loss,
-        "detector": detector,
-        "feature": data.feature,
-        "shape": list(data.shape),
-        "trainer": section_as_dict(TrainerConfig(**trainer)),
-    }
+@pytest.fixture(scope="session")
+def detector(beats: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A served model of `beats`, with a threshold."""
+    folder = tmp_path_factory.mktemp("detector")
+    train_in(folder, beats, "AnomalyDetector", "mae", detector=True, epochs=2, normal_only=True)
+    return folder / "model"
 
 
-@pytest.fixture
-def detector_settings(beats: Transformed) -> TrainerSettings:
-    """Of a detector for `beats`."""
-    config = settings_of(beats, "AnomalyDetector", "mae", detector=True)
-    return TrainerSettings.from_custom_config({"config": config, "fingerprint": ""})
-
-
-Train = Callable[..., Path]
-
-
-@pytest.fixture
-def train(tmp_path: Path) -> Train:
-    """Calls `run_fn` as TFX does and returns the folder with `model/` and `run/` in it."""
-
-    def call(
-        data: Transformed,
-        model: str,
-        loss: str,
-        *,
-        name: str = "training",
-        detector: bool = False,
-        base_model: Path | None = None,
-        **trainer: Any,
-    ) -> Path:
-        folder = tmp_path / name
-        (folder / "run").mkdir(parents=True)
-        run_fn(
-            types.SimpleNamespace(  # type: ignore[arg-type]
-                custom_config={
-                    "config": settings_of(data, model, loss, detector, **trainer),
-                    "fingerprint": "f",
-                },
-                transform_graph_path=str(data.folder / "graph"),
-                train_files=data.files("train"),
-                eval_files=data.files("eval"),
-                base_model=str(base_model) if base_model else None,
-                model_run_dir=str(folder / "run"),
-                serving_model_dir=str(folder / "model"),
-            )
-        )
-        return folder
-
-    return call
+@pytest.fixture(scope="session")
+def denoiser(pictures: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A served model of `pictures`."""
+    folder = tmp_path_factory.mktemp("denoiser")
+    return train_in(folder, pictures, "DenoisingAutoencoder", "mse", epochs=1) / "model"

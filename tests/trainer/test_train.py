@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import Train, Transformed
+from transformed_data import Transformed, settings_of, train_in
 
+from pipeline_config import SettingError
 from trainer.settings import TrainerSettings
 
 
@@ -31,8 +32,16 @@ def assert_equal(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> None
         np.testing.assert_array_equal(left, right)
 
 
-def test_learns_and_leaves_a_model_history_and_logs(beats: Transformed, train: Train) -> None:
-    folder = train(beats, "AnomalyDetector", "mae", epochs=8, batch_size=16, normal_only=True)
+def test_learns_and_leaves_a_model_history_and_logs(beats: Transformed, tmp_path: Path) -> None:
+    folder = train_in(
+        tmp_path / "training",
+        beats,
+        "AnomalyDetector",
+        "mae",
+        epochs=8,
+        batch_size=16,
+        normal_only=True,
+    )
 
     losses = history(folder)
     assert len(losses["loss"]) == len(losses["val_loss"]) == 8
@@ -45,25 +54,28 @@ def test_learns_and_leaves_a_model_history_and_logs(beats: Transformed, train: T
     ("model", "loss"), [("BasicAutoencoder", "mse"), ("DenoisingAutoencoder", "mse")]
 )
 def test_the_same_seed_gives_the_same_model(
-    model: str, loss: str, pictures: Transformed, train: Train
+    model: str, loss: str, pictures: Transformed, tmp_path: Path
 ) -> None:
-    one = train(pictures, model, loss, name="1", epochs=2, batch_size=16, seed=7)
-    same = train(pictures, model, loss, name="2", epochs=2, batch_size=16, seed=7)
-    other = train(pictures, model, loss, name="3", epochs=2, batch_size=16, seed=8)
+    one = train_in(tmp_path / "1", pictures, model, loss, epochs=2, batch_size=16, seed=7)
+    same = train_in(tmp_path / "2", pictures, model, loss, epochs=2, batch_size=16, seed=7)
+    other = train_in(tmp_path / "3", pictures, model, loss, epochs=2, batch_size=16, seed=8)
 
     assert history(one) == history(same) != history(other)
     assert_equal(weights(one), weights(same))
 
 
-def test_steps_per_execution_does_not_change_the_result(beats: Transformed, train: Train) -> None:
-    one = train(beats, "AnomalyDetector", "mae", name="1", epochs=2, steps_per_execution=1)
-    many = train(beats, "AnomalyDetector", "mae", name="2", epochs=2, steps_per_execution=50)
+def test_steps_per_execution_does_not_change_the_result(beats: Transformed, tmp_path: Path) -> None:
+    one = train_in(tmp_path / "1", beats, "AnomalyDetector", "mae", epochs=2, steps_per_execution=1)
+    many = train_in(
+        tmp_path / "2", beats, "AnomalyDetector", "mae", epochs=2, steps_per_execution=50
+    )
 
     assert history(one)["val_loss"] == pytest.approx(history(many)["val_loss"], rel=1e-5)
 
 
-def test_early_stopping_keeps_the_best_weights(beats: Transformed, train: Train) -> None:
-    folder = train(
+def test_early_stopping_keeps_the_best_weights(beats: Transformed, tmp_path: Path) -> None:
+    folder = train_in(
+        tmp_path / "training",
         beats,
         "AnomalyDetector",
         "mae",
@@ -80,13 +92,13 @@ def test_early_stopping_keeps_the_best_weights(beats: Transformed, train: Train)
     assert mean_error(folder, beats) == pytest.approx(min(val_loss), rel=1e-5)
 
 
-def test_warm_start_goes_on_from_the_weights(beats: Transformed, train: Train) -> None:
-    cold = train(beats, "AnomalyDetector", "mae", name="1", epochs=6, batch_size=16)
-    warm = train(
+def test_warm_start_goes_on_from_the_weights(beats: Transformed, tmp_path: Path) -> None:
+    cold = train_in(tmp_path / "1", beats, "AnomalyDetector", "mae", epochs=6, batch_size=16)
+    warm = train_in(
+        tmp_path / "2",
         beats,
         "AnomalyDetector",
         "mae",
-        name="2",
         epochs=1,
         batch_size=16,
         learning_rate=1e-12,
@@ -97,21 +109,33 @@ def test_warm_start_goes_on_from_the_weights(beats: Transformed, train: Train) -
 
 
 def test_weights_that_do_not_fit_start_cold(
-    beats: Transformed, pictures: Transformed, train: Train, caplog: pytest.LogCaptureFixture
+    beats: Transformed, pictures: Transformed, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = train(pictures, "BasicAutoencoder", "mse", name="1", epochs=1)
+    other = train_in(tmp_path / "1", pictures, "BasicAutoencoder", "mse", epochs=1)
 
-    cold = train(beats, "AnomalyDetector", "mae", name="2", epochs=1)
+    cold = train_in(tmp_path / "2", beats, "AnomalyDetector", "mae", epochs=1)
     with caplog.at_level("WARNING"):
-        warm = train(
-            beats, "AnomalyDetector", "mae", name="3", epochs=1, base_model=other / "model"
+        warm = train_in(
+            tmp_path / "3", beats, "AnomalyDetector", "mae", epochs=1, base_model=other / "model"
         )
 
     assert "starting cold" in caplog.text
     assert history(warm) == history(cold)
 
 
-def test_settings_are_typed(detector_settings: TrainerSettings) -> None:
-    assert detector_settings.shape == (24,)
-    assert detector_settings.trainer.epochs == 10
-    assert detector_settings.detector
+def test_settings_are_typed(beats: Transformed) -> None:
+    config = settings_of(beats, "AnomalyDetector", "mae", detector=True, epochs=3)
+
+    settings = TrainerSettings.from_custom_config({"config": config, "fingerprint": ""})
+
+    assert settings.shape == (24,)
+    assert settings.trainer.epochs == 3
+    assert settings.detector
+
+
+def test_a_setting_out_of_range_is_told(beats: Transformed) -> None:
+    config = settings_of(beats, "AnomalyDetector", "mae")
+    config["trainer"]["epochs"] = 0
+
+    with pytest.raises(SettingError, match=r"trainer\.epochs=0"):
+        TrainerSettings.from_custom_config({"config": config})
