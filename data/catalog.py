@@ -1,0 +1,111 @@
+"""The tutorial's own files: where they come from and how to know them."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from types import MappingProxyType
+
+from data.patterns import as_glob, patterns_of
+from pipeline_config import ImageData, SignalData
+
+
+@dataclasses.dataclass(frozen=True)
+class CsvLayout:
+    """What a CSV without a header must hold to be taken although its digest differs.
+
+    Attributes:
+        rows: Lines of the file.
+        columns: Values a line; the last is the label.
+        labels: Label -> rows that have it.
+    """
+
+    rows: int
+    columns: int
+    labels: Mapping[int, int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """One file of the tutorial.
+
+    Attributes:
+        folder: Sub-folder of a data directory.
+        name: File name.
+        url: Where it is published.
+        size: Bytes.
+        sha256: Hex digest.
+        shape: Shape of one example; a config with another shape has no use for the file.
+        layout: Decides where the digest differs; without it the digest alone decides.
+    """
+
+    folder: str
+    name: str
+    url: str
+    size: int
+    sha256: str
+    shape: tuple[int, ...]
+    layout: CsvLayout | None = None
+
+    @property
+    def path(self) -> PurePosixPath:
+        """Path below a data directory."""
+        return PurePosixPath(self.folder, self.name)
+
+
+def _fashion_mnist(name: str, size: int, sha256: str) -> SourceFile:
+    return SourceFile(
+        folder="fashion_mnist",
+        name=name,
+        url=f"https://storage.googleapis.com/tensorflow/tf-keras-datasets/{name}",
+        size=size,
+        sha256=sha256,
+        shape=(28, 28),
+    )
+
+
+CATALOG: Sequence[SourceFile] = (
+    SourceFile(
+        folder="ecg",
+        name="ecg.csv",
+        url="https://storage.googleapis.com/download.tensorflow.org/data/ecg.csv",
+        size=7_877_383,
+        sha256="72ce7b040ca0c6ed36c3368e570c6ac4ddf20100476e47373c63b2395e012df1",
+        shape=(140,),
+        layout=CsvLayout(rows=4998, columns=141, labels=MappingProxyType({1: 2919, 0: 2079})),
+    ),
+    _fashion_mnist(
+        "train-images-idx3-ubyte.gz",
+        26_421_880,
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+    ),
+    _fashion_mnist(
+        "train-labels-idx1-ubyte.gz",
+        29_515,
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+    ),
+    _fashion_mnist(
+        "t10k-images-idx3-ubyte.gz",
+        4_422_102,
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+    ),
+    _fashion_mnist(
+        "t10k-labels-idx1-ubyte.gz",
+        5_148,
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    ),
+)
+
+
+def files_for(
+    data: SignalData | ImageData, catalog: Sequence[SourceFile] = CATALOG
+) -> tuple[SourceFile, ...]:
+    """Returns the files that serve a config: its folder, its shape, its file patterns.
+
+    Empty where the config asks for something else than the tutorial's data.
+    """
+    globs = [as_glob(pattern) for pattern in patterns_of(data)]
+    files = [file for file in catalog if (file.folder, file.shape) == (data.folder, data.shape)]
+    if not all(any(fnmatchcase(file.name, glob) for file in files) for glob in globs):
+        return ()
+    return tuple(file for file in files if any(fnmatchcase(file.name, glob) for glob in globs))

@@ -1,0 +1,137 @@
+"""The built-in sample: what the pipelines run on where there is no other data."""
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data import ecg_sample, garment_sample
+from data.checksum import matching_files
+from data.durable import publish
+from data.patterns import as_glob, patterns_of
+from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
+
+DEFAULT_SEED = 2003
+
+MARKER = ".sample.json"
+"""Says with which settings a folder's sample was written; hidden, so no file pattern matches it."""
+
+SIGNAL_FILE = "ecg.csv"
+TRAIN_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
+EVAL_FILES = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
+
+_GENERATOR = 1
+"""Rises with every change of the sample's content, so that an old sample is written anew."""
+
+
+def write_sample(config: PipelineConfig, directory: Path, *, seed: int = DEFAULT_SEED) -> None:
+    """Writes a pipeline's sample to `directory / config.data.folder`.
+
+    Sizes and shape come from `config.data`. A sample of the same settings is left as it is. Files
+    are written under temporary names and renamed, the marker last.
+
+    Raises:
+        UserInputError: The folder holds files of another origin that the pipeline would read too,
+            or the pipeline's patterns do not match the names of the sample's files.
+    """
+    folder = directory / config.data.folder
+    settings = _settings(config.data, seed)
+    _refuse_unmatched_names(config.data)
+    written = _written(folder)
+    _refuse_foreign_files(config.data, folder, written.files)
+    if written.settings == settings and written.files == _sizes(folder, written.files):
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".sample-", dir=folder))
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise UserInputError(
+            f"{folder}: cannot write the sample: {error.strerror}; name another folder"
+        ) from error
+    try:
+        _generate(config.data, scratch, seed)
+        names = _names(config.data)
+        marker = {"settings": settings, "files": _sizes(scratch, names)}
+        (scratch / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
+        for name in (*names, MARKER):
+            publish(scratch / name, folder / name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Written:
+    """What an earlier call left: its settings, and size by file name."""
+
+    settings: dict[str, Any]
+    files: dict[str, int]
+
+
+def _written(folder: Path) -> _Written:
+    try:
+        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return _Written(marker["settings"], marker["files"])
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, KeyError):
+        return _Written({}, {})
+
+
+def _names(data: SignalData | ImageData) -> tuple[str, ...]:
+    return (*TRAIN_FILES, *EVAL_FILES) if isinstance(data, ImageData) else (SIGNAL_FILE,)
+
+
+def _sizes(folder: Path, names: Iterable[str]) -> dict[str, int]:
+    present = [name for name in names if (folder / name).is_file()]
+    return {name: (folder / name).stat().st_size for name in present}
+
+
+def _refuse_unmatched_names(data: SignalData | ImageData) -> None:
+    for pattern in patterns_of(data):
+        if not any(fnmatchcase(name, as_glob(pattern)) for name in _names(data)):
+            raise UserInputError(
+                f"no data given for the pattern {pattern!r}: use --data-dir "
+                f"(the built-in sample has {', '.join(_names(data))})"
+            )
+
+
+def _refuse_foreign_files(data: SignalData | ImageData, folder: Path, own: Iterable[str]) -> None:
+    names = {
+        path.relative_to(folder).as_posix() for path in matching_files(folder, patterns_of(data))
+    }
+    foreign = sorted(names - set(own))
+    if foreign:
+        raise UserInputError(
+            f"{folder / foreign[0]} is no sample of aepipe's: name another folder for the sample"
+        )
+
+
+def _settings(data: SignalData | ImageData, seed: int) -> dict[str, Any]:
+    sizes = (
+        {"train": data.sample_train, "eval": data.sample_eval}
+        if isinstance(data, ImageData)
+        else {"rows": data.sample_rows}
+    )
+    return {"generator": _GENERATOR, "seed": seed, "shape": list(data.shape), **sizes}
+
+
+def _generate(data: SignalData | ImageData, folder: Path, seed: int) -> None:
+    if isinstance(data, SignalData):
+        rng = np.random.default_rng(seed)
+        path = folder / SIGNAL_FILE
+        ecg_sample.write_csv(path, rows=data.sample_rows, length=data.length, rng=rng)
+        return
+    splits = ((TRAIN_FILES, data.sample_train), (EVAL_FILES, data.sample_eval))
+    for number, ((images, labels), count) in enumerate(splits):
+        garment_sample.write_idx(
+            folder / images,
+            folder / labels,
+            count=count,
+            height=data.height,
+            width=data.width,
+            rng=np.random.default_rng([seed, number]),
+        )

@@ -1,0 +1,129 @@
+"""A real HTTP server on this machine that can fail in the ways that servers do."""
+
+import dataclasses
+import hashlib
+import http.server
+from collections.abc import Callable
+
+from data.catalog import SourceFile
+
+Answer = Callable[["Handler", bytes], None]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: "FileServer"
+
+    def do_GET(self) -> None:
+        self.server.requests.append((self.path, self.headers.get("Range")))
+        content = self.server.files.get(self.path)
+        answers = self.server.answers.get(self.path, [])
+        answer = answers.pop(0) if answers else ranged
+        if content is None:
+            self.send_error(404)
+        else:
+            answer(self, content)
+
+    def begin(self, status: int, length: int | None, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        if length is None:
+            self.close_connection = True
+        else:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def ranged(handler: Handler, content: bytes) -> None:
+    """What a well-behaved server does."""
+    asked = handler.headers.get("Range")
+    if asked is None:
+        return whole(handler, content)
+    start = int(asked.removeprefix("bytes=").removesuffix("-"))
+    if start >= len(content):
+        handler.begin(416, 0)
+        return None
+    last = len(content) - 1
+    handler.begin(206, len(content) - start, Content_Range=f"bytes {start}-{last}/{len(content)}")
+    handler.wfile.write(content[start:])
+    return None
+
+
+def whole(handler: Handler, content: bytes) -> None:
+    """Ignores Range."""
+    handler.begin(200, len(content))
+    handler.wfile.write(content)
+
+
+def broken_off(handler: Handler, content: bytes) -> None:
+    """Promises the rest of the file and hangs up half-way."""
+    asked = handler.headers.get("Range")
+    start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+    rest = content[start:]
+    if asked:
+        last = len(content) - 1
+        handler.begin(206, len(rest), Content_Range=f"bytes {start}-{last}/{len(content)}")
+    else:
+        handler.begin(200, len(rest))
+    handler.wfile.write(rest[: len(rest) // 2])
+    handler.close_connection = True
+
+
+def short_without_length(handler: Handler, content: bytes) -> None:
+    """Says nothing of the length, so that only the catalog knows that the end is missing."""
+    handler.begin(200, None)
+    handler.wfile.write(content[: len(content) // 2])
+
+
+def other_range(handler: Handler, content: bytes) -> None:
+    """Sends the file from its start as if that had been asked for."""
+    handler.begin(206, len(content), Content_Range=f"bytes 0-{len(content) - 1}/{len(content)}")
+    handler.wfile.write(content)
+
+
+def wrong_content(handler: Handler, content: bytes) -> None:
+    """A portal's log-in page, say, of the right length."""
+    whole(handler, b"<html>".ljust(len(content), b"."))
+
+
+def hangs_up(handler: Handler, content: bytes) -> None:
+    """Closes the connection without an answer."""
+    handler.close_connection = True
+
+
+def status(code: int) -> Answer:
+    def answer(handler: Handler, content: bytes) -> None:
+        handler.begin(code, 0)
+
+    return answer
+
+
+class FileServer(http.server.ThreadingHTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, bytes] = {}
+        self.answers: dict[str, list[Answer]] = {}
+        self.requests: list[tuple[str, str | None]] = []
+
+    def publish(self, name: str, content: bytes, **changes: object) -> SourceFile:
+        """Serves a file and returns its entry for a catalog."""
+        self.files[f"/{name}"] = content
+        entry = SourceFile(
+            folder="ecg",
+            name=name,
+            url=f"http://127.0.0.1:{self.server_port}/{name}",
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            shape=(140,),
+        )
+        return dataclasses.replace(entry, **changes)
+
+    def answer(self, name: str, *answers: Answer) -> None:
+        self.answers[f"/{name}"] = list(answers)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is part of the tests."""
