@@ -86,6 +86,10 @@ def resolve(
         notes = [download(file, raw, patience=patience).note for file in missing]
     except NoNetworkError as error:
         return _sample(config, cache_dir, str(error))
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise UserInputError(
+            f"{error.filename}: cannot keep downloads there: {error.strerror}; use --data-dir"
+        ) from error
     notice = "; ".join(note for note in notes if note)
     return DataSource(raw / config.data.folder, "downloaded", notice or None)
 
