@@ -138,9 +138,10 @@ ABNORMAL = (
     ),
 )
 
-_HEIGHT_SPREAD = np.array([0.15, 0.25, 0.08, 0.25, 0.15])
-_WIDTH_SPREAD = np.array([0.06, 0.06, 0.05, 0.06, 0.06])
+_HEIGHT_SPREAD = np.array([0.1, 0.15, 0.06, 0.15, 0.1])
+_WIDTH_SPREAD = np.array([0.04, 0.04, 0.04, 0.04, 0.04])
 _ANGLE_SPREAD = np.array([0.05, 0.01, 0.0, 0.01, 0.06])
+_UNLIKENESS = 0.7
 
 
 def draw(kinds: tuple[Kind, ...], beats: int, rng: np.random.Generator) -> Beats:
@@ -158,9 +159,11 @@ def draw(kinds: tuple[Kind, ...], beats: int, rng: np.random.Generator) -> Beats
     extra = _evenly([[k.extra.theta, k.extra.height, k.extra.width] for k in kinds], chosen, rng)
     pace = _evenly([[kind.rr_before, kind.rr_after] for kind in kinds], chosen, rng)
 
-    height *= np.exp(_HEIGHT_SPREAD * rng.standard_normal(height.shape))
-    width *= np.exp(_WIDTH_SPREAD * rng.standard_normal(width.shape))
-    shift += _ANGLE_SPREAD * rng.standard_normal(shift.shape)
+    # Most beats are much alike and a few are not, as in a real record: a heavy tail.
+    unlike = np.exp(_UNLIKENESS * rng.standard_normal((beats, 1)))
+    height *= np.exp(_HEIGHT_SPREAD * unlike * rng.standard_normal(height.shape))
+    width *= np.exp(_WIDTH_SPREAD * unlike * rng.standard_normal(width.shape))
+    shift += _ANGLE_SPREAD * unlike * rng.standard_normal(shift.shape)
     rr = tachogram(beats + 1, rng)
     r_peak = A[2] * B[2] ** 2
     extra_theta, extra_height, extra_width = extra.T

@@ -118,6 +118,53 @@ def run(
     sys.exit(max(outcome.exit_code for outcome in outcomes))
 
 
+@main.command()
+@_home_option
+@_json_option
+def runs(home: Path, as_json: bool) -> None:
+    """List past runs, newest first."""
+    from pipeline.history import past_runs
+    from pipeline.home import Home
+    from pipeline.terminal import print_runs
+
+    outcomes = past_runs(Home(home.absolute()))
+    if as_json:
+        click.echo(json.dumps({"runs": [outcome.as_dict() for outcome in outcomes]}))
+    else:
+        print_runs(outcomes)
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
+@_home_option
+def show(run_id: str, home: Path) -> None:
+    """Print one run's lineage as JSON: data, config, code, metrics, blessing, artifacts."""
+    from pipeline.history import lineage
+    from pipeline.home import Home
+
+    click.echo(json.dumps(lineage(Home(home.absolute()), run_id), indent=2, default=str))
+
+
+@main.command()
+@click.argument("run_id", metavar="[RUN]", required=False)
+@_home_option
+def report(run_id: str | None, home: Path) -> None:
+    """Write the HTML report of a run, the newest one by default, and name it."""
+    from pipeline.history import find_run, past_runs
+    from pipeline.home import Home
+    from pipeline.lineage import open_store
+    from pipeline.report.page import write_report
+
+    where = Home(home.absolute())
+    newest = [] if run_id else past_runs(where)[:1]
+    if not run_id and not newest:
+        raise UserInputError(f"no run in {where.root}: run a pipeline first, or name its --home")
+    outcome = find_run(where, run_id) if run_id else newest[0]
+    store = open_store(str(where.metadata_path(outcome.pipeline)))
+    config = PIPELINES[outcome.pipeline]
+    click.echo(write_report(outcome, config, store, where.runs / outcome.run_id))
+
+
 @main.group()
 def data() -> None:
     """The raw data: fetch it, see what is there, write the built-in sample."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import os
 import sys
 import time
@@ -97,6 +98,8 @@ def _run_locked(
         outcome = dataclasses.replace(
             _run_and_classify(config, request, home, run_id, console), log=str(log)
         )
+        if outcome.status in ("pushed", "not_blessed", "data_refused"):
+            outcome = _with_report(outcome, config, home)
         if outcome.status != "failed":
             print_outcome(console, outcome)
     # Where the disk is full, that is the failure, and it has been told.
@@ -106,6 +109,21 @@ def _run_locked(
     with tolerated:
         write_outcome(outcome, directory)
     return outcome
+
+
+def _with_report(outcome: RunOutcome, config: PipelineConfig, home: Home) -> RunOutcome:
+    """Writes the HTML report; one that fails is told of, but is not worth a whole run."""
+    from pipeline.lineage import open_store
+    from pipeline.report.page import write_report
+
+    try:
+        store = open_store(str(home.metadata_path(config.name)))
+        report = write_report(outcome, config, store, home.runs / outcome.run_id)
+    except Exception:
+        logging.exception("no report of run %s", outcome.run_id)
+        notice = f"no report could be written: see {outcome.log}"
+        return dataclasses.replace(outcome, notices=[*outcome.notices, notice])
+    return dataclasses.replace(outcome, report=str(report))
 
 
 def _run_and_classify(

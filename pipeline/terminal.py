@@ -65,6 +65,24 @@ def print_outcome(console: Console, outcome: RunOutcome) -> None:
     console.print()
 
 
+def print_runs(outcomes: Sequence[RunOutcome]) -> None:
+    """Prints a line a run: name, status, its first metric and what it pushed."""
+    print_table(
+        [
+            {
+                "run": outcome.run_id,
+                "status": outcome.status,
+                "data": outcome.data.source if outcome.data else None,
+                "metric": "".join(
+                    f"{name} {_figure(value)}" for name, value in list(outcome.metrics.items())[:1]
+                ),
+                "version": outcome.pushed.rpartition("/")[2] if outcome.pushed else None,
+            }
+            for outcome in outcomes
+        ]
+    )
+
+
 def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     """Prints rows of equal keys as a table, or that there are none."""
     console = Console()

@@ -1,0 +1,134 @@
+"""A few eval examples and what the judged model makes of them."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
+
+from components.threshold_evaluator.config import EvaluationConfig
+from pipeline.report.findings import Findings
+from pipeline_config import NOISY_FEATURE
+
+CANDIDATES = 10_000
+"""Samples are chosen among the first examples of the split, so that a big one costs no more."""
+
+WHITE = 255.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """Examples in the units of the raw data.
+
+    Attributes:
+        original: float32 [n, *shape]; images in 0..255.
+        noisy: float32 [n, *shape], what a denoising model was given; None without noise.
+        reconstruction: float32 [n, *shape] by `serving_default`; images in 0..1.
+        error: float32 [n]; the evaluator's, against the original.
+        label: int16 [n].
+        is_anomaly: bool [n], the model's own verdict; None for a model that only reconstructs.
+    """
+
+    original: np.ndarray
+    noisy: np.ndarray | None
+    reconstruction: np.ndarray
+    error: np.ndarray
+    label: np.ndarray
+    is_anomaly: np.ndarray | None
+
+
+def read_samples(findings: Findings, count: int) -> Samples | None:
+    """Chooses about `count` eval examples and gives them to the judged model.
+
+    Returns:
+        Samples ordered by label, the greatest first for a detector (normal before abnormal), and
+        within a label by error; None where the run has no judged model or no examples.
+    """
+    if findings.model is None or not findings.examples or not len(findings.errors["eval_error"]):
+        return None
+    config = findings.judged
+    error = findings.errors["eval_error"][:CANDIDATES]
+    label = findings.errors["eval_label"][:CANDIDATES]
+    chosen = choose(error, label, count)
+    if config.is_detector:
+        chosen = sorted(chosen, key=lambda index: -label[index])
+    records = _records(findings, chosen)
+    original = _raw(records, config)
+    noisy = _noisy(records, findings)
+    # Kept: a signature holds its model's variables by weak reference only.
+    model = tf.saved_model.load(str(findings.model))
+    given = tf.constant(original if noisy is None else noisy)
+    outputs = model.signatures["serving_default"](**{config.feature: given})
+    return Samples(
+        original=original,
+        noisy=noisy,
+        reconstruction=outputs["reconstruction"].numpy(),
+        error=error[chosen],
+        label=label[chosen],
+        is_anomaly=outputs["is_anomaly"].numpy() if "is_anomaly" in outputs else None,
+    )
+
+
+def choose(error: np.ndarray, label: np.ndarray, count: int) -> list[int]:
+    """Returns indices of examples that stand for their label.
+
+    The errors of a label are cut into equally many parts, and the middle of each part is taken:
+    the median for one example, the orders 1/6, 1/2 and 5/6 for three.
+
+    Args:
+        error: [N].
+        label: [N].
+        count: How many, split evenly over the labels; at least one a label, at most `count`
+            labels.
+    """
+    labels = np.unique(label)[:count]
+    parts = count // len(labels)
+    chosen: list[int] = []
+    for value in labels:
+        indices = np.flatnonzero(label == value)
+        ordered = indices[np.argsort(error[indices], kind="stable")]
+        positions = (np.arange(parts) + 0.5) / parts * len(ordered)
+        chosen += [int(index) for index in dict.fromkeys(ordered[positions.astype(int)])]
+    return chosen
+
+
+def _records(findings: Findings, chosen: list[int]) -> list[bytes]:
+    compression = "GZIP" if findings.examples[0].suffix == ".gz" else ""
+    wanted = tf.constant(chosen, tf.int64)
+    records = (
+        tf.data.TFRecordDataset([str(path) for path in findings.examples], compression)
+        .take(CANDIDATES)
+        .enumerate()
+        .filter(lambda index, _: tf.reduce_any(wanted == index))
+    )
+    by_index = {int(index): record.numpy() for index, record in records}
+    return [by_index[index] for index in chosen]
+
+
+def _raw(records: list[bytes], config: EvaluationConfig) -> np.ndarray:
+    features = [
+        tf.train.Example.FromString(record).features.feature[config.feature] for record in records
+    ]
+    values = [
+        np.frombuffer(feature.bytes_list.value[0], np.uint8)
+        if feature.WhichOneof("kind") == "bytes_list"
+        else np.array(feature.float_list.value)
+        for feature in features
+    ]
+    return np.stack(values).astype(np.float32).reshape(-1, *config.shape)
+
+
+def _noisy(records: list[bytes], findings: Findings) -> np.ndarray | None:
+    """Returns the noisy examples as raw images.
+
+    An example's noise depends on its `example_id` alone, so Transform's graph gives what it gave
+    in training, without a search through the transformed examples.
+    """
+    if findings.judged.noise == 0 or findings.transform_graph is None:
+        return None
+    transform = tft.TFTransformOutput(str(findings.transform_graph))
+    raw = tf.io.parse_example(records, transform.raw_feature_spec())
+    loader = SavedModelLoader(transform.transform_savedmodel_dir)
+    noisy: np.ndarray = loader.apply_transform_model(raw)[NOISY_FEATURE].numpy() * WHITE
+    return noisy
