@@ -85,7 +85,8 @@ def resolve(
     try:
         notes = [download(file, raw, patience=patience).note for file in missing]
     except NoNetworkError as error:
-        return _sample(config, cache_dir, str(error))
+        # "no connection to URL"; what the system said of it is of no use to a reader of reports.
+        return _sample(config, cache_dir, str(error).partition(": ")[0])
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise UserInputError(
             f"{error.filename}: cannot keep downloads there: {error.strerror}; use --data-dir"
