@@ -13,14 +13,14 @@ from pipeline_config import NORMAL_LABEL
 NORMAL_SHARE = 0.584
 """Share of normal beats, as in the tutorial's file (2,919 of 4,998)."""
 
-NOISE_Z = 0.0009
+NOISE_Z = 0.0008
 """Median standard deviation of the measurement noise, in the model's units (R peak near 0.04)."""
 
-NOISE_SPREAD = 0.8
-"""Log-normal spread of that level: now and then a muscle tenses under an electrode."""
+WANDER_Z = 0.0013
+"""Median standard deviation of the slow drift's coefficients, in the model's units."""
 
-WANDER_Z = 0.002
-"""Standard deviation of the slow drift's coefficients, in the model's units."""
+UNREST = 0.8
+"""Log-normal spread of noise and drift over the beats: now and then the patient moves."""
 
 _FIRST_PART = 0.1
 _VALUES_A_BLOCK = 2**19
@@ -73,12 +73,12 @@ def write_csv(path: Path, *, rows: int, length: int, rng: np.random.Generator) -
 
 
 def _disturbance(beats: Beats, length: int, rng: np.random.Generator) -> Floats:
-    """Measurement noise whose level differs from beat to beat, and a slow drift, [n, length]."""
+    """Measurement noise and a slow drift, both stronger while the patient moves, [n, length]."""
     rows = len(beats.breath)
-    level = NOISE_Z * np.exp(NOISE_SPREAD * rng.standard_normal((rows, 1)))
-    noise = level * rng.standard_normal((rows, length))
+    unrest = np.exp(UNREST * rng.standard_normal((rows, 1)))
+    noise = NOISE_Z * unrest * rng.standard_normal((rows, length))
     place = np.linspace(-1, 1, length)
-    drift = WANDER_Z * rng.standard_normal((rows, 2)) @ np.stack([place, place**2])
+    drift = WANDER_Z * unrest * rng.standard_normal((rows, 2)) @ np.stack([place, place**2])
     return noise + drift
 
 
