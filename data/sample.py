@@ -26,7 +26,7 @@ SIGNAL_FILE = "ecg.csv"
 TRAIN_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 EVAL_FILES = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
 
-_GENERATOR = 1
+_GENERATOR = 2
 """Rises with every change of the sample's content, so that an old sample is written anew."""
 
 
