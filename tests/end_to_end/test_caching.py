@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,9 @@ def test_a_run_killed_in_the_trainer_pushes_nothing_and_the_next_one_goes_on(
         for line in process.stdout:
             if "✓ Transform" in line:
                 break
+        while Execution.RUNNING not in states(home, "anomaly"):
+            assert process.poll() is None
+            time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert list((home / "serving" / MODEL).iterdir()) == []
