@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import rcParams
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -31,7 +32,7 @@ def training_curve(history: Mapping[str, Sequence[float]], loss: str) -> Figure:
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"loss ({LOSS_NAMES[loss]})")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.legend()
+    _legend_above(figure)
     return figure
 
 
@@ -66,29 +67,33 @@ def error_histogram(series: Series, threshold: float | None, loss: str) -> Figur
         axes.axvline(threshold, color=line, linestyle="--", label=f"threshold {threshold:.4g}")
     axes.set_xlabel(f"reconstruction error ({LOSS_NAMES[loss]}, scaled to 0 to 1)")
     axes.set_ylabel("eval examples")
-    axes.legend()
+    _legend_above(figure)
     return figure
 
 
 def signal(axes: Axes, samples: Samples, number: int) -> None:
-    """Draws one signal, its reconstruction, and the difference between them as an area."""
+    """Draws one signal, its reconstruction, and the difference between them as an area.
+
+    All signals of `samples` get the same limits, so that they compare.
+    """
     original, reconstruction = samples.original[number], samples.reconstruction[number]
-    colour = "C0" if samples.label[number] == NORMAL_LABEL else "C1"
+    truth, colour = _truth(samples, number)
     positions = np.arange(len(original))
     axes.fill_between(
         positions, original, reconstruction, color=colour, alpha=0.22, linewidth=0, label="error"
     )
     axes.plot(positions, original, color=rcParams["text.color"], linewidth=1.3, label="original")
-    axes.plot(positions, reconstruction, "--", color=colour, label="reconstruction")
+    axes.plot(positions, reconstruction, "--", color=colour, label=f"reconstruction ({truth})")
     axes.set_title(signal_title(samples, number))
     axes.set_xlabel("sample")
     axes.set_ylabel("signal (file's units)")
     axes.set_xlim(0, len(original) - 1)
+    axes.set_ylim(*_limits(samples))
 
 
 def signal_title(samples: Samples, number: int) -> str:
     """Returns the true class, the error and the model's verdict on one signal."""
-    truth = "normal" if samples.label[number] == NORMAL_LABEL else "abnormal"
+    truth, _ = _truth(samples, number)
     title = f"{truth}, error {samples.error[number]:.4f}"
     if samples.is_anomaly is None:
         return title
@@ -117,8 +122,11 @@ def signal_grid(samples: Samples) -> Figure:
             axes.label_outer()
         else:
             axes.set_axis_off()
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    handles: dict[str, Artist] = {}
+    for axes in grid.flat[:count]:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -142,6 +150,22 @@ def image_rows(samples: Samples) -> Figure:
     for number, axes in enumerate(grid[-1]):
         axes.set_xlabel(f"{samples.error[number]:.4f}", fontsize="small")
     return figure
+
+
+def _truth(samples: Samples, number: int) -> tuple[str, str]:
+    """Returns a signal's true class and its colour."""
+    return ("normal", "C0") if samples.label[number] == NORMAL_LABEL else ("abnormal", "C1")
+
+
+def _limits(samples: Samples) -> tuple[float, float]:
+    values = np.concatenate([samples.original, samples.reconstruction])
+    finite = values[np.isfinite(values)]
+    margin = 0.04 * (np.ptp(finite) or 1.0)
+    return float(finite.min() - margin), float(finite.max() + margin)
+
+
+def _legend_above(figure: Figure) -> None:
+    figure.legend(loc="outside upper left", ncols=3, columnspacing=1.2, handlelength=1.6)
 
 
 def _edges(errors: np.ndarray, threshold: float | None) -> np.ndarray:

@@ -76,7 +76,10 @@ def write_report(
         tone=tone,
         verdict=verdict,
         notices=_notices(outcome),
+        is_detector=findings.judged.is_detector,
+        normal_only=_trained_on_normal_only(findings, config),
         metrics=_metric_rows(outcome, findings),
+        has_baseline=bool((findings.evaluation or {}).get("baseline")),
         threshold_from=(findings.evaluation or {}).get("threshold_from"),
         notes=(findings.evaluation or {}).get("notes", []),
         confusion=_confusion(findings),
@@ -124,6 +127,12 @@ def _metric_rows(outcome: RunOutcome, findings: Findings) -> list[dict[str, Any]
             }
         )
     return rows
+
+
+def _trained_on_normal_only(findings: Findings, config: PipelineConfig) -> bool:
+    recorded = findings.stage_configs.get("Trainer", {}).get("custom_config", {})
+    trainer = recorded.get("config", {}).get("trainer", {})
+    return bool(trainer.get("normal_only", config.trainer.normal_only))
 
 
 def _number(value: float | None) -> str:

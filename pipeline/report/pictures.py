@@ -11,7 +11,7 @@ from pipeline.report.samples import read_samples
 from pipeline.report.theme import LIGHT, themed
 from pipeline_config import PipelineConfig
 
-_DOTS_PER_INCH = 100
+_DOTS_PER_INCH = 90
 
 
 def write_pictures(

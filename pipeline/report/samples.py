@@ -45,11 +45,13 @@ def read_samples(findings: Findings, count: int) -> Samples | None:
         Samples ordered by label, the greatest first for a detector (normal before abnormal), and
         within a label by error; None where the run has no judged model or no examples.
     """
-    if findings.model is None or not findings.examples or not len(findings.errors["eval_error"]):
+    if findings.model is None or not findings.examples or not findings.errors:
         return None
     config = findings.judged
     error = findings.errors["eval_error"][:CANDIDATES]
     label = findings.errors["eval_label"][:CANDIDATES]
+    if not len(error):
+        return None
     chosen = choose(error, label, count)
     if config.is_detector:
         chosen = sorted(chosen, key=lambda index: -label[index])
@@ -73,8 +75,8 @@ def read_samples(findings: Findings, count: int) -> Samples | None:
 def choose(error: np.ndarray, label: np.ndarray, count: int) -> list[int]:
     """Returns indices of examples that stand for their label.
 
-    The errors of a label are cut into equally many parts, and the middle of each part is taken:
-    the median for one example, the orders 1/6, 1/2 and 5/6 for three.
+    They are spread over the quantiles of the label's errors: one is the median, three are the
+    5th percentile, the median and the 95th.
 
     Args:
         error: [N].
@@ -83,13 +85,13 @@ def choose(error: np.ndarray, label: np.ndarray, count: int) -> list[int]:
             labels.
     """
     labels = np.unique(label)[:count]
-    parts = count // len(labels)
+    each = count // len(labels)
+    orders = np.array([0.5]) if each == 1 else np.linspace(0.05, 0.95, each)
     chosen: list[int] = []
     for value in labels:
         indices = np.flatnonzero(label == value)
         ordered = indices[np.argsort(error[indices], kind="stable")]
-        positions = (np.arange(parts) + 0.5) / parts * len(ordered)
-        chosen += [int(index) for index in dict.fromkeys(ordered[positions.astype(int)])]
+        chosen += [int(i) for i in dict.fromkeys(ordered[(orders * len(ordered)).astype(int)])]
     return chosen
 
 
