@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+import absl.logging
+
 _FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
 
 
@@ -86,12 +88,16 @@ def _root_handlers(handlers: list[logging.Handler]) -> Iterator[None]:
         handler.setFormatter(logging.Formatter(_FORMAT))
     root = logging.getLogger()
     saved, saved_level = root.handlers[:], root.level
+    saved_verbosity = absl.logging.get_verbosity()
     root.handlers[:] = handlers
     root.setLevel(logging.INFO)
+    # TFX logs through absl, whose level is its own and is whatever the last import has set.
+    absl.logging.set_verbosity(absl.logging.INFO)
     logging.captureWarnings(True)
     try:
         yield
     finally:
+        absl.logging.set_verbosity(saved_verbosity)
         logging.captureWarnings(False)
         root.handlers[:] = saved
         root.setLevel(saved_level)
