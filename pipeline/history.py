@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ml_metadata.proto.metadata_store_pb2 import Execution
+from ml_metadata.proto.metadata_store_pb2 import Execution, Value
 
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
@@ -94,10 +94,13 @@ def lineage(home: Home, run_id: str) -> dict[str, Any]:
     outcome = find_run(home, run_id)
     metadata_path = home.metadata_path(outcome.pipeline)
     executions: Executions = {}
+    examples: dict[str, Any] = {}
     stages: list[dict[str, Any]] = []
     if metadata_path.exists():
         store = open_store(str(metadata_path))
         executions = run_executions(store, run_id)
+        ingested = output_artifacts(store, executions, "ExampleGen").get("examples")
+        examples = _decoded_properties(ingested.custom_properties) if ingested else {}
         stages = [
             {
                 "stage": stage,
@@ -112,7 +115,7 @@ def lineage(home: Home, run_id: str) -> dict[str, Any]:
         ]
     return {
         "outcome": outcome.as_dict(),
-        "data": _data(outcome, executions),
+        "data": _data(outcome, executions, examples),
         "config": stage_configs(executions),
         "code": _code_fingerprints(executions),
         "metrics": outcome.metrics,
@@ -140,16 +143,19 @@ def stage_configs(executions: Executions) -> dict[str, dict[str, Any]]:
     return configs
 
 
-def _data(outcome: RunOutcome, executions: Executions) -> dict[str, Any]:
+def _data(
+    outcome: RunOutcome, executions: Executions, examples: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Takes what the driver found from the artifact: a cached execution does not have it."""
     ingestion = _properties(executions, "ExampleGen")
     facts = dataclasses.asdict(outcome.data) if outcome.data else {}
     return {
         "source": facts.get("source"),
         "directory": ingestion.get("input_base", facts.get("directory")),
         "sha256": facts.get("sha256"),
-        "span": ingestion.get("span"),
-        "version": ingestion.get("version"),
-        "input_fingerprint": ingestion.get("input_fingerprint"),
+        "span": examples.get("span"),
+        "version": examples.get("version"),
+        "input_fingerprint": examples.get("input_fingerprint"),
     }
 
 
@@ -168,8 +174,11 @@ def _code_fingerprints(executions: Executions) -> dict[str, str]:
 def _properties(executions: Executions, stage: str) -> dict[str, Any]:
     if not executions.get(stage):
         return {}
-    custom = executions[stage][-1].custom_properties
-    return {name: _decoded(getattr(v, v.WhichOneof("value"))) for name, v in custom.items()}
+    return _decoded_properties(executions[stage][-1].custom_properties)
+
+
+def _decoded_properties(properties: Mapping[str, Value]) -> dict[str, Any]:
+    return {name: _decoded(getattr(v, v.WhichOneof("value"))) for name, v in properties.items()}
 
 
 def _decoded(value: Any) -> Any:

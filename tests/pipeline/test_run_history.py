@@ -1,0 +1,183 @@
+"""Past runs and the lineage of one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.fingerprint import source_fingerprint
+from pipeline.history import find_run, lineage, outcome_from_dict, past_runs
+from pipeline.home import Home
+from pipeline.outcome import DataFacts, RunOutcome, write_outcome
+from pipeline_config import UserInputError
+
+STAGES = [
+    "ExampleGen",
+    "SchemaGen",
+    "StatisticsGen",
+    "ExampleValidator",
+    "DataGate",
+    "Transform",
+    "Trainer",
+    "BaselineResolver",
+    "ThresholdEvaluator",
+    "VersionedPusher",
+]
+
+
+def keep(home: Home, run_id: str, **values: object) -> RunOutcome:
+    outcome = RunOutcome(run_id.partition("-")[0], run_id, "failed", **values)  # type: ignore[arg-type]
+    directory = home.runs / run_id
+    directory.mkdir(parents=True)
+    write_outcome(outcome, directory)
+    return outcome
+
+
+def test_an_outcome_survives_json() -> None:
+    outcome = RunOutcome(
+        "anomaly",
+        "anomaly-20260101T000000-ab12",
+        "not_blessed",
+        data=DataFacts("given", "/data", "0" * 64, {"train": 8, "eval": 2}),
+        metrics={"accuracy": 0.5, "precision": None},
+        threshold=0.25,
+        blessed=False,
+        reasons=["accuracy 0.5 is below the lower bound 0.85"],
+        seconds={"total": 1.5},
+        cached=["ExampleGen"],
+    )
+    assert outcome_from_dict(json.loads(json.dumps(outcome.as_dict()))) == outcome
+
+
+def test_an_outcome_of_another_version_is_read_as_far_as_it_goes() -> None:
+    outcome = outcome_from_dict(
+        {"pipeline": "basic", "run_id": "basic-1", "status": "failed", "of_tomorrow": 1}
+    )
+    assert outcome == RunOutcome("basic", "basic-1", "failed")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"pipeline": "basic", "run_id": "basic-1"},
+        {"pipeline": "basic", "run_id": "basic-1", "status": "lost"},
+        {"pipeline": "basic", "run_id": "basic-1", "status": "failed", "data": [1]},
+        ["not", "an", "object"],
+    ],
+)
+def test_what_is_no_outcome_is_refused(values: object) -> None:
+    with pytest.raises(ValueError, match="not the outcome of a run"):
+        outcome_from_dict(values)  # type: ignore[arg-type]
+
+
+def test_runs_of_all_pipelines_are_listed_newest_first(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for run_id in (
+        "basic-20260102T000000-aaaa",
+        "anomaly-20260103T000000-aaaa",
+        "denoise-20260101T000000-aaaa",
+    ):
+        keep(home, run_id)
+    assert [outcome.pipeline for outcome in past_runs(home)] == ["anomaly", "basic", "denoise"]
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"pipeline": "basic"}'])
+def test_a_run_without_a_readable_outcome_is_left_out(content: str | None, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    kept = keep(home, "basic-20260102T000000-aaaa")
+    broken = home.runs / "basic-20260103T000000-bbbb"
+    broken.mkdir()
+    if content is not None:
+        (broken / "run.json").write_text(content)
+    assert past_runs(home) == [kept]
+
+
+def test_there_are_no_runs_in_a_new_folder(tmp_path: Path) -> None:
+    home = Home(tmp_path / "none")
+    assert past_runs(home) == []
+    with pytest.raises(UserInputError, match="holds none"):
+        find_run(home, "basic-1")
+
+
+def test_an_unknown_run_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    keep(home, "basic-20260102T000000-aaaa")
+    keep(home, "anomaly-20260103T000000-aaaa")
+    for wrong in ("basic-20260102T000000-aaab", "basic"):
+        with pytest.raises(UserInputError, match="did you mean basic-20260102T000000-aaaa") as told:
+            lineage(home, wrong)
+        assert len(str(told.value).splitlines()) == 1
+
+
+def test_a_run_that_never_reached_mlmd_has_an_outcome_and_no_stages(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    kept = keep(home, "basic-20260102T000000-aaaa", reasons=["no such folder"])
+    told = lineage(home, kept.run_id)
+    assert told["outcome"]["reasons"] == ["no such folder"]
+    assert told["stages"] == []
+    assert told["data"]["directory"] is None
+    assert told["pushed_version"] is None
+
+
+def test_the_lineage_of_a_pushed_run(home: Home, waves: Path, pushed: RunOutcome) -> None:
+    assert pushed.status == "pushed", pushed.reasons
+    told = lineage(home, pushed.run_id)
+    assert json.loads(json.dumps(told)) == told
+    assert told["outcome"] == pushed.as_dict()
+    assert told["data"]["directory"] == str(waves)
+    assert pushed.data is not None
+    assert told["data"]["sha256"] == pushed.data.sha256
+    assert told["data"]["span"] == 0
+    assert "num_files:1" in told["data"]["input_fingerprint"]
+    assert told["config"]["Trainer"]["custom_config"]["config"]["trainer"]["epochs"] == 8
+    assert told["config"]["ThresholdEvaluator"]["config"]["gate"]["lower_bounds"]["recall"] == 0.5
+    assert told["config"]["VersionedPusher"]["config"]["model_name"] == "ecg_anomaly_detector"
+    assert told["code"] == {
+        "ExampleGen": source_fingerprint("components/ecg_example_gen"),
+        "DataGate": source_fingerprint("components/data_gate"),
+        "Transform": source_fingerprint("components/preprocessing"),
+        "Trainer": source_fingerprint("trainer"),
+        "ThresholdEvaluator": source_fingerprint("components/threshold_evaluator"),
+        "VersionedPusher": source_fingerprint("components/versioned_pusher"),
+    }
+    assert told["blessed"] is True
+    assert told["metrics"] == pushed.metrics
+    assert pushed.pushed is not None
+    assert told["pushed_version"] == Path(pushed.pushed).name
+
+
+def test_the_stages_of_a_pushed_run(home: Home, pushed: RunOutcome) -> None:
+    stages = lineage(home, pushed.run_id)["stages"]
+    assert sorted(stage["stage"] for stage in stages) == sorted(STAGES)
+    assert {stage["state"] for stage in stages} == {"COMPLETE"}
+    ids = [stage["execution_id"] for stage in stages]
+    assert ids == sorted(set(ids))
+    uris = [uri for stage in stages for uri in stage["outputs"].values()]
+    assert len(uris) > 10
+    assert all(Path(uri).exists() for uri in uris)
+
+
+def test_an_unchanged_run_leads_to_the_artifacts_of_the_first(
+    home: Home, pushed: RunOutcome, unchanged: RunOutcome
+) -> None:
+    first, second = lineage(home, pushed.run_id), lineage(home, unchanged.run_id)
+    states = {stage["stage"]: stage["state"] for stage in second["stages"]}
+    # A resolver always looks anew.
+    assert {state for name, state in states.items() if name != "BaselineResolver"} == {"CACHED"}
+    assert [stage["outputs"] for stage in first["stages"]] == [
+        stage["outputs"] for stage in second["stages"]
+    ]
+    for key in ("data", "config", "code", "metrics", "pushed_version"):
+        assert first[key] == second[key], key
+
+
+def test_a_refused_run_ends_at_the_gate(home: Home, data_refused: RunOutcome) -> None:
+    told = lineage(home, data_refused.run_id)
+    states = {stage["stage"]: stage["state"] for stage in told["stages"]}
+    assert states["DataGate"] == "FAILED"
+    assert states["ExampleGen"] == "COMPLETE"
+    assert "Trainer" not in states
+    assert told["blessed"] is None
+    assert told["data"]["directory"] == data_refused.data.directory  # type: ignore[union-attr]
+    assert (told["data"]["span"], told["data"]["version"]) == (3, 2)
