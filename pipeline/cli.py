@@ -160,6 +160,10 @@ def report(run_id: str | None, home: Path) -> None:
     if not run_id and not newest:
         raise UserInputError(f"no run in {where.root}: run a pipeline first, or name its --home")
     outcome = find_run(where, run_id) if run_id else newest[0]
+    if not where.metadata_path(outcome.pipeline).exists():
+        raise UserInputError(f"run {outcome.run_id} ended before its first stage: no report of it")
+    # TensorFlow greets on standard error; only its errors are of interest here.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     store = open_store(str(where.metadata_path(outcome.pipeline)))
     config = PIPELINES[outcome.pipeline]
     click.echo(write_report(outcome, config, store, where.runs / outcome.run_id))

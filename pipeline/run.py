@@ -98,9 +98,8 @@ def _run_locked(
         outcome = dataclasses.replace(
             _run_and_classify(config, request, home, run_id, console), log=str(log)
         )
-        if outcome.status in ("pushed", "not_blessed", "data_refused"):
-            outcome = _with_report(outcome, config, home)
         if outcome.status != "failed":
+            outcome = _with_report(outcome, config, home)
             print_outcome(console, outcome)
     # Where the disk is full, that is the failure, and it has been told.
     tolerated = (

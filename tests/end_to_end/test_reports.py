@@ -83,3 +83,13 @@ def test_report_without_any_run_is_one_line(aepipe: Aepipe, tmp_path: Path) -> N
     result = aepipe("report", "--home", tmp_path)
     assert result.exit_code == 2
     assert "run a pipeline first" in result.err
+
+
+def test_report_of_a_run_that_ended_before_its_first_stage_is_one_line(
+    aepipe: Aepipe, tmp_path: Path
+) -> None:
+    assert aepipe("run", "basic", "--home", tmp_path, "--data-dir", "nowhere").exit_code == 2
+    result = aepipe("report", "--home", tmp_path)
+    assert result.exit_code == 2
+    assert "ended before its first stage" in result.err
+    assert len(result.err.splitlines()) == 1
