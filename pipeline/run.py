@@ -13,6 +13,7 @@ from typing import TextIO
 from rich.console import Console
 
 from data.checksum import files_sha256, matching_files
+from data.patterns import patterns_of
 from data.sources import DataSource, resolve
 from pipeline import failures
 from pipeline.home import DATA_CACHE, Home, new_run_id, unwritable
@@ -20,7 +21,7 @@ from pipeline.log_capture import logs_to_file
 from pipeline.outcome import DataFacts, RunOutcome, Status, write_outcome
 from pipeline.settings import configured
 from pipeline.terminal import TerminalListener, print_header, print_notice, print_outcome
-from pipeline_config import ImageData, PipelineConfig, UserInputError
+from pipeline_config import PipelineConfig, UserInputError
 
 LOG_FILE = "log.txt"
 
@@ -218,11 +219,7 @@ def beam_arguments(extra: Sequence[str]) -> list[str]:
 
 
 def _facts(config: PipelineConfig, source: DataSource) -> DataFacts:
-    data = config.data
-    patterns = (
-        [data.train_pattern, data.eval_pattern] if isinstance(data, ImageData) else [data.pattern]
-    )
-    files = matching_files(source.directory, patterns)
+    files = matching_files(source.directory, patterns_of(config.data))
     return DataFacts(
         source=source.source, directory=str(source.directory), sha256=files_sha256(files)
     )

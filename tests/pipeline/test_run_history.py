@@ -10,19 +10,7 @@ from pipeline.history import find_run, lineage, outcome_from_dict, past_runs
 from pipeline.home import Home
 from pipeline.outcome import DataFacts, RunOutcome, write_outcome
 from pipeline_config import UserInputError
-
-STAGES = [
-    "ExampleGen",
-    "SchemaGen",
-    "StatisticsGen",
-    "ExampleValidator",
-    "DataGate",
-    "Transform",
-    "Trainer",
-    "BaselineResolver",
-    "ThresholdEvaluator",
-    "VersionedPusher",
-]
+from tests.end_to_end.metadata import STAGES
 
 
 def keep(home: Home, run_id: str, **values: object) -> RunOutcome:
