@@ -8,6 +8,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.types.standard_component_specs import (
     EVALUATION_KEY,
     EXAMPLES_KEY,
+    INFRA_BLESSING_KEY,
     MODEL_BLESSING_KEY,
     MODEL_KEY,
     PUSHED_MODEL_KEY,
@@ -36,6 +37,7 @@ class VersionedPusherSpec(ComponentSpec):
         MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
         EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples, optional=True),
         EVALUATION_KEY: ChannelParameter(type=standard_artifacts.ModelEvaluation, optional=True),
+        INFRA_BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
     }
     OUTPUTS = {PUSHED_MODEL_KEY: ChannelParameter(type=standard_artifacts.PushedModel)}
 
@@ -45,7 +47,7 @@ class VersionedPusher(BaseComponent):
 
     Without a blessing nothing is pushed, like in TFX's Pusher. Unlike there, a version is copied
     under a hidden name, checked, flushed to disk and then renamed; it carries warm-up requests and
-    `aepipe.json`; and old versions are removed.
+    `aepipe.json`; old versions are removed; and `models.config` tells TensorFlow Serving of it.
 
     Outputs:
         pushed_model: `PushedModel` with the custom properties of TFX's Pusher: `pushed`,
@@ -61,6 +63,7 @@ class VersionedPusher(BaseComponent):
         fingerprint: Digest of the code, so that an edit runs the stage again.
         examples: Raw examples; the source of the warm-up requests and of the check's input.
         evaluation: The evaluator's findings, for `aepipe.json`.
+        infra_blessing: Whether a server of that model answered; without one that was not tried.
     """
 
     SPEC_CLASS = VersionedPusherSpec
@@ -77,6 +80,7 @@ class VersionedPusher(BaseComponent):
         fingerprint: str,
         examples: BaseChannel | None = None,
         evaluation: BaseChannel | None = None,
+        infra_blessing: BaseChannel | None = None,
     ) -> None:
         super().__init__(
             VersionedPusherSpec(
@@ -84,6 +88,7 @@ class VersionedPusher(BaseComponent):
                 model_blessing=model_blessing,
                 examples=examples,
                 evaluation=evaluation,
+                infra_blessing=infra_blessing,
                 push_root=push_root,
                 config=config,
                 run=run,

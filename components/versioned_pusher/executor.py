@@ -20,15 +20,11 @@ from tfx.types.standard_component_specs import (
 from tfx.utils import io_utils
 
 from components.versioned_pusher.copy_check import check_copy
-from components.versioned_pusher.manifest import write_manifest
+from components.versioned_pusher.manifest import pushed_by, write_manifest
 from components.versioned_pusher.serving_inputs import read_serving_inputs, write_warmup_requests
-from components.versioned_pusher.versions import (
-    labelled_versions,
-    next_version,
-    prune,
-    publish,
-    pushing,
-)
+from components.versioned_pusher.tf_serving_config import write_models_config
+from components.versioned_pusher.version_file import prune, read_version_file
+from components.versioned_pusher.versions import next_version, publish, pushing
 from pipeline_config import PusherConfig
 
 CONFIG_KEY = "config"
@@ -45,16 +41,20 @@ class Executor(tfx_pusher.Executor):
     def Do(  # noqa: N802 - TFX's name.
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
-        """Pushes `model` if it is blessed, else marks `pushed_model` as not pushed.
+        """Pushes `model` if all blessings are given, else marks `pushed_model` as not pushed.
+
+        A run pushes once: where a scheduler tries it again that was killed between the push and
+        its record in MLMD, what is there is taken.
 
         Args:
-            input_dict: `model`, `model_blessing` and, where there are any, `examples` and
-                `evaluation`.
+            input_dict: `model`, `model_blessing` and, where there are any, `examples`,
+                `evaluation` and `infra_blessing`.
             output_dict: `pushed_model`.
             exec_properties: `push_root`, and `config` and `run` as JSON.
 
         Raises:
-            UserInputError: The push directory cannot be written to.
+            UserInputError: The push directory cannot be written to, or the model's
+                `versions.json` is malformed.
             BrokenCopyError: The copied model is not what was judged; nothing is pushed.
             ValueError: The blessing is of another model.
         """
@@ -71,7 +71,9 @@ class Executor(tfx_pusher.Executor):
         inputs = read_serving_inputs(model, input_dict.get(EXAMPLES_KEY), config.warmup_requests)
 
         with pushing(model_directory):
-            labelled = labelled_versions(model_directory)
+            # A malformed file is told of before anything is pushed.
+            read_version_file(model_directory)
+            run_id = self._context.pipeline_run_id if self._context else None
             version = next_version(model_directory)
 
             def fill(directory: Path) -> None:
@@ -84,19 +86,22 @@ class Executor(tfx_pusher.Executor):
                     model=model,
                     model_name=config.model_name,
                     version=version,
-                    run_id=self._context.pipeline_run_id if self._context else None,
+                    run_id=run_id,
                     run=json.loads(exec_properties[RUN_KEY]),
                     evaluation=_read_evaluation(input_dict),
                 )
 
-            destination = publish(model_directory, fill, version)
-            removed = prune(model_directory, config.keep, labelled)
+            destination = pushed_by(model_directory, run_id) or publish(
+                model_directory, fill, version
+            )
+            removed = prune(model_directory, config.keep)
+            write_models_config(model_directory.parent)
         logging.info("Pushed %s, removed versions %s", destination, removed)
 
         # Like TFX's Pusher: an archive that outlives the version.
         io_utils.copy_dir(source, pushed_model.uri)
         self._MarkPushed(
-            pushed_model, pushed_destination=str(destination), pushed_version=str(version)
+            pushed_model, pushed_destination=str(destination), pushed_version=destination.name
         )
 
 

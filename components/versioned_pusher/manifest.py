@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from components.versioned_pusher.versions import list_versions
+
 MANIFEST_FILE = "aepipe.json"
 
 
@@ -52,6 +54,23 @@ def write_manifest(
     }
     text = json.dumps(content, indent=2, sort_keys=True)
     Path(model_directory, MANIFEST_FILE).write_text(text)
+
+
+def pushed_by(model_directory: Path, run_id: str | None) -> Path | None:
+    """Returns the version that a run has pushed; None where it has pushed none or has no name."""
+    if run_id is None:
+        return None
+    versions = (model_directory / str(version) for version in list_versions(model_directory))
+    return next((version for version in versions if _run_of(version) == run_id), None)
+
+
+def _run_of(version: Path) -> str | None:
+    try:
+        run_id: str | None = json.loads((version / MANIFEST_FILE).read_text())["run_id"]
+    except (OSError, ValueError, KeyError, TypeError):
+        # Copied there by hand.
+        return None
+    return run_id
 
 
 def _tensors(specs: Mapping[str, Any]) -> dict[str, Any]:

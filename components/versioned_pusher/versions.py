@@ -5,20 +5,16 @@ written, and removed, under a hidden one, so that no server ever finds a part of
 """
 
 import errno
-import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
 
 from pipeline_config import UserInputError
-
-LABELS_FILE = "version_labels.json"
-"""Label -> version, if somebody keeps such a file beside the versions; these stay on disk."""
 
 _LOCK_FILE = ".push.lock"
 _PUSHING = ".pushing-"
@@ -43,8 +39,7 @@ def list_versions(model_directory: Path) -> list[int]:
     """Returns the versions that a server would find, oldest first."""
     if not model_directory.is_dir():
         return []
-    names = (entry.name for entry in model_directory.iterdir())
-    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+    return sorted(int(entry.name) for entry in model_directory.iterdir() if _is_version(entry))
 
 
 def next_version(model_directory: Path) -> int:
@@ -67,7 +62,7 @@ def next_version(model_directory: Path) -> int:
 
 @contextmanager
 def pushing(model_directory: Path) -> Iterator[None]:
-    """Holds the model's folder for one push and clears what a killed push left in it.
+    """Holds the model's folder for one change and clears what a killed push left in it.
 
     Raises:
         UserInputError: The folder cannot be made or written to, or its disk is full.
@@ -83,7 +78,7 @@ def pushing(model_directory: Path) -> Iterator[None]:
         if error.errno not in _FAULTS_OF_THE_FOLDER:
             raise
         raise UserInputError(
-            f"{model_directory}: cannot push a model here: {error.strerror or error}; "
+            f"{model_directory}: cannot be written to: {error.strerror or error}; "
             "name another folder with --home or make room in this one"
         ) from error
 
@@ -116,62 +111,47 @@ def publish(model_directory: Path, fill: Callable[[Path], None], version: int) -
     except BaseException:
         shutil.rmtree(hidden, ignore_errors=True)
         raise
-    _flush(model_directory)
+    flush(model_directory)
     return destination
 
 
-def prune(model_directory: Path, keep: int, labelled: Collection[int] = ()) -> list[int]:
-    """Removes all but the newest versions.
+def remove(model_directory: Path, version: int) -> None:
+    """Makes a version disappear by one rename.
 
     Args:
         model_directory: The model's folder, held by `pushing`.
-        keep: How many stay; 0 keeps all. The newest is never removed.
-        labelled: Versions that stay as well, and do not count.
-
-    Returns:
-        The removed versions.
+        version: One that is there.
     """
-    if keep == 0:
-        return []
-    countable = [version for version in list_versions(model_directory) if version not in labelled]
-    newest = list_versions(model_directory)[-1:]
-    removed = [version for version in countable[:-keep] if version not in newest]
-    for version in removed:
-        hidden = model_directory / f"{_REMOVING}{version}"
-        (model_directory / str(version)).rename(hidden)
-        # What cannot be removed now is a leftover for the next push to clear.
-        shutil.rmtree(hidden, ignore_errors=True)
-    return removed
+    hidden = model_directory / f"{_REMOVING}{version}"
+    (model_directory / str(version)).rename(hidden)
+    # What cannot be removed now is a leftover for the next push to clear.
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
-def labelled_versions(model_directory: Path) -> set[int]:
-    """Returns the versions that `version_labels.json` names; none where there is no such file.
-
-    Raises:
-        UserInputError: The file is not a JSON object of label to version.
-    """
-    path = model_directory / LABELS_FILE
-    if not path.exists():
-        return set()
+def flush(path: Path) -> None:
+    """Writes a file, or the names in a folder, through to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        return {int(version) for version in json.loads(path.read_text()).values()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UserInputError(
-            f'{path}: expected a JSON object of label to version, such as {{"stable": 12}}'
-        ) from error
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_version(entry: Path) -> bool:
+    """Tells a version from another name; with a leading zero it would be a second of its number."""
+    name = entry.name
+    return (
+        name.isascii()
+        and name.isdecimal()
+        and str(int(name)) == name
+        and int(name) <= _LARGEST_VERSION
+        and entry.is_dir()
+    )
 
 
 def _flush_to_disk(directory: Path) -> None:
     """Writes all below a folder through to the disk, contents before the names of them."""
     for parent, _, files in os.walk(directory, topdown=False):
         for file in files:
-            _flush(Path(parent, file))
-        _flush(Path(parent))
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            flush(Path(parent, file))
+        flush(Path(parent))

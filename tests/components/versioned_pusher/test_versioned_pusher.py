@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from google.protobuf import text_format
 from tensorflow_serving.apis import prediction_log_pb2
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.types.standard_artifacts import (
@@ -23,8 +26,9 @@ from tfx.utils import path_utils
 from components.versioned_pusher.copy_check import BrokenCopyError, check_copy
 from components.versioned_pusher.executor import Executor
 from components.versioned_pusher.serving_inputs import read_serving_inputs
+from components.versioned_pusher.version_file import served_version
 from components.versioned_pusher.versions import list_versions
-from pipeline_config import PusherConfig
+from pipeline_config import PusherConfig, UserInputError
 
 SIGNALS = np.arange(24, dtype=np.float32).reshape(6, 4)
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
@@ -85,7 +89,9 @@ class Bench:
                 writer.write(tf.train.Example(features=features).SerializeToString())
         return examples
 
-    def push(self, examples: Artifact | None = None, **config: Any) -> Any:
+    def push(
+        self, examples: Artifact | None = None, run_id: str | None = None, **config: Any
+    ) -> Any:
         pushed = self.artifact(PushedModel)
         inputs = {
             "model": [self.model],
@@ -101,7 +107,8 @@ class Bench:
             "run": json.dumps({"pipeline": "test", "data": {"sha256": "0123"}}),
             "fingerprint": "",
         }
-        Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
+        context = BaseExecutor.Context(pipeline_run_id=run_id) if run_id else None
+        Executor(context).Do(inputs, {"pushed_model": [pushed]}, properties)
         return pushed
 
 
@@ -149,6 +156,57 @@ def test_a_blessed_model_is_pushed_with_all_that_a_server_needs(bench: Bench) ->
         np.concatenate([tf.make_ndarray(request.inputs["signal"]) for request in requests]),
         SIGNALS[:3],
     )
+
+
+def test_a_push_keeps_the_pinned_version_served_by_tensorflow_serving_too(bench: Bench) -> None:
+    bench.blessing.set_int_custom_property("blessed", 1)
+    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
+    folder = bench.push_root / "doubler"
+    for version in (1, 2):
+        (folder / str(version)).mkdir(parents=True)
+    (folder / "versions.json").write_text('{"pinned": 1}')
+
+    bench.push(keep=1)
+
+    assert served_version(folder) == 1
+    assert len(list_versions(folder)) == 2
+    text = (bench.push_root / "models.config").read_text()
+    (entry,) = text_format.Parse(text, ModelServerConfig()).model_config_list.config
+    assert entry.name == "doubler"
+    assert list(entry.model_version_policy.specific.versions) == [1]
+
+
+def test_a_malformed_version_file_is_told_of_before_anything_is_pushed(bench: Bench) -> None:
+    bench.blessing.set_int_custom_property("blessed", 1)
+    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
+    folder = bench.push_root / "doubler"
+    (folder / "1").mkdir(parents=True)
+    (folder / "versions.json").write_text('{"pinned": "1"}')
+
+    with pytest.raises(UserInputError, match=r"versions\.json: '1' is not a version"):
+        bench.push()
+
+    assert list_versions(folder) == [1]
+
+
+def test_a_run_that_is_tried_again_finds_its_push(bench: Bench) -> None:
+    bench.blessing.set_int_custom_property("blessed", 1)
+    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
+    folder = bench.push_root / "doubler"
+    (folder / "1").mkdir(parents=True)
+    (folder / "1" / "aepipe.json").write_text("not ours")
+
+    first = bench.push(run_id="run-1")
+    again = bench.push(run_id="run-1")
+    versions = list_versions(folder)
+    other = bench.push(run_id="run-2")
+
+    key = "pushed_version"
+    assert versions == [1, int(first.get_string_custom_property(key))]
+    assert again.get_string_custom_property(key) == first.get_string_custom_property(key)
+    assert again.get_int_custom_property("pushed") == 1
+    assert Path(again.uri, "saved_model.pb").is_file()
+    assert list_versions(folder) == [*versions, int(other.get_string_custom_property(key))]
 
 
 def test_without_a_blessing_nothing_is_pushed(bench: Bench) -> None:

@@ -1,0 +1,171 @@
+"""`versions.json`: which of a model's versions is served, where that is not just the newest.
+
+A model server reads the same file. It is small and changes by one rename, so a server sees what
+was before or what is after, and a rollback is no more than one new file.
+"""
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from components.versioned_pusher.versions import flush, list_versions, remove
+from pipeline_config import UserInputError
+
+VERSION_FILE = "versions.json"
+
+_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+_EXAMPLE = '{"labels": {"stable": 12}, "pinned": 12, "withheld": [13]}'
+
+
+@dataclasses.dataclass(frozen=True)
+class VersionFile:
+    """Content of `versions.json`; without such a file, the defaults.
+
+    Attributes:
+        labels: Name that a client may ask for -> version. These are served beside the default
+            version and are never pruned.
+        pinned: Version that is served by default whatever is pushed; never pruned.
+        withheld: Versions that were rolled back: not served by default, but one pushed later is.
+    """
+
+    labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    pinned: int | None = None
+    withheld: frozenset[int] = frozenset()
+
+    def served(self, versions: Collection[int]) -> int:
+        """Returns which of the versions is served by default.
+
+        The pinned one where it is among them, else the newest that is not withheld. Where all are
+        withheld it is the newest, as serving a doubtful model is better than serving none.
+
+        Args:
+            versions: What is on disk; at least one.
+        """
+        if self.pinned is not None and self.pinned in versions:
+            return self.pinned
+        return max(set(versions) - self.withheld or versions)
+
+    def kept(self, versions: Collection[int]) -> set[int]:
+        """Returns which of the versions are never pruned: labelled, pinned or served by default."""
+        named = {*self.labels.values(), self.pinned, self.served(versions)}
+        return {version for version in versions if version in named}
+
+
+def served_version(model_directory: Path) -> int:
+    """Returns the version that is served by default.
+
+    Raises:
+        UserInputError: There is no version, or `versions.json` is malformed.
+    """
+    versions = list_versions(model_directory)
+    if not versions:
+        raise UserInputError(f"{model_directory}: there is no version of this model yet")
+    return read_version_file(model_directory).served(versions)
+
+
+def read_version_file(model_directory: Path) -> VersionFile:
+    """Reads `versions.json`; where there is none, all is at its default.
+
+    Raises:
+        UserInputError: The file is malformed; the message names it and the first fault.
+    """
+    path = model_directory / VERSION_FILE
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return VersionFile()
+    except ValueError as error:
+        raise _malformed(path, "it is not JSON") from error
+    if not isinstance(content, dict):
+        raise _malformed(path, "it is not an object")
+    unknown = sorted(content.keys() - {"labels", "pinned", "withheld"})
+    if unknown:
+        raise _malformed(path, f"{unknown[0]!r} is not known")
+    return VersionFile(
+        labels=_labels(path, content.get("labels")),
+        pinned=None if content.get("pinned") is None else _version(path, content["pinned"]),
+        withheld=_withheld(path, content.get("withheld")),
+    )
+
+
+def write_version_file(model_directory: Path, content: VersionFile) -> None:
+    """Replaces `versions.json` by one rename.
+
+    Args:
+        model_directory: The model's folder, held by `pushing`.
+        content: What to write; what is at its default is left out.
+    """
+    values = {
+        "labels": dict(sorted(content.labels.items())),
+        "pinned": content.pinned,
+        "withheld": sorted(content.withheld),
+    }
+    text = json.dumps({key: value for key, value in values.items() if value not in ({}, None, [])})
+    replace_text(model_directory / VERSION_FILE, text + "\n")
+
+
+def prune(model_directory: Path, keep: int) -> list[int]:
+    """Removes all but the newest versions, and those that are labelled, pinned or served.
+
+    Args:
+        model_directory: The model's folder, held by `pushing`.
+        keep: How many stay; 0 keeps all. Labelled and pinned versions do not count.
+
+    Returns:
+        The removed versions.
+
+    Raises:
+        UserInputError: `versions.json` is malformed; nothing was removed.
+    """
+    versions = list_versions(model_directory)
+    content = read_version_file(model_directory)
+    if keep == 0 or not versions:
+        return []
+    countable = [v for v in versions if v not in {*content.labels.values(), content.pinned}]
+    removed = [version for version in countable[:-keep] if version not in content.kept(versions)]
+    for version in removed:
+        remove(model_directory, version)
+    return removed
+
+
+def is_label(name: str) -> bool:
+    """Tells whether a name can be a label: a letter, then letters, digits, `_` and `-`."""
+    return _LABEL.fullmatch(name) is not None
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Gives a small file new content by one rename, also in the face of a power cut."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    flush(temporary)
+    temporary.replace(path)
+    flush(path.parent)
+
+
+def _labels(path: Path, value: Any) -> dict[str, int]:
+    if not isinstance(value, dict | None):
+        raise _malformed(path, "'labels' is not an object of label to version")
+    for label in value or {}:
+        if not is_label(label):
+            raise _malformed(path, f"{label!r} is not a label")
+    return {label: _version(path, version) for label, version in (value or {}).items()}
+
+
+def _withheld(path: Path, value: Any) -> frozenset[int]:
+    if not isinstance(value, list | None):
+        raise _malformed(path, "'withheld' is not a list of versions")
+    return frozenset(_version(path, version) for version in value or [])
+
+
+def _version(path: Path, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise _malformed(path, f"{value!r} is not a version")
+    return value
+
+
+def _malformed(path: Path, fault: str) -> UserInputError:
+    return UserInputError(f"{path}: {fault}; expected something like {_EXAMPLE}")
