@@ -1,0 +1,56 @@
+"""What a client or an operator did wrong, with the status that each protocol has for it."""
+
+from http import HTTPStatus
+
+from grpc import StatusCode
+
+
+class ServerInputError(ValueError):
+    """The server cannot start as asked; the message is one line that says what to do."""
+
+
+class RequestError(Exception):
+    """A request that is not answered with a prediction.
+
+    Attributes:
+        http: Status of the HTTP answer.
+        grpc: Status of the gRPC answer.
+
+    Args:
+        reason: One sentence for the client.
+    """
+
+    http = HTTPStatus.INTERNAL_SERVER_ERROR
+    grpc = StatusCode.INTERNAL
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class InvalidRequestError(RequestError):
+    """The request's form or values are wrong: 400, INVALID_ARGUMENT."""
+
+    http = HTTPStatus.BAD_REQUEST
+    grpc = StatusCode.INVALID_ARGUMENT
+
+
+class NotServedError(RequestError):
+    """There is no such model, version or label: 404, NOT_FOUND."""
+
+    http = HTTPStatus.NOT_FOUND
+    grpc = StatusCode.NOT_FOUND
+
+
+class OverloadedError(RequestError):
+    """The queue is full; the client may try again: 503, UNAVAILABLE."""
+
+    http = HTTPStatus.SERVICE_UNAVAILABLE
+    grpc = StatusCode.UNAVAILABLE
+
+
+class BodyTooLargeError(RequestError):
+    """The body is above the limit: 413, RESOURCE_EXHAUSTED."""
+
+    http = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    grpc = StatusCode.RESOURCE_EXHAUSTED

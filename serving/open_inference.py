@@ -1,0 +1,232 @@
+"""The Open Inference Protocol v2, through KServe's own protocol handling."""
+
+from typing import Any
+
+import numpy as np
+from kserve import InferInput, InferOutput, InferRequest, InferResponse, Model, ModelRepository
+from kserve.errors import InferenceError, InvalidInput
+from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.model_repository_extension import ModelRepositoryExtension
+from kserve.utils.utils import from_np_dtype, generate_uuid
+
+from serving import metrics
+from serving.errors import InvalidRequestError, RequestError
+from serving.loaded_version import LoadedVersion
+from serving.push_directory import PushDirectory
+from serving.served_model import ServedModel
+from serving.tensors import STRING, TensorSpec, numbers
+
+_PROTOCOL = "open_inference"
+_VERSION_PART = "/versions/"
+_SIGNATURE_PARAMETER = "signature_name"
+
+
+def versioned_name(model: str, version: str) -> str:
+    """Returns the name under which the repository finds one version of a model.
+
+    KServe passes on the name of a model only, not its version.
+    """
+    return f"{model}{_VERSION_PART}{version}" if version else model
+
+
+class OpenInferenceModel(Model):
+    """One model, or one version of it, as KServe's servers see it.
+
+    Args:
+        served: The model.
+        number: Answer with this version; None for the default one.
+    """
+
+    def __init__(self, served: ServedModel, number: int | None) -> None:
+        super().__init__(served.name)
+        self._served = served
+        self._number = number
+
+    @property
+    def _version(self) -> LoadedVersion:
+        return self._served.find(self._number)
+
+    async def healthy(self) -> bool:
+        """Whether the version is in memory."""
+        number = self._served.default if self._number is None else self._number
+        return number in self._served.loaded
+
+    def load(self) -> bool:
+        """Does nothing: versions are loaded as they are pushed."""
+        return True
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        """Returns the inputs of the default signature."""
+        return [_described(spec) for spec in self._version.signature(None).inputs.values()]
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        """Returns the outputs of the default signature."""
+        return [_described(spec) for spec in self._version.signature(None).outputs.values()]
+
+    async def predict(
+        self,
+        payload: InferRequest,
+        headers: dict[str, str] | None = None,
+        response_headers: dict[str, str] | None = None,
+    ) -> InferResponse:
+        """Answers with the outputs of the signature that the parameter `signature_name` names."""
+        status = "INTERNAL"
+        try:
+            response = await self._answer(payload)
+            status = "OK"
+        except RequestError as error:
+            status = error.grpc.name
+            raise
+        finally:
+            metrics.REQUESTS.labels(self.name, _PROTOCOL, status).inc()
+        return response
+
+    async def _answer(self, request: InferRequest) -> InferResponse:
+        version = self._version
+        signature = version.signature(_parameter(request, _SIGNATURE_PARAMETER))
+        inputs = {given.name: _array(given, signature.inputs) for given in request.inputs}
+        prediction = await self._served.predict(version, signature, inputs, _PROTOCOL)
+        wanted = [output.name for output in request.request_outputs or []] or list(
+            prediction.outputs
+        )
+        for name in wanted:
+            if name not in prediction.outputs:
+                raise InvalidRequestError(
+                    f"no output {name!r}; there is {', '.join(prediction.outputs)}"
+                )
+        return InferResponse(
+            response_id=request.id or generate_uuid(),
+            model_name=self.name,
+            model_version=str(prediction.version),
+            infer_outputs=[
+                _output(name, prediction.outputs[name], request.use_binary_outputs)
+                for name in wanted
+            ],
+            use_binary_outputs=request.use_binary_outputs,
+            requested_outputs=request.request_outputs,
+        )
+
+
+class PushDirectoryRepository(ModelRepository):
+    """KServe's registry, answered from the push directory."""
+
+    def __init__(self, directory: PushDirectory) -> None:
+        super().__init__(str(directory))
+        self._directory = directory
+
+    def get_model(self, name: str) -> OpenInferenceModel | None:
+        """Returns a model or one version of it, None where there is none."""
+        name, _, version = name.partition(_VERSION_PART)
+        served = self._directory.models.get(name)
+        if served is None:
+            return None
+        if version and not (version.isascii() and version.isdecimal()):
+            raise InvalidRequestError(f"version {version!r}: expected a number")
+        if version:
+            served.find(int(version))
+        return OpenInferenceModel(served, int(version) if version else None)
+
+    def get_models(self) -> dict[str, OpenInferenceModel]:
+        """Returns all models by name."""
+        return {
+            name: OpenInferenceModel(served, None)
+            for name, served in self._directory.models.items()
+        }
+
+
+class PushDirectoryDataPlane(DataPlane):
+    """KServe's data plane; the server is ready when a model can answer."""
+
+    def __init__(self, repository: PushDirectoryRepository, directory: PushDirectory) -> None:
+        super().__init__(model_registry=repository)
+        self._directory = directory
+
+    async def ready(self) -> bool:
+        """Whether a model can answer."""
+        return self._directory.ready
+
+    def decode_inference_request(self, body: Any, headers: Any, model_name: str) -> InferRequest:
+        """Decodes a request; binary parts that do not hold what they tell are the client's fault.
+
+        Raises:
+            InvalidRequestError: A part is missing or cut off. KServe also takes BYTES in a binary
+                part for UTF-8, so serialized examples come over gRPC or TensorFlow Serving's REST.
+        """
+        try:
+            return super().decode_inference_request(body, headers, model_name)
+        except (KeyError, TypeError, ValueError, AttributeError, InferenceError) as error:
+            raise InvalidRequestError(
+                f"the request cannot be decoded: {type(error).__name__}: {str(error)[:200]}"
+            ) from error
+
+
+class ManagedByPushDirectoryError(NotImplementedError):
+    """A client asked to load or unload a model: 501, UNIMPLEMENTED."""
+
+    reason = "models are loaded and unloaded as the push directory says, not on request"
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class ReadOnlyRepositoryExtension(ModelRepositoryExtension):
+    """Lists models, and leaves loading them to the push directory."""
+
+    async def load(self, model_name: str) -> None:
+        """Refuses."""
+        raise ManagedByPushDirectoryError
+
+    async def unload(self, model_name: str) -> None:
+        """Refuses."""
+        raise ManagedByPushDirectoryError
+
+
+def _parameter(request: InferRequest, name: str) -> str | None:
+    value = (request.parameters or {}).get(name)
+    # Over gRPC a parameter is a message with one of three fields.
+    text = getattr(value, "string_param", value)
+    if text is not None and not isinstance(text, str):
+        raise InvalidRequestError(f"parameter {name}: expected text")
+    return text or None
+
+
+def _array(given: InferInput, specs: Any) -> np.ndarray:
+    spec = specs.get(given.name)
+    if spec is None:
+        raise InvalidRequestError(f"no input {given.name!r}; there is {', '.join(specs)}")
+    expected = _datatype(spec)
+    if given.datatype != expected:
+        raise InvalidRequestError(
+            f"input {given.name!r}: expected datatype {expected}, got {given.datatype}"
+        )
+    try:
+        if given._raw_data is None and spec.dtype != STRING:
+            return numbers(spec, given.data).reshape(given.shape)
+        return _as_bytes(given.as_numpy()) if spec.dtype == STRING else given.as_numpy()
+    except (ValueError, TypeError, InvalidInput) as error:
+        raise InvalidRequestError(
+            f"input {given.name!r}: the data does not make a tensor of shape "
+            f"{list(given.shape)}: {error}"
+        ) from error
+
+
+def _as_bytes(array: np.ndarray) -> np.ndarray:
+    values = [v.encode() if isinstance(v, str) else bytes(v) for v in array.ravel().tolist()]
+    strings = np.empty(len(values), STRING)
+    strings[:] = values
+    return strings.reshape(array.shape)
+
+
+def _output(name: str, array: np.ndarray, binary: bool) -> InferOutput:
+    output = InferOutput(name=name, shape=list(array.shape), datatype=from_np_dtype(array.dtype))
+    output.set_data_from_numpy(array, binary_data=binary)
+    return output
+
+
+def _described(spec: TensorSpec) -> dict[str, Any]:
+    shape = [-1 if size is None else size for size in spec.shape]
+    return {"name": spec.name, "datatype": _datatype(spec), "shape": shape}
+
+
+def _datatype(spec: TensorSpec) -> str:
+    return "BYTES" if spec.dtype == STRING else str(from_np_dtype(spec.dtype))

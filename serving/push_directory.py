@@ -1,0 +1,190 @@
+"""Keeps the models in memory equal to what the push directory asks for."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+
+from serving import metrics
+from serving.errors import NotServedError
+from serving.loaded_version import LoadedVersion
+from serving.served_model import ServedModel, VersionStatus
+from serving.settings import ServerSettings
+from serving.version_policy import VersionPolicy, content_stamp, find_versions, read_policy
+
+_LOG = logging.getLogger(__name__)
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+class PushDirectory:
+    """The models below a folder, looked at again and again.
+
+    A new version is loaded and warmed up before the one it follows is let go. One that does not
+    load is told of in the model's status and passed over until something in its folder changes.
+
+    Args:
+        settings: The folder, how often to look, and the bounds of the batching.
+        loading: Where versions are loaded, one after another.
+        computing: Where batches are computed.
+    """
+
+    def __init__(self, settings: ServerSettings, loading: Executor, computing: Executor) -> None:
+        self._settings = settings
+        self._loading = loading
+        self._computing = computing
+        self._models: dict[str, ServedModel] = {}
+        self._policies: dict[str, VersionPolicy] = {}
+        self._broken: dict[tuple[str, int], Stamp] = {}
+        self._told: dict[str, str] = {}
+        self._stopped = asyncio.Event()
+        self.looked = asyncio.Event()
+
+    @property
+    def models(self) -> Mapping[str, ServedModel]:
+        """The models by name; a folder without a version that ever loaded is one too."""
+        return self._models
+
+    @property
+    def ready(self) -> bool:
+        """Whether the folder was looked at and a model in it can answer."""
+        return self.looked.is_set() and any(
+            model.default is not None for model in self._models.values()
+        )
+
+    def find(self, name: str) -> ServedModel:
+        """Returns a model.
+
+        Raises:
+            NotServedError: There is no such model.
+        """
+        if name not in self._models:
+            known = ", ".join(sorted(self._models)) or "none yet"
+            raise NotServedError(f"no model {name!r} is served; there is {known}")
+        return self._models[name]
+
+    async def watch(self) -> None:
+        """Looks at the folder until `stop` is called."""
+        while not self._stopped.is_set():
+            await self.look()
+            self.looked.set()
+            try:
+                await asyncio.wait_for(self._stopped.wait(), self._settings.poll_seconds)
+            except TimeoutError:
+                continue
+
+    def stop(self) -> None:
+        """Ends `watch`."""
+        self._stopped.set()
+
+    async def look(self) -> None:
+        """Looks once and loads and drops what has to be."""
+        try:
+            folders = await asyncio.to_thread(_model_folders, self._settings.models_dir)
+        except OSError as error:
+            # A file system that is away for a moment is no order to drop all models.
+            self._tell(str(self._settings.models_dir), f"cannot be read: {error}")
+            return
+        self._told.pop(str(self._settings.models_dir), None)
+        for gone in self._models.keys() - {folder.name for folder in folders}:
+            self._remove(gone)
+        await asyncio.gather(*(self._follow(folder) for folder in folders))
+
+    async def _follow(self, folder: Path) -> None:
+        try:
+            versions = await asyncio.to_thread(find_versions, folder)
+        except OSError as error:
+            self._tell(str(folder), f"cannot be read: {error}")
+            return
+        policy = await asyncio.to_thread(self._policy, folder)
+        model = self._models.get(folder.name)
+        if model is None:
+            if not versions:
+                return
+            model = ServedModel(folder.name, self._settings, self._computing)
+            self._models[folder.name] = model
+        default = await self._first_that_loads(model, policy.by_preference(versions), versions)
+        labels = {
+            label: number
+            for label, number in policy.labels.items()
+            if number in versions and await self._load(model, number, versions[number])
+        }
+        self._settle(model, default, labels, versions)
+
+    def _policy(self, folder: Path) -> VersionPolicy:
+        """Reads the policy; a broken file leaves the one before in force."""
+        try:
+            self._policies[folder.name] = read_policy(folder)
+            self._told.pop(str(folder), None)
+        except (OSError, ValueError) as error:
+            self._tell(str(folder), f"the policy before stays in force: {error}")
+        return self._policies.get(folder.name, VersionPolicy())
+
+    async def _first_that_loads(
+        self, model: ServedModel, preferred: list[int], versions: Mapping[int, Path]
+    ) -> int | None:
+        for number in preferred:
+            if await self._load(model, number, versions[number]):
+                return number
+        return None
+
+    async def _load(self, model: ServedModel, number: int, folder: Path) -> bool:
+        """Returns whether the version is in memory, after loading it where need be."""
+        if number in model.loaded:
+            return True
+        stamp = await asyncio.to_thread(content_stamp, folder)
+        if self._broken.get((model.name, number)) == stamp:
+            return False
+        model.statuses[number] = VersionStatus("LOADING")
+        try:
+            version = await asyncio.get_running_loop().run_in_executor(
+                self._loading, LoadedVersion, model.name, number, folder
+            )
+        except Exception as error:
+            # TensorFlow has no one error for a folder that is not a model; all mean the same here.
+            self._broken[(model.name, number)] = stamp
+            model.statuses[number] = VersionStatus("END", f"{type(error).__name__}: {error}")
+            metrics.LOAD_FAILURES.labels(model.name).inc()
+            _LOG.error("%s version %d does not load: %s", model.name, number, error)
+            return False
+        self._broken.pop((model.name, number), None)
+        model.add(version)
+        return True
+
+    def _settle(
+        self,
+        model: ServedModel,
+        default: int | None,
+        labels: Mapping[str, int],
+        versions: Collection[int],
+    ) -> None:
+        if default != model.default:
+            _LOG.info(
+                "%s: version %s answers now, before it was %s", model.name, default, model.default
+            )
+        model.choose(default, labels)
+        for number in model.loaded.keys() - {default, *labels.values()}:
+            model.drop(number)
+        for number in model.statuses.keys() - set(versions) - model.loaded.keys():
+            del model.statuses[number]
+            self._broken.pop((model.name, number), None)
+
+    def _remove(self, name: str) -> None:
+        model = self._models.pop(name)
+        model.choose(None, {})
+        for number in list(model.loaded):
+            model.drop(number)
+        _LOG.info("%s: the folder is gone, and with it the model", name)
+
+    def _tell(self, subject: str, fault: str) -> None:
+        """Logs a fault when it appears, not at each look."""
+        if self._told.get(subject) != fault:
+            self._told[subject] = fault
+            _LOG.error("%s: %s", subject, fault)
+
+
+def _model_folders(models_dir: Path) -> list[Path]:
+    return sorted(
+        entry for entry in models_dir.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+    )

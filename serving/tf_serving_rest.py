@@ -1,0 +1,112 @@
+"""TensorFlow Serving's REST routes, so that its clients work unchanged.
+
+See https://www.tensorflow.org/tfx/serving/api_rest.
+"""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from serving import metrics
+from serving.errors import InvalidRequestError, NotServedError, RequestError
+from serving.push_directory import PushDirectory
+from serving.served_model import ServedModel
+from serving.tf_serving_json import answer, read_body, read_inputs
+from serving.tf_serving_status import SIGNATURE_DEF, model_metadata, model_status
+
+_PROTOCOL = "tf_serving_rest"
+_VERBS = ("predict",)
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def tf_serving_routes(directory: PushDirectory) -> list[BaseRoute]:
+    """Returns the routes of `/v1/models/...` for the models of a push directory."""
+    rest = _TfServingRest(directory)
+    model = "/v1/models/{model}"
+    routes: list[BaseRoute] = []
+    for path in (model, f"{model}/versions/{{version}}", f"{model}/labels/{{label}}"):
+        routes += [
+            Route(path, rest.status, methods=["GET"]),
+            Route(f"{path}/metadata", rest.metadata, methods=["GET"]),
+            Route(path, rest.predict, methods=["POST"]),
+        ]
+    return routes
+
+
+class _TfServingRest:
+    def __init__(self, directory: PushDirectory) -> None:
+        self._directory = directory
+
+    async def status(self, request: Request) -> Response:
+        model, version, label = self._named(request)
+        return _message(model_status(model, version, label))
+
+    async def metadata(self, request: Request) -> Response:
+        model, version, label = self._named(request)
+        response, signatures = model_metadata(model.find(version, label))
+        # TensorFlow Serving shows the packed message as it is, without the name of its type.
+        return JSONResponse(
+            {
+                "model_spec": _as_dict(response.model_spec)
+                | {"version": str(response.model_spec.version.value)},
+                "metadata": {SIGNATURE_DEF: _as_dict(signatures)},
+            }
+        )
+
+    async def predict(self, request: Request) -> Response:
+        _split_verb(request)
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+        try:
+            content = await self._answer(request)
+            status = HTTPStatus.OK
+        except RequestError as error:
+            status = error.http
+            raise
+        finally:
+            # A name that is not a model's must not become a series of its own.
+            name = request.path_params["model"]
+            known = name if name in self._directory.models else "unknown"
+            metrics.REQUESTS.labels(known, _PROTOCOL, int(status)).inc()
+        return Response(content, media_type="application/json")
+
+    async def _answer(self, request: Request) -> bytes:
+        model, number, label = self._named(request)
+        version = model.find(number, label)
+        body = read_body(await request.body())
+        signature = version.signature(body.signature_name)
+        inputs = read_inputs(body, signature.inputs)
+        prediction = await model.predict(version, signature, inputs, _PROTOCOL)
+        return answer(prediction.outputs, body.by_row)
+
+    def _named(self, request: Request) -> tuple[ServedModel, int | None, str | None]:
+        model = self._directory.find(request.path_params["model"])
+        text = request.path_params.get("version")
+        if text is not None and not (text.isascii() and text.isdecimal()):
+            raise InvalidRequestError(f"version {text!r}: expected a number")
+        return model, None if text is None else int(text), request.path_params.get("label")
+
+
+def _split_verb(request: Request) -> None:
+    """Takes `:predict` off the last part of the path; a path without a verb means predict too."""
+    parameters = request.path_params
+    last = next(name for name in ("label", "version", "model") if name in parameters)
+    parameters[last], _, verb = parameters[last].partition(":")
+    if verb and verb not in _VERBS:
+        raise NotServedError(f"{verb!r} is not served: only {', '.join(_VERBS)} is")
+
+
+def _message(message: Message) -> Response:
+    return JSONResponse(_as_dict(message))
+
+
+def _as_dict(message: Message) -> dict[str, object]:
+    content: dict[str, object] = MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return content
