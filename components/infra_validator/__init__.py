@@ -1,0 +1,1 @@
+"""Starts a candidate in a model server before it is pushed, and asks it a real question."""

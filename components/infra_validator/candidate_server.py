@@ -1,0 +1,118 @@
+"""A model server with one candidate, in a process of its own."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from components.infra_validator.fault import CandidateFault, one_line
+from components.infra_validator.time_limit import TimeLimit
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PAUSE_SECONDS = 0.1
+
+_ADDRESS = re.compile(r"REST http://\S+, gRPC (?P<address>\S+:\d+)\n")
+_SECONDS_TO_DIE = 5.0
+
+
+@contextlib.contextmanager
+def candidate_server(models_dir: Path, log: Path) -> Iterator["CandidateServer"]:
+    """Starts the server and ends it, however the block ends.
+
+    Args:
+        models_dir: Its push directory; removed by the server where this process is killed.
+        log: File for what the server says.
+    """
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "components.infra_validator.server_process", str(models_dir)],
+            stdin=subprocess.PIPE,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            # A folder `serving` in the user's own working directory must not be taken for ours.
+            cwd=ROOT,
+            # Where there is a GPU, the training in this process may hold all of its memory.
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+            start_new_session=True,
+        )
+    with process:
+        try:
+            yield CandidateServer(process, log)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+class CandidateServer:
+    """A server that was started.
+
+    Args:
+        process: Its process.
+        log: File that it writes to.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    @property
+    def pid(self) -> int:
+        """The process, also the group of all that it starts."""
+        return self._process.pid
+
+    def wait_for_address(self, limit: TimeLimit) -> str:
+        """Returns HOST:PORT of gRPC, as soon as the server tells it.
+
+        Raises:
+            CandidateFault: The process ended, or the limit is over.
+        """
+        while not (told := _ADDRESS.search(self._log.read_text(errors="replace"))):
+            self.pause(limit, "the server did not start")
+        return told["address"]
+
+    def pause(self, limit: TimeLimit, missed: str) -> None:
+        """Waits for a moment.
+
+        Args:
+            limit: Of the whole check.
+            missed: What did not happen where the limit is over.
+
+        Raises:
+            CandidateFault: The process ended, or the limit is over.
+        """
+        limit.left(missed)
+        self.require_running()
+        time.sleep(PAUSE_SECONDS)
+
+    def require_running(self, *, dying: bool = False) -> None:
+        """Passes where the process runs.
+
+        Args:
+            dying: Whether its connections broke, so that its end may be a moment away.
+
+        Raises:
+            CandidateFault: It ended; the message holds the last line that it said.
+        """
+        if dying:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_SECONDS_TO_DIE)
+        code = self._process.poll()
+        if code is not None:
+            lines = self._log.read_text(errors="replace").split("\n")
+            said = [line for line in lines if line.strip()]
+            raise CandidateFault(
+                f"the server's process {_ended(code)}"
+                + (f"; it said last: {one_line(said[-1])}" if said else "")
+            )
+
+
+def _ended(code: int) -> str:
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"

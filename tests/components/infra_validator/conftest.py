@@ -1,0 +1,82 @@
+"""Runs the executor on real artifacts, with a real server's process."""
+
+import dataclasses
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelBlessing
+from tfx.utils import path_utils
+
+from components.infra_validator.executor import Executor
+from pipeline_config import InfraValidatorConfig
+from tests.components.infra_validator.tiny_candidates import (
+    TinyCandidate,
+    signal_example,
+    write,
+    write_examples,
+)
+
+PATIENT = 300.0
+"""Seconds that are enough on any machine."""
+
+
+class Bench:
+    """Artifacts below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._artifacts = 0
+        self.model = self.artifact(Model)
+        self.model_blessing = self.artifact(ModelBlessing)
+        self.model_blessing.set_int_custom_property("blessed", 1)
+        self.examples = self.artifact(Examples)
+        self.examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
+        write_examples(self.examples, [signal_example()] * 3)
+
+    def artifact(self, kind: type[Artifact]) -> Any:
+        self._artifacts += 1
+        artifact = kind()
+        artifact.id = self._artifacts
+        artifact.uri = str(self._folder / f"{kind.TYPE_NAME}-{artifact.id}")
+        return artifact
+
+    def validate(self, candidate: TinyCandidate, **config: Any) -> Any:
+        write(candidate, Path(path_utils.serving_model_dir(self.model.uri)))
+        blessing = self.artifact(InfraBlessing)
+        settings = InfraValidatorConfig(**{"timeout_seconds": PATIENT, **config})
+        Executor().Do(
+            {
+                "model": [self.model],
+                "model_blessing": [self.model_blessing],
+                "examples": [self.examples],
+            },
+            {"blessing": [blessing]},
+            {"config": json.dumps(dataclasses.asdict(settings)), "fingerprint": ""},
+        )
+        return blessing
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of temporary files."""
+    directory = tmp_path / "temporary"
+    directory.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(directory))
+    return directory
+
+
+def children() -> set[str]:
+    """Processes that this one has started and that still are there."""
+    tasks = Path("/proc", str(os.getpid()), "task").glob("*/children")
+    return {child for task in tasks for child in task.read_text().split()}
