@@ -1,24 +1,14 @@
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from trained import history, weights
 from transformed_data import Transformed, settings_of, train_in
 
 from pipeline_config import SettingError
 from trainer.settings import TrainerSettings
-
-
-def history(folder: Path) -> dict[str, list[float]]:
-    read: dict[str, list[float]] = json.loads((folder / "run" / "history.json").read_text())
-    return read
-
-
-def weights(folder: Path) -> list[np.ndarray]:
-    model = tf.saved_model.load(str(folder / "model"))
-    return [variable.numpy() for variable in model.model_variables]
 
 
 def mean_error(folder: Path, data: Transformed) -> float:

@@ -139,7 +139,7 @@ def settings_of(
     }
 
 
-def train_in(
+def arguments(
     folder: Path,
     data: Transformed,
     model: str,
@@ -148,21 +148,24 @@ def train_in(
     detector: bool = False,
     base_model: Path | None = None,
     **trainer: Any,
-) -> Path:
-    """Calls `run_fn` as TFX does and returns the folder, with `model/` and `run/` in it."""
+) -> dict[str, Any]:
+    """What TFX gives to `run_fn`, for a training into `model/` and `run/` of the folder."""
     (folder / "run").mkdir(parents=True)
-    run_fn(
-        types.SimpleNamespace(
-            custom_config={
-                "config": settings_of(data, model, loss, detector, **trainer),
-                "fingerprint": "f",
-            },
-            transform_graph_path=str(data.folder / "graph"),
-            train_files=data.files("train"),
-            eval_files=data.files("eval"),
-            base_model=str(base_model) if base_model else None,
-            model_run_dir=str(folder / "run"),
-            serving_model_dir=str(folder / "model"),
-        )
-    )
+    return {
+        "custom_config": {
+            "config": settings_of(data, model, loss, detector, **trainer),
+            "fingerprint": "f",
+        },
+        "transform_graph_path": str(data.folder / "graph"),
+        "train_files": data.files("train"),
+        "eval_files": data.files("eval"),
+        "base_model": str(base_model) if base_model else None,
+        "model_run_dir": str(folder / "run"),
+        "serving_model_dir": str(folder / "model"),
+    }
+
+
+def train_in(folder: Path, data: Transformed, model: str, loss: str, **options: Any) -> Path:
+    """Calls `run_fn` as TFX does and returns the folder; options as of `arguments`."""
+    run_fn(types.SimpleNamespace(**arguments(folder, data, model, loss, **options)))
     return folder
