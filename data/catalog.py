@@ -6,8 +6,9 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
-from data.patterns import as_glob, patterns_of
+from data.patterns import patterns_of
 from pipeline_config import ImageData, SignalData
+from span_patterns import as_glob
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One digest over all files that a pipeline reads."""
+"""One digest over files that a pipeline reads."""
 
 import glob
 import hashlib
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from data.patterns import as_glob
+from span_patterns import as_glob
 
 
 def matching_files(directory: Path, patterns: Iterable[str]) -> list[Path]:

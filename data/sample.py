@@ -14,8 +14,9 @@ import numpy as np
 from data import ecg_sample, garment_sample
 from data.checksum import matching_files
 from data.durable import publish
-from data.patterns import as_glob, patterns_of
+from data.patterns import patterns_of
 from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
+from span_patterns import as_glob
 
 DEFAULT_SEED = 2003
 

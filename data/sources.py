@@ -10,6 +10,7 @@ from data.checksum import matching_files
 from data.download import NoNetworkError, Patience, download
 from data.patterns import patterns_of
 from data.sample import write_sample
+from data.spans import with_span_folders
 from pipeline_config import PipelineConfig, UserInputError
 
 DATA_VARIABLE = "AEPIPE_DATA"
@@ -113,7 +114,7 @@ def _given(config: PipelineConfig, data_dir: Path) -> Path:
     if not root.is_dir():
         raise UserInputError(f"{root}: a file, not a folder; name the folder that holds it")
     directory = folder_in(root, config.data.folder)
-    for pattern in patterns_of(config.data):
+    for pattern in patterns_of(with_span_folders(config.data, directory)):
         if not matching_files(directory, [pattern]):
             raise UserInputError(
                 f"{directory}: no file matches {pattern!r}; put the files of {config.name!r} "

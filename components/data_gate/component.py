@@ -1,36 +1,36 @@
-"""DataGate: acts on what ExampleValidator only notes."""
+"""DataGate: acts on what ExampleValidator only notes, and on drift, which it does not look at."""
 
 import json
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact, Property, PropertyType
-from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics
+from tfx.types.artifact import Artifact
+from tfx.types.experimental.simple_artifacts import File
+from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Schema
+from tfx.utils import io_utils
 
+from components.data_gate.drift import Drift, DriftLimits, drift_reasons, measure_drift
 from components.data_gate.verdict import blocking_anomalies, missing_classes, missing_examples
-from pipeline_config import GateRefusalError
+from pipeline_config import NEWEST_SPLIT, PREVIOUS_SPLIT, SPLITS, GateRefusalError
 
 VERDICT_FILE = "verdict.json"
-
-
-class DataVerdict(Artifact):
-    """What the data gate found, in `verdict.json`; it exists only where the data passed."""
-
-    TYPE_NAME = "DataVerdict"
-    PROPERTIES = {"span": Property(type=PropertyType.INT)}
 
 
 @component
 def DataGate(  # noqa: N802 - TFX names a component as a class.
     statistics: InputArtifact[ExampleStatistics],
     anomalies: InputArtifact[ExampleAnomalies],
-    verdict: OutputArtifact[DataVerdict],
+    schema: InputArtifact[Schema],
+    # TFX names no type of ours to Kubeflow Pipelines: it takes `namespace.Class` and no properties.
+    verdict: OutputArtifact[File],
     both_classes: Parameter[int],
+    drift_threshold: Parameter[float],
+    label_drift_threshold: Parameter[float],
     fingerprint: Parameter[str],
 ) -> None:
     """Stops the run where the data is not what the schema promises.
@@ -38,30 +38,54 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
     Args:
         statistics: Statistics of all splits.
         anomalies: ExampleValidator's findings on the same splits.
-        verdict: Counts by split, written where nothing blocks.
+        schema: The curated schema; its drift comparators name the measure of each feature.
+        verdict: Counts by split and drift by feature, written where nothing blocks.
         both_classes: 1 where each split must hold normal and abnormal examples.
+        drift_threshold: See `pipeline_config.GateConfig`.
+        label_drift_threshold: See `pipeline_config.GateConfig`.
         fingerprint: Digest of this component's source, so that an edit runs it again.
 
     Raises:
-        GateRefusalError: An anomaly of severity ERROR, an empty split or a missing class; the
-            message names each feature and its fault.
+        GateRefusalError: An anomaly of severity ERROR, an empty split, a missing class or drift;
+            the message names each feature and its fault.
     """
     del fingerprint
     reasons: list[str] = []
     examples: dict[str, int] = {}
-    for split in artifact_utils.decode_split_names(statistics.split_names):
-        dataset = stats_artifact_utils.load_statistics(statistics, split).proto().datasets[0]
+    for split in SPLITS:
+        dataset = _read_statistics(statistics, split).datasets[0]
         examples[split] = dataset.num_examples
         reasons += missing_examples(split, dataset)
         if dataset.num_examples:
             reasons += blocking_anomalies(split, _read_anomalies(anomalies, split))
         if both_classes:
             reasons += missing_classes(split, dataset)
+    limits = DriftLimits(drift_threshold, label_drift_threshold)
+    drifts = _measure_drift(statistics, schema, limits)
+    reasons += drift_reasons(drifts)
     if reasons:
         raise GateRefusalError("; ".join(reasons))
     fileio.makedirs(verdict.uri)
     with fileio.open(f"{verdict.uri}/{VERDICT_FILE}", "w") as file:
-        file.write(json.dumps({"passed": True, "examples": examples}, indent=2))
+        content = {
+            "passed": True,
+            "examples": examples,
+            "drift": {drift.feature: drift.distance for drift in drifts},
+        }
+        file.write(json.dumps(content, indent=2))
+
+
+def _measure_drift(statistics: Artifact, schema: Artifact, limits: DriftLimits) -> list[Drift]:
+    splits = artifact_utils.decode_split_names(statistics.split_names)
+    if PREVIOUS_SPLIT not in splits:
+        return []
+    curated = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
+    newest, previous = (_read_statistics(statistics, s) for s in (NEWEST_SPLIT, PREVIOUS_SPLIT))
+    return measure_drift(curated, newest, previous, limits)
+
+
+def _read_statistics(artifact: Artifact, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
+    return stats_artifact_utils.load_statistics(artifact, split).proto()
 
 
 def _read_anomalies(artifact: Artifact, split: str) -> anomalies_pb2.Anomalies:

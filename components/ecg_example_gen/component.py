@@ -1,11 +1,14 @@
 """The component that ingests signal CSV files."""
 
+from collections.abc import Collection
+
 from google.protobuf import any_pb2, struct_pb2
-from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2, range_config_pb2
 
 from components.ecg_example_gen.executor import EcgExampleGenExecutor
+from components.span_window.component import SpanWindowExampleGen
+from components.span_window.window import window_settings
 from pipeline_config import ID_FEATURE, SignalData
 
 
@@ -15,10 +18,13 @@ def ecg_example_gen(
     *,
     fingerprint: str,
     range_config: range_config_pb2.RangeConfig | None = None,
-) -> FileBasedExampleGen:
+    excluded_spans: Collection[int] = (),
+    compare_spans: bool = False,
+) -> SpanWindowExampleGen:
     """Returns an ExampleGen for CSV rows of `data.length` samples and a label.
 
-    Its output `examples` has the splits `train` and `eval`, of tf.Examples with the features of
+    Its output `examples` has the splits `train` and `eval`, and if asked for `newest` and
+    `previous` (see `SpanWindowExecutor`), of tf.Examples with the features of
     `components.ecg_example_gen.examples.to_examples`.
 
     Args:
@@ -26,16 +32,19 @@ def ecg_example_gen(
         data: What the files hold and how to split them.
         fingerprint: Digest of this component's source, so that an edit invalidates TFX's cache.
         range_config: Which spans to take where the pattern has `{SPAN}`; the newest by default.
+        excluded_spans: Spans that a window leaves out, except the newest.
+        compare_spans: Whether to write the newest span and the one before as splits of their own.
     """
     settings = struct_pb2.Struct()
     settings.update({"length": data.length, "split": data.split, "fingerprint": fingerprint})
+    settings.update(window_settings(excluded_spans, compare_spans))
     packed = any_pb2.Any()
     packed.Pack(settings)
     splits = [
         example_gen_pb2.SplitConfig.Split(name="train", hash_buckets=4),
         example_gen_pb2.SplitConfig.Split(name="eval", hash_buckets=1),
     ]
-    return FileBasedExampleGen(
+    return SpanWindowExampleGen(
         input_base=input_base,
         input_config=example_gen_pb2.Input(
             splits=[example_gen_pb2.Input.Split(name="all", pattern=data.pattern)]

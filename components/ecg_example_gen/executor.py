@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import struct_pb2
 from tfx.components.example_gen import utils
-from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
@@ -18,15 +17,21 @@ from tfx.utils import proto_utils
 from components.ecg_example_gen.examples import to_examples
 from components.ecg_example_gen.row_blocks import RowBlock, read_row_blocks
 from components.ecg_example_gen.tutorial_split import TutorialSplit
+from components.span_window.executor import SpanWindowExecutor
+from components.span_window.window import patterns_to_read
 from pipeline_config import UserInputError
 
 
-class EcgExampleGenExecutor(BaseExampleGenExecutor):
+class EcgExampleGenExecutor(SpanWindowExecutor):
     """Reads rows of samples and a label, and splits them by content or as the tutorial does."""
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802
         """Returns the PTransform from a file pattern to tf.Examples."""
         return _CsvToExamples
+
+    def read_span(self, exec_properties: dict[str, Any], pattern: str) -> beam.PTransform:
+        """Returns the PTransform that reads a span, which may hold one class alone."""
+        return _CsvToExamples(exec_properties, pattern, both_classes=False)
 
     def GenerateExamplesByBeam(  # noqa: N802
         self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
@@ -76,9 +81,11 @@ def _settings(exec_properties: dict[str, Any]) -> dict[str, Any]:
 class _CsvToExamples(beam.PTransform):
     """File pattern -> tf.Examples."""
 
-    def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
+    def __init__(
+        self, exec_properties: dict[str, Any], split_pattern: str, both_classes: bool = True
+    ) -> None:
         super().__init__()
-        self._read_rows = _ReadRows(exec_properties, split_pattern)
+        self._read_rows = _ReadRows(exec_properties, split_pattern, both_classes)
 
     def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[tf.train.Example]:
         return pipeline | "ReadRows" >> self._read_rows | "ToExamples" >> _ToExamples()
@@ -87,26 +94,31 @@ class _CsvToExamples(beam.PTransform):
 class _ReadRows(beam.PTransform):
     """File pattern -> blocks of rows, read side by side file by file."""
 
-    def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
+    def __init__(
+        self, exec_properties: dict[str, Any], split_pattern: str, both_classes: bool = True
+    ) -> None:
         super().__init__()
-        base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-        self._pattern = str(base).rstrip("/") + "/" + split_pattern
+        self._patterns = patterns_to_read(exec_properties, split_pattern)
         self._length = int(_settings(exec_properties)["length"])
+        self._both_classes = both_classes
 
     def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[RowBlock]:
         blocks = (
             pipeline
-            | "Files" >> beam.Create(_matching_files(self._pattern))
+            | "Files"
+            >> beam.Create([path for one in self._patterns for path in _matching_files(one)])
             # Without this, Beam fuses the list with its readers and one worker reads every file.
             | "SpreadFiles" >> beam.Reshuffle()
             | "ReadRowBlocks" >> beam.FlatMap(read_row_blocks, self._length)
         )
+        if not self._both_classes:
+            return blocks
         _ = (
             blocks
             | "LabelsOfBlock" >> beam.FlatMap(_distinct_labels)
             | "DistinctLabels" >> beam.Distinct()
             | "AllLabels" >> beam.combiners.ToList()
-            | "RequireBothClasses" >> beam.Map(_require_both_classes, self._pattern)
+            | "RequireBothClasses" >> beam.Map(_require_both_classes, ", ".join(self._patterns))
         )
         return blocks
 

@@ -40,7 +40,7 @@ def first_fault(lines: Sequence[str], first_line: int, length: int) -> str | Non
         if len(cells) != length + 1:
             return f"row {row}: {_count_fault(len(cells), length)}"
         for column, cell in enumerate(cells, start=1):
-            fault = _cell_fault(cell) if column <= length else _label_fault(cell)
+            fault = cell_fault(cell) if column <= length else _label_fault(cell)
             if fault:
                 return f"row {row}, column {column}: {fault}"
     return None
@@ -68,7 +68,8 @@ def _count_fault(count: int, length: int) -> str:
     )
 
 
-def _cell_fault(cell: str) -> str | None:
+def cell_fault(cell: str) -> str | None:
+    """Says what is wrong with a sample's text, or returns None where it is a finite float32."""
     if not cell.strip():
         return "the cell is empty: fill it in or take the row out"
     value = as_number(cell)

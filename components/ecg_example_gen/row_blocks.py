@@ -66,15 +66,25 @@ def read_row_blocks(path: str, length: int, block_bytes: int = BLOCK_BYTES) -> I
 def _without_header(block: TextBlock, path: str) -> TextBlock:
     blank = len(block.text) - len(block.text.lstrip("\n"))
     line, _, below = block.text[blank:].partition("\n")
-    for separator, name in _OTHER_SEPARATORS.items():
-        if separator in line:
-            raise UserInputError(f"{path}: fields are separated by {name}: save it with commas")
-    if _is_header(split_cells(line)):
+    require_commas(line, path)
+    if is_header(split_cells(line)):
         return TextBlock(block.first_line + blank + 1, below)
     return TextBlock(block.first_line + blank, block.text[blank:])
 
 
-def _is_header(cells: list[str]) -> bool:
+def require_commas(line: str, path: str) -> None:
+    """Checks a file's first line.
+
+    Raises:
+        UserInputError: Its fields are separated by something else.
+    """
+    for separator, name in _OTHER_SEPARATORS.items():
+        if separator in line:
+            raise UserInputError(f"{path}: fields are separated by {name}: save it with commas")
+
+
+def is_header(cells: list[str]) -> bool:
+    """Tells whether a file's first line names columns rather than holds numbers."""
     if all(as_number(cell) is None for cell in cells):
         return any(cell.strip() for cell in cells)
     # pandas names columns without a name 0, 1, 2, ...

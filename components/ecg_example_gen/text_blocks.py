@@ -32,6 +32,19 @@ class TextBlock:
     text: str
 
 
+@dataclasses.dataclass(frozen=True)
+class LineBlock:
+    """Consecutive whole lines of a file, as they lie in it.
+
+    Attributes:
+        first_line: Number of the first line in the file, from 1.
+        data: The lines, each ended by a line feed except perhaps the file's last.
+    """
+
+    first_line: int
+    data: bytes
+
+
 def read_text_blocks(path: str, block_bytes: int = BLOCK_BYTES) -> Iterator[TextBlock]:
     """Yields a text file's lines in file order, without a byte order mark and carriage returns.
 
@@ -43,41 +56,67 @@ def read_text_blocks(path: str, block_bytes: int = BLOCK_BYTES) -> Iterator[Text
         UserInputError: The gzip data is damaged or ends early, the bytes are not UTF-8 text, or
             there are no line ends.
     """
-    first_line = 1
+    # Beam would go by the name; users rename files.
+    with (
+        FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file,
+        unzipped(file) as lines,
+    ):
+        for block in read_line_blocks(lines, path, block_bytes):
+            text = _decode(block.data, path, block.first_line)
+            yield TextBlock(block.first_line, text)
+
+
+def read_line_blocks(
+    file: BinaryIO, path: str, block_bytes: int = BLOCK_BYTES, first_line: int = 1
+) -> Iterator[LineBlock]:
+    """Yields an open file's lines in file order, without a byte order mark.
+
+    Args:
+        file: Read to its end from where it stands, the start of a line; see `unzipped`.
+        path: What messages call it.
+        block_bytes: Bytes read at a time, after decompression.
+        first_line: Number of the line that the file stands at.
+
+    Raises:
+        UserInputError: The gzip data is damaged or ends early, or there are no line ends.
+    """
     rest = b""
-    with _open(path) as file:
-        for chunk in _chunks(file, path, block_bytes):
-            data = rest + chunk
-            end = data.rfind(b"\n") + 1
-            rest = data[end:]
-            if len(rest) > MAX_LINE_BYTES:
-                raise UserInputError(
-                    f"{path}, row {first_line}: no line end within {MAX_LINE_BYTES >> 20} MiB: "
-                    "give a CSV file with one example a row"
-                )
-            if end:
-                yield TextBlock(first_line, _decode(data[:end], path, first_line))
-                first_line += data.count(b"\n", 0, end)
+    for chunk in _chunks(file, path, block_bytes):
+        data = rest + chunk
+        if first_line == 1 and not rest:
+            data = data.removeprefix(codecs.BOM_UTF8)
+        end = data.rfind(b"\n") + 1
+        rest = data[end:]
+        if len(rest) > MAX_LINE_BYTES:
+            raise UserInputError(
+                f"{path}, row {first_line}: no line end within {MAX_LINE_BYTES >> 20} MiB: "
+                "give a CSV file with one example a row"
+            )
+        if end:
+            yield LineBlock(first_line, data[:end])
+            first_line += data.count(b"\n", 0, end)
     if rest:
-        yield TextBlock(first_line, _decode(rest, path, first_line))
+        yield LineBlock(first_line, rest)
 
 
 @contextlib.contextmanager
-def _open(path: str) -> Iterator[BinaryIO]:
-    # Beam would go by the name; users rename files.
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-        file.seek(0)
-        if not is_gzip:
-            yield file
-            return
-        with gzip.GzipFile(fileobj=file) as unzipped:
-            yield cast(BinaryIO, unzipped)
+def unzipped(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Yields a file itself, or what it holds where its content is gzip-compressed.
+
+    Args:
+        file: At its start, and seekable.
+    """
+    is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    file.seek(0)
+    if not is_gzip:
+        yield file
+        return
+    with gzip.GzipFile(fileobj=file) as content:
+        yield cast(BinaryIO, content)
 
 
 def _chunks(file: BinaryIO, path: str, block_bytes: int) -> Iterator[bytes]:
     try:
-        yield file.read(block_bytes).removeprefix(codecs.BOM_UTF8)
         while chunk := file.read(block_bytes):
             yield chunk
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:

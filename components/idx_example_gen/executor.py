@@ -1,34 +1,45 @@
 """Pairs of IDX files -> splits of tf.Examples."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
 from google.protobuf import struct_pb2
-from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
-from components.idx_example_gen.examples import to_examples
-from components.idx_example_gen.idx_pair import find_pair, read_pair
+from components.idx_example_gen.examples import to_drift_examples, to_examples
+from components.idx_example_gen.idx_pair import ImageBlock, find_pair, read_pair
+from components.span_window.executor import SpanWindowExecutor
+from components.span_window.window import patterns_to_read
 
 
-class IdxExampleGenExecutor(BaseExampleGenExecutor):
+class IdxExampleGenExecutor(SpanWindowExecutor):
     """Reads one pair of files a split; the input's splits are the output's."""
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802
         """Returns the PTransform from a file pattern to tf.Examples."""
         return _IdxToExamples
 
+    def read_span(self, exec_properties: dict[str, Any], pattern: str) -> beam.PTransform:
+        """Returns the PTransform that reads what is compared of a span."""
+        return _IdxToExamples(exec_properties, pattern, to_drift_examples)
+
 
 class _IdxToExamples(beam.PTransform):
     """File pattern -> tf.Examples."""
 
-    def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
+    def __init__(
+        self,
+        exec_properties: dict[str, Any],
+        split_pattern: str,
+        encode: Callable[[ImageBlock], Iterator[tf.train.Example]] = to_examples,
+    ) -> None:
         super().__init__()
-        base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-        self._pattern = str(base).rstrip("/") + "/" + split_pattern
+        self._encode = encode
+        self._patterns = patterns_to_read(exec_properties, split_pattern)
         settings = _settings(exec_properties)
         self._shape = (int(settings["height"]), int(settings["width"]))
 
@@ -36,9 +47,9 @@ class _IdxToExamples(beam.PTransform):
         return (
             pipeline
             # Headers are judged here, before any worker starts.
-            | "Pair" >> beam.Create([find_pair(self._pattern, self._shape)])
+            | "Pairs" >> beam.Create([find_pair(one, self._shape) for one in self._patterns])
             | "ReadPair" >> beam.FlatMap(read_pair)
-            | "ToExamples" >> beam.FlatMap(to_examples).with_output_types(tf.train.Example)
+            | "ToExamples" >> beam.FlatMap(self._encode).with_output_types(tf.train.Example)
         )
 
 

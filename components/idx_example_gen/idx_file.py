@@ -8,6 +8,7 @@ import dataclasses
 import enum
 import gzip
 import math
+import os
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, cast
@@ -55,8 +56,16 @@ def read_header(path: str) -> IdxHeader:
         return _parse_header(file, path)
 
 
-def read_blocks(header: IdxHeader, block_items: int) -> Iterator[npt.NDArray[np.uint8]]:
+def read_blocks(
+    header: IdxHeader, block_items: int, first: int = 0, stop: int | None = None
+) -> Iterator[npt.NDArray[np.uint8]]:
     """Yields a file's items in order: uint8 [n, height, width] or [n], n up to `block_items`.
+
+    Args:
+        header: The file's.
+        block_items: Items read at a time.
+        first: Index of the first item; gzip data is read from its start all the same.
+        stop: Index of the item to stop before; None reads to the end and checks that it is one.
 
     Raises:
         UserInputError: There are fewer or more bytes than the header says, or the gzip data is
@@ -66,8 +75,10 @@ def read_blocks(header: IdxHeader, block_items: int) -> Iterator[npt.NDArray[np.
     item_bytes = math.prod(item_shape)
     with open_idx(header.path) as file:
         _parse_header(file, header.path)
-        for start in range(0, items, block_items):
-            count = min(block_items, items - start)
+        file.seek(first * item_bytes, os.SEEK_CUR)
+        end = items if stop is None else min(stop, items)
+        for start in range(first, end, block_items):
+            count = min(block_items, end - start)
             data = file.read(count * item_bytes)
             if len(data) < count * item_bytes:
                 raise UserInputError(
@@ -76,7 +87,7 @@ def read_blocks(header: IdxHeader, block_items: int) -> Iterator[npt.NDArray[np.
                 )
             yield np.frombuffer(data, np.uint8).reshape(count, *item_shape)
         # Reading on to the end is also what makes gzip verify its checksum.
-        if file.read(1):
+        if end == items and file.read(1):
             raise UserInputError(
                 f"{header.path}: there are more bytes than the {items} items that the header "
                 "names: copy or download the file again"

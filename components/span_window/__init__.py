@@ -1,0 +1,1 @@
+"""What both ExampleGens stand on where data arrives in spans."""

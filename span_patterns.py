@@ -1,0 +1,167 @@
+"""Which files of a folder belong to which span, by TFX's placeholders in a file pattern.
+
+`{SPAN}` is a number and `{YYYY}`, `{MM}`, `{DD}` together a date, whose span number is TFX's: days
+since 1970-01-01. `{VERSION}` counts deliveries of one span; the newest counts. `{SPAN:2}` is a
+number of two digits. Nothing heavy is imported here: a run with no new data ends before TFX loads.
+"""
+
+import dataclasses
+import datetime
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+from pipeline_config import UserInputError
+
+_PLACEHOLDER = re.compile(r"\{(?P<name>SPAN|VERSION|YYYY|MM|DD)(?::(?P<width>\d+))?\}")
+_DATE = ("YYYY", "MM", "DD")
+_DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
+_EPOCH = datetime.date(1970, 1, 1)
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Span:
+    """One delivery of data.
+
+    Attributes:
+        number: TFX's span number.
+        version: TFX's version; None where the pattern has no `{VERSION}`.
+        name: What a person calls it: the number, or the date as `2024-05-31`.
+        values: Digits that stand for each placeholder, such as `(("SPAN", "02"),)`.
+    """
+
+    number: int
+    version: int | None
+    name: str
+    values: tuple[tuple[str, str], ...]
+
+    def fill(self, pattern: str) -> str:
+        """Returns the pattern with this span's digits in place of the placeholders."""
+        values = dict(self.values)
+        return _PLACEHOLDER.sub(lambda found: values[found["name"]], pattern)
+
+
+@dataclasses.dataclass(frozen=True)
+class SpanWindow:
+    """What a run reads.
+
+    Attributes:
+        spans: Oldest first, at least one.
+        previous: What the newest span is compared with, whether it is in the window or before it;
+            None where there is no earlier one.
+    """
+
+    spans: tuple[int, ...]
+    previous: int | None
+
+    @property
+    def newest(self) -> int:
+        """Number of the newest span."""
+        return self.spans[-1]
+
+
+def has_spans(pattern: str) -> bool:
+    """Whether a pattern has `{SPAN}` or a date."""
+    return any(found["name"] != "VERSION" for found in _PLACEHOLDER.finditer(pattern))
+
+
+def as_glob(pattern: str) -> str:
+    """Returns a TFX input pattern with `*` for `{SPAN}`, `{VERSION:2}`, `{YYYY}` and the like."""
+    return _PLACEHOLDER.sub("*", pattern)
+
+
+def find_spans(pattern: str, names: Iterable[str]) -> dict[int, Span]:
+    """Returns the spans that files of a pattern belong to, each with its newest version.
+
+    Args:
+        pattern: With placeholders.
+        names: Paths, relative to where the pattern starts. One that does not match, such as
+            `span-4.partial/ecg.csv` for `span-{SPAN}/*.csv`, belongs to no span.
+
+    Returns:
+        Span number -> span, ascending.
+
+    Raises:
+        UserInputError: The pattern repeats a placeholder, names half a date, or has a version
+            without a span; or a span's number has leading zeros that the pattern does not have.
+    """
+    expression = re.compile(_as_regex(pattern))
+    spans: dict[int, Span] = {}
+    for name in names:
+        found = expression.fullmatch(name)
+        span = _span(found.groupdict()) if found else None
+        if span is None:
+            continue
+        _require_plain_numbers(pattern, span)
+        known = spans.get(span.number)
+        if known is None or (span.version or 0) > (known.version or 0):
+            spans[span.number] = span
+    return dict(sorted(spans.items()))
+
+
+def without_excluded(spans: Iterable[int], excluded: Collection[int]) -> list[int]:
+    """Returns span numbers, ascending, without those excluded; the newest stays in any case."""
+    ordered = sorted(spans)
+    return [number for number in ordered[:-1] if number not in excluded] + ordered[-1:]
+
+
+def rolling_window(spans: Sequence[int], size: int) -> SpanWindow | None:
+    """Returns the newest `size` spans there are, as TFX's `RollingRange` does.
+
+    Args:
+        spans: Span numbers, ascending.
+        size: How many; fewer where there are fewer.
+
+    Returns:
+        The window, or None where there is no span.
+    """
+    if not spans:
+        return None
+    return SpanWindow(tuple(spans[-size:]), spans[-2] if len(spans) > 1 else None)
+
+
+def _span(values: dict[str, str]) -> Span | None:
+    version = int(values["VERSION"]) if "VERSION" in values else None
+    if "SPAN" in values:
+        number, name = int(values["SPAN"]), str(int(values["SPAN"]))
+    else:
+        try:
+            date = datetime.date(*(int(values[part]) for part in _DATE))
+        except ValueError:
+            return None
+        number, name = (date - _EPOCH).days, date.isoformat()
+    return Span(number, version, name, tuple(sorted(values.items())))
+
+
+def _require_plain_numbers(pattern: str, span: Span) -> None:
+    """TFX writes a number without leading zeros where the pattern gives no width."""
+    for name, digits in span.values:
+        if f"{{{name}}}" in pattern and name not in _DIGITS and digits != str(int(digits)):
+            raise UserInputError(
+                f"{span.fill(pattern)}: the number has leading zeros: "
+                f"write {{{name}:{len(digits)}}} in the pattern {pattern}, or name them alike"
+            )
+
+
+def _as_regex(pattern: str) -> str:
+    names = [found["name"] for found in _PLACEHOLDER.finditer(pattern)]
+    dates = [name for name in names if name in _DATE]
+    if len(names) != len(set(names)) or ("SPAN" in names and dates) or len(dates) not in (0, 3):
+        raise UserInputError(
+            f"{pattern}: expected one {{SPAN}}, or one each of {{YYYY}}, {{MM}} and {{DD}}"
+        )
+    if names == ["VERSION"]:
+        raise UserInputError(f"{pattern}: {{VERSION}} needs {{SPAN}} or a date beside it")
+    parts = []
+    end = 0
+    for found in _PLACEHOLDER.finditer(pattern):
+        width = found["width"] or _DIGITS.get(found["name"])
+        digits = f"[0-9]{{{width}}}" if width else "[0-9]+"
+        parts += [_glob_regex(pattern[end : found.start()]), f"(?P<{found['name']}>{digits})"]
+        end = found.end()
+    return "".join([*parts, _glob_regex(pattern[end:])])
+
+
+def _glob_regex(glob: str) -> str:
+    """As in TFX, `*` and `?` do not match a folder's end, and a set `[…]` means what it says."""
+    escaped = re.sub(r"[.+^$(){}|\\]", r"\\\g<0>", glob)
+    return escaped.replace("[!", "[^").replace("*", "[^/]*").replace("?", "[^/]")

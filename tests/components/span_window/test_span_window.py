@@ -1,0 +1,228 @@
+"""Spans of CSV files go in; which rows of them come out, in which split."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from google.protobuf import message
+from tfx.components.example_gen import utils
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.proto import example_gen_pb2, range_config_pb2
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.types.artifact import Artifact
+from tfx.utils import proto_utils
+
+from components.ecg_example_gen.component import ecg_example_gen
+from components.ecg_example_gen.executor import EcgExampleGenExecutor
+from components.span_window.window import WINDOW_PROPERTY, ReadWindow, resolve_window
+from pipeline_config import SignalData, UserInputError
+from span_patterns import find_spans
+
+ROWS = 20
+BEAM_ARGS = ["--runner=FnApiRunner", "--sdk_container_image=none"]
+
+
+def write_span(folder: Path, first: int, label: int | None = None) -> None:
+    """Rows `first`, `first` + 1, ... as the first sample, of both classes unless told."""
+    folder.mkdir(parents=True)
+    rows = [
+        f"{first + row}.0,0.5,-0.5,{row % 2 if label is None else label}.0" for row in range(ROWS)
+    ]
+    (folder / "ecg.csv").write_text("\n".join(rows) + "\n")
+
+
+def rolling(spans: int) -> range_config_pb2.RangeConfig:
+    return range_config_pb2.RangeConfig(
+        rolling_range=range_config_pb2.RollingRange(num_spans=spans)
+    )
+
+
+def static(first: int, last: int) -> range_config_pb2.RangeConfig:
+    return range_config_pb2.RangeConfig(
+        static_range=range_config_pb2.StaticRange(start_span_number=first, end_span_number=last)
+    )
+
+
+def properties(folder: Path, pattern: str = "span-{SPAN}/*.csv", **options: Any) -> dict[str, Any]:
+    split = options.pop("split", "hash")
+    data = SignalData(pattern=pattern, length=3, split=split)
+    component = ecg_example_gen(str(folder), data, fingerprint="test", **options)
+    return {
+        key: proto_utils.proto_to_json(value) if isinstance(value, message.Message) else value
+        for key, value in component.spec.exec_properties.items()
+    }
+
+
+@pytest.fixture
+def ingest(tmp_path: Path) -> Callable[[dict[str, Any]], Artifact]:
+    def run(exec_properties: dict[str, Any]) -> Artifact:
+        examples = standard_artifacts.Examples()
+        examples.uri = str(tmp_path / "examples")
+        context = BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path))
+        EcgExampleGenExecutor(context).Do({}, {"examples": [examples]}, exec_properties)
+        return examples
+
+    return run
+
+
+def rows_of(examples: Artifact, split: str) -> set[int]:
+    files = sorted(map(str, Path(examples.uri, f"Split-{split}").iterdir()))
+    return {
+        int(tf.train.Example.FromString(record).features.feature["signal"].float_list.value[0])
+        for record in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()
+    }
+
+
+@pytest.fixture
+def spans(tmp_path: Path) -> Path:
+    """Spans 1, 2, 9 and 10 of rows 100, 200, 900 and 1000 onwards."""
+    for number in (1, 2, 9, 10):
+        write_span(tmp_path / "data" / f"span-{number}", 100 * number)
+    return tmp_path / "data"
+
+
+def rows(*numbers: int) -> set[int]:
+    return {100 * number + row for number in numbers for row in range(ROWS)}
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers", "previous"),
+    [
+        ({}, [10], 9),
+        ({"range_config": rolling(1)}, [10], 9),
+        ({"range_config": rolling(3)}, [2, 9, 10], 9),
+        ({"range_config": rolling(7)}, [1, 2, 9, 10], 9),
+        ({"range_config": static(2, 9)}, [2, 9], 2),
+        ({"range_config": static(1, 1)}, [1], None),
+        ({"range_config": rolling(2), "excluded_spans": [9]}, [2, 10], 2),
+        ({"range_config": static(2, 10), "excluded_spans": [9]}, [2, 10], 2),
+        ({"excluded_spans": [10]}, [10], 9),
+    ],
+)
+def test_which_spans_make_a_window(
+    spans: Path, options: dict[str, Any], numbers: list[int], previous: int | None
+) -> None:
+    window = resolve_window(properties(spans, compare_spans=True, **options))
+    assert window is not None
+    assert [span.number for span in window.spans] == numbers
+    assert (window.previous.number if window.previous else None) == previous
+    assert ReadWindow.from_json(window.to_json()) == window
+
+
+@pytest.mark.parametrize("split", ["hash", "tutorial"])
+def test_a_window_is_split_as_one_data_set(
+    spans: Path, ingest: Callable[..., Artifact], split: str
+) -> None:
+    exec_properties = properties(spans, split=split, range_config=rolling(2), compare_spans=True)
+    examples = ingest(exec_properties)
+    train, held_out = rows_of(examples, "train"), rows_of(examples, "eval")
+    assert train | held_out == rows(9, 10)
+    assert not train & held_out
+    assert all(train & rows(number) for number in (9, 10)), "both spans are trained on"
+    assert rows_of(examples, "newest") == rows(10)
+    assert rows_of(examples, "previous") == rows(9)
+    assert examples.get_int_custom_property("span") == 10
+    noted = ReadWindow.from_json(examples.get_string_custom_property(WINDOW_PROPERTY))
+    assert [span.number for span in noted.spans] == [9, 10]
+
+
+def test_an_example_stays_in_its_split_while_the_window_rolls(
+    spans: Path, ingest: Callable[..., Artifact], tmp_path: Path
+) -> None:
+    first = ingest(properties(spans, range_config=static(2, 9)))
+    held_out = rows_of(first, "eval") & rows(9)
+    (tmp_path / "examples").rename(tmp_path / "of the first window")
+    second = ingest(properties(spans, range_config=static(9, 10)))
+    assert held_out == rows_of(second, "eval") & rows(9) != set()
+
+
+def test_nothing_is_compared_unless_asked(spans: Path, ingest: Callable[..., Artifact]) -> None:
+    (spans / "span-9" / "ecg.csv").write_text("must not be opened")
+    examples = ingest(properties(spans))
+    assert artifact_utils.decode_split_names(examples.split_names) == ["train", "eval"]
+    assert rows_of(examples, "train") | rows_of(examples, "eval") == rows(10)
+
+
+def test_the_first_span_has_none_to_compare_with(
+    tmp_path: Path, ingest: Callable[..., Artifact]
+) -> None:
+    write_span(tmp_path / "data" / "span-1", 100)
+    examples = ingest(properties(tmp_path / "data", compare_spans=True))
+    assert artifact_utils.decode_split_names(examples.split_names) == ["train", "eval"]
+
+
+def test_a_span_of_one_class_is_read_where_the_window_has_both(
+    spans: Path, ingest: Callable[..., Artifact]
+) -> None:
+    write_span(spans / "span-11", 1100, label=1)
+    examples = ingest(properties(spans, range_config=rolling(2), compare_spans=True))
+    assert rows_of(examples, "newest") == rows(11)
+
+
+def test_dates_and_versions(tmp_path: Path, ingest: Callable[..., Artifact]) -> None:
+    data = tmp_path / "data"
+    for first, place in enumerate(("2024-02-28/v1", "2024-03-01/v2", "2024-03-01/v10")):
+        write_span(data / place, 100 * first)
+    pattern = "{YYYY}-{MM}-{DD}/v{VERSION}/*.csv"
+    examples = ingest(properties(data, pattern, range_config=rolling(2)))
+    assert rows_of(examples, "train") | rows_of(examples, "eval") == rows(0, 2)
+    assert examples.get_int_custom_property("span") == utils.date_to_span_number(2024, 3, 1)
+
+
+def test_a_changed_file_of_any_span_in_the_window_changes_the_fingerprint(spans: Path) -> None:
+    def fingerprint() -> str:
+        window = resolve_window(properties(spans, range_config=rolling(2), compare_spans=True))
+        assert window is not None
+        return window.fingerprint
+
+    before = fingerprint()
+    (spans / "span-2" / "ecg.csv").write_text("beyond the window\n")
+    assert fingerprint() == before
+    (spans / "span-9" / "ecg.csv").write_text("0,0,0,1\n")
+    assert fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("pattern", "options"),
+    [("day-{SPAN}/*.csv", {}), ("span-{SPAN}/*.csv", {"range_config": static(3, 3)})],
+)
+def test_no_span_is_a_users_mistake(spans: Path, pattern: str, options: dict[str, Any]) -> None:
+    with pytest.raises(UserInputError, match="no file matches"):
+        resolve_window(properties(spans, pattern, **options))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "places"),
+    [
+        ("span-{SPAN}/*.csv", ["span-9", "span-10", "span-2"]),
+        ("span-{SPAN:2}/*.csv", ["span-09", "span-10", "span-02"]),
+        ("{SPAN}/{VERSION}/*.csv", ["3/1", "3/12", "2/99"]),
+        ("span-{YYYY}-{MM}-{DD}/*.csv", ["span-2023-12-31", "span-2024-01-01"]),
+        ("{YYYY}{MM}{DD}/v{VERSION:2}/*.csv", ["20240101/v02", "20240101/v11"]),
+    ],
+)
+def test_the_newest_span_is_the_one_that_tfx_takes(
+    tmp_path: Path, pattern: str, places: list[str]
+) -> None:
+    for place in places:
+        write_span(tmp_path / place, 0)
+    split = example_gen_pb2.Input.Split(name="all", pattern=pattern)
+    _, number, version = utils.calculate_splits_fingerprint_span_and_version(str(tmp_path), [split])
+    names = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.csv")]
+    *_, newest = find_spans(pattern, names).values()
+    assert (newest.number, newest.version) == (number, version)
+    assert newest.fill(pattern) == split.pattern
+    window = resolve_window(properties(tmp_path, pattern))
+    assert window is not None
+    assert window.newest.patterns == {"all": split.pattern}
+
+
+def test_the_window_is_told_in_plain_json(spans: Path) -> None:
+    window = resolve_window(properties(spans))
+    assert window is not None
+    assert json.loads(window.to_json())["spans"] == [
+        {"number": 10, "version": None, "patterns": {"all": "span-10/*.csv"}}
+    ]

@@ -1,0 +1,86 @@
+"""Scoring as a Beam pipeline: what comes out, in which order, and how often a model is loaded."""
+
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pytest
+from tfx.utils import path_utils
+from tiny_models import make_beats
+
+from components.threshold_evaluator.config import EvaluationConfig
+from components.threshold_evaluator.score_shards import ScoreShards, list_shards, read_scores
+from components.threshold_evaluator.scoring import Scores
+from pipeline_config import ThresholdEvaluatorConfig
+
+IN_THIS_PROCESS = ("--runner=FnApiRunner",)
+IN_TWO_PROCESSES = (
+    "--runner=FnApiRunner",
+    "--direct_running_mode=multi_processing",
+    "--direct_num_workers=2",
+)
+
+
+@pytest.fixture
+def shards(bench: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Shards of 70, 0 and 33 examples; at 16 a batch the last of each is cut short."""
+    first = make_beats(normal=50, anomalies=20, seed=1)
+    none = (first[0][:0], first[1][:0])
+    last = make_beats(normal=30, anomalies=3, seed=2)
+    bench.signals("eval", first, none, last)
+    return [first, none, last]
+
+
+def score(bench: Any, directory: Path, options: tuple[str, ...]) -> tuple[Scores, Any]:
+    config = EvaluationConfig(
+        feature="signal",
+        shape=(12,),
+        loss="mae",
+        noise=0.0,
+        gate=ThresholdEvaluatorConfig(batch_size=16),
+    )
+    model = path_utils.serving_model_dir(bench.detector(level=0.5, length=12).uri)
+    of_split = list_shards([bench.examples], "eval")
+    pipeline = beam.Pipeline(argv=list(options))
+    _ = (
+        pipeline
+        | beam.Create(of_split)
+        | ScoreShards(model, bench.transform_graph.uri, config, str(directory))
+    )
+    result = pipeline.run()
+    result.wait_until_finish()
+    return read_scores(str(directory), of_split), result
+
+
+def test_the_order_is_that_of_files_and_records(bench: Any, shards: Any, tmp_path: Path) -> None:
+    scores, _ = score(bench, tmp_path, IN_THIS_PROCESS)
+    signals = np.concatenate([shard[0] for shard in shards])
+    np.testing.assert_allclose(scores.error, np.abs(signals - 0.5).mean(axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(scores.label, np.concatenate([shard[1] for shard in shards]))
+
+
+@pytest.mark.usefixtures("shards")
+def test_a_worker_loads_the_model_once(bench: Any, tmp_path: Path) -> None:
+    _, result = score(bench, tmp_path, IN_THIS_PROCESS)
+    metrics = result.metrics().query()
+    loads = [
+        distribution.committed.count
+        for distribution in metrics["distributions"]
+        if distribution.key.metric.name == "load_model_latency_milli_secs"
+    ]
+    batches = [
+        counter.committed
+        for counter in metrics["counters"]
+        if counter.key.metric.name == "num_inferences"
+    ]
+    assert loads == [1]
+    assert batches == [5 + 1 + 3]
+
+
+@pytest.mark.usefixtures("shards")
+def test_the_number_of_workers_changes_no_bit(bench: Any, tmp_path: Path) -> None:
+    alone, _ = score(bench, tmp_path / "alone", IN_THIS_PROCESS)
+    together, _ = score(bench, tmp_path / "together", IN_TWO_PROCESSES)
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
