@@ -27,15 +27,13 @@ from components.threshold_evaluator.outputs import (
     write_errors,
     write_evaluation,
 )
-from components.threshold_evaluator.scoring import (
-    NotScorable,
-    Scores,
+from components.threshold_evaluator.score_shards import (
     ScoreShards,
     Shard,
     list_shards,
     read_scores,
-    scorable_threshold,
 )
+from components.threshold_evaluator.scoring import NotScorable, Scores, scorable_threshold
 from components.threshold_evaluator.verdict import ScoredBaseline, judge
 
 CONFIG_KEY = "config"

@@ -1,19 +1,11 @@
-"""Reconstruction errors of all examples, as a Beam pipeline over the files of a split."""
+"""Reconstruction errors of a batch of examples, by a loaded model."""
 
-import io
-from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
-from apache_beam.utils import shared
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
-from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
-from tfx.utils import io_utils
 
 from components.threshold_evaluator.config import EvaluationConfig
 from pipeline_config import LABEL_FEATURE, NOISY_FEATURE, TARGET_FEATURE
@@ -26,7 +18,7 @@ class NotScorable(Exception):  # noqa: N818 - a finding about a model, not an er
 
 
 class Scores(NamedTuple):
-    """Errors of a split, in the order of its files and of the records in them.
+    """Errors of examples, in their order: of a batch, or of a split's files and their records.
 
     Attributes:
         error: float32 [N]; mean reconstruction error over the values of an example.
@@ -37,14 +29,6 @@ class Scores(NamedTuple):
     error: np.ndarray
     label: np.ndarray
     noisy_error: np.ndarray
-
-
-class Shard(NamedTuple):
-    """One TFRecord file of a split."""
-
-    split: str
-    number: int
-    path: str
 
 
 class Scorer:
@@ -105,88 +89,6 @@ class Scorer:
         return transformed[NOISY_FEATURE] - transformed[TARGET_FEATURE]
 
 
-class _ScoreShard(beam.DoFn):
-    def __init__(
-        self,
-        model_directory: str,
-        transform_graph: str,
-        config: EvaluationConfig,
-        output_directory: str,
-    ) -> None:
-        self._model_directory = model_directory
-        self._transform_graph = transform_graph
-        self._config = config
-        self._output_directory = output_directory
-        self._shared = shared.Shared()
-
-    def setup(self) -> None:
-        self._scorer: Scorer = self._shared.acquire(
-            lambda: Scorer(self._model_directory, self._transform_graph, self._config)
-        )
-
-    def process(self, shard: Shard) -> Iterator[str]:
-        batches = (
-            tf.data.TFRecordDataset(
-                shard.path, compression_type="GZIP" if shard.path.endswith(".gz") else ""
-            )
-            .batch(self._config.gate.batch_size)
-            .prefetch(1)
-        )
-        scored = [tf.nest.map_structure(np.asarray, self._scorer.score(b)) for b in batches]
-        path = _scores_path(self._output_directory, shard)
-        _write_scores(path, _concatenate(scored))
-        yield path
-
-
-class ScoreShards(beam.PTransform):
-    """Scores each shard and writes its errors to `output_directory`.
-
-    A shard is the unit of work: gzipped TFRecord files cannot be split. Within one, tf.data
-    decodes whole batches, so no Python runs for a single example and no more than two batches
-    are in memory beside the errors. A retried shard writes the same file again.
-
-    Args:
-        model_directory: SavedModel with a `score` signature, loaded once a worker.
-        transform_graph: URI of Transform's graph.
-        config: Feature, shape, noise and batch size.
-        output_directory: Where the errors go; read them with `read_scores`.
-    """
-
-    def __init__(
-        self,
-        model_directory: str,
-        transform_graph: str,
-        config: EvaluationConfig,
-        output_directory: str,
-    ) -> None:
-        super().__init__()
-        self._do_fn = _ScoreShard(model_directory, transform_graph, config, output_directory)
-
-    def expand(self, shards: beam.PCollection[Shard]) -> beam.PCollection[str]:
-        """Maps shards to the paths of their errors."""
-        return shards | beam.Reshuffle() | beam.ParDo(self._do_fn)
-
-
-def list_shards(examples: Sequence[Artifact], split: str) -> list[Shard]:
-    """Returns the files of a split, sorted by path."""
-    paths = [
-        path
-        for uri in artifact_utils.get_split_uris(list(examples), split)
-        for path in fileio.glob(io_utils.all_files_pattern(uri))
-    ]
-    return [Shard(split, number, path) for number, path in enumerate(sorted(paths))]
-
-
-def read_scores(output_directory: str, shards: Sequence[Shard]) -> Scores:
-    """Joins what `ScoreShards` wrote for the shards of one split."""
-    parts = []
-    for shard in shards:
-        with fileio.open(_scores_path(output_directory, shard), "rb") as file:
-            arrays = np.load(io.BytesIO(file.read()))
-            parts.append(Scores(*(arrays[name] for name in Scores._fields)))
-    return _concatenate(parts)
-
-
 def scorable_threshold(model_directory: str, config: EvaluationConfig) -> float | None:
     """Checks that an earlier model takes this pipeline's examples.
 
@@ -218,20 +120,3 @@ def scorable_threshold(model_directory: str, config: EvaluationConfig) -> float 
     if threshold is None or not np.isfinite(threshold.numpy()):
         raise NotScorable("it has no threshold")
     return float(threshold.numpy())
-
-
-def _scores_path(directory: str, shard: Shard) -> str:
-    return f"{directory}/{shard.split}-{shard.number:05d}.npz"
-
-
-def _write_scores(path: str, scores: Scores) -> None:
-    buffer = io.BytesIO()
-    np.savez(buffer, **scores._asdict())
-    fileio.makedirs(path.rpartition("/")[0])
-    with fileio.open(path, "wb") as file:
-        file.write(buffer.getvalue())
-
-
-def _concatenate(parts: Sequence[Scores]) -> Scores:
-    empty = Scores(np.empty(0, np.float32), np.empty(0, np.int16), np.empty(0, np.float32))
-    return Scores(*(np.concatenate(column) for column in zip(empty, *parts, strict=True)))
