@@ -1,6 +1,6 @@
 # aepipe: `make run` runs the three pipelines, `make test` proves them. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-slow lint format lock clean
+.PHONY: help setup setup-dev run test test-slow flink flink-stop airflow airflow-stop lint format lock clean
 
 ARGS ?=
 PY := .venv/bin/python
@@ -20,7 +20,7 @@ run: setup ## run the three pipelines (ARGS="--set trainer.epochs=2" passes opti
 lint: setup-dev ## ruff, mypy, import-linter
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy pipeline_config.py pipeline components trainer data
+	$(PY) -m mypy pipeline_config.py pipeline components trainer data serving
 	.venv/bin/lint-imports
 
 test: lint ## lint, types, unit tests and one short end-to-end run of each pipeline
@@ -36,5 +36,20 @@ format: setup-dev ## format and sort imports
 lock: setup ## rebuild the hash-pinned requirements/*.txt
 	sh scripts/lock.sh
 
+flink: setup ## get Beam's Flink job server and start a local cluster with two task slots
+	@sh scripts/flink.sh start
+
+flink-stop: ## stop that cluster
+	@sh scripts/flink.sh stop
+
+airflow: ## start Airflow's scheduler and web server with the DAGs, on SQLite, for a trial
+	@sh scripts/setup.sh airflow
+	@sh scripts/airflow.sh start
+
+airflow-stop: ## stop both
+	@sh scripts/airflow.sh stop
+
 clean: ## remove what set-up and runs made
-	rm -rf .venv .uv output build *.egg-info
+	@sh scripts/flink.sh stop
+	@sh scripts/airflow.sh stop
+	rm -rf .venv .uv .flink .airflow output build *.egg-info

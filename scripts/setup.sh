@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv/ from a hash-pinned lock: scripts/setup.sh base|dev
+# Makes .venv/ from a hash-pinned lock: scripts/setup.sh base|airflow|kubeflow|dev
 # Needs python3 and nothing else; does nothing where the lock is installed already.
 set -eu
 cd "$(dirname "$0")/.."
@@ -14,8 +14,11 @@ digest() { cat "requirements/$1.txt" pyproject.toml | cksum | cut -d' ' -f1; }
 
 installed() { [ "$(cat ".venv/.installed-$1" 2>/dev/null)" = "$(digest "$1")" ]; }
 
-if [ -x .venv/bin/aepipe ] && { installed "$lock" || installed dev; }; then
-    exit 0
+# Every lock holds base, and dev holds all.
+if [ -x .venv/bin/aepipe ]; then
+    for enough in "$lock" dev $([ "$lock" != base ] || echo airflow kubeflow); do
+        if installed "$enough"; then exit 0; fi
+    done
 fi
 
 case "$(uname -s) $(uname -m)" in
