@@ -16,6 +16,10 @@ LABEL_FEATURE = "label"
 ID_FEATURE = "example_id"
 """bytes [1]; hex digest of the example's content, so it does not depend on file order."""
 
+PIXELS_FEATURE = "pixels"
+"""float32 [n]; some pixels of an image, 0..255; only in the splits that drift is measured on, as
+TFDV draws no histogram of an image's bytes."""
+
 TARGET_FEATURE = "target"
 """float32, `data.shape`; Transform's output: the clean example scaled to [0, 1]."""
 
@@ -23,6 +27,15 @@ NOISY_FEATURE = "noisy"
 """float32, `data.shape`; Transform's output where `transform.noise` > 0: the training input."""
 
 NORMAL_LABEL = 1
+
+SPLITS = ("train", "eval")
+"""Splits of the examples that a model is made of and judged by."""
+
+NEWEST_SPLIT = "newest"
+"""All examples of the newest span; with `PREVIOUS_SPLIT`, what drift is measured on."""
+
+PREVIOUS_SPLIT = "previous"
+"""All examples of the span before the newest."""
 
 
 class UserInputError(ValueError):
@@ -48,10 +61,12 @@ class SignalData:
 
     Attributes:
         folder: Sub-folder of the data directory; the directory itself serves where it is absent.
-        pattern: Which files; `{SPAN}` and `{VERSION}` are TFX's.
+        pattern: Which files; `{SPAN}`, `{YYYY}`, `{MM}`, `{DD}` and `{VERSION}` are TFX's.
         length: Samples per row.
         split: "hash" (80/20 by content) or "tutorial" (scikit-learn's
             `train_test_split(test_size=0.2, random_state=21)` over the rows in file order).
+        window: Spans that are read: the newest alone, or so many of the newest.
+        skip_refused: Leave out an earlier span that the data gate refused as the newest.
         sample_rows: Rows of the built-in sample, used where there is no other data.
     """
 
@@ -60,11 +75,14 @@ class SignalData:
     pattern: str = "*.csv*"
     length: int = 140
     split: Literal["hash", "tutorial"] = "hash"
+    window: int = 1
+    skip_refused: bool = True
     sample_rows: int = 5_000
 
     def __post_init__(self) -> None:
         _require(self.length >= 2, "data.length", self.length, "2 or more samples per row")
         _require(self.split in ("hash", "tutorial"), "data.split", self.split, "hash or tutorial")
+        _require(self.window >= 1, "data.window", self.window, "1 or more spans")
         _require(self.sample_rows >= 50, "data.sample_rows", self.sample_rows, "50 or more")
 
     @property
@@ -83,6 +101,8 @@ class ImageData:
         eval_pattern: The eval split's image and label files.
         height: Rows of an image, in pixels.
         width: Columns of an image, in pixels.
+        window: Spans that are read: the newest alone, or so many of the newest.
+        skip_refused: Leave out an earlier span that the data gate refused as the newest.
         sample_train: Training images of the built-in sample.
         sample_eval: Eval images of the built-in sample.
     """
@@ -93,12 +113,15 @@ class ImageData:
     eval_pattern: str = "t10k-*-ubyte*"
     height: int = 28
     width: int = 28
+    window: int = 1
+    skip_refused: bool = True
     sample_train: int = 10_000
     sample_eval: int = 2_000
 
     def __post_init__(self) -> None:
         _require(self.height >= 1, "data.height", self.height, "1 or more pixels")
         _require(self.width >= 1, "data.width", self.width, "1 or more pixels")
+        _require(self.window >= 1, "data.window", self.window, "1 or more spans")
         _require(self.sample_train >= 10, "data.sample_train", self.sample_train, "10 or more")
         _require(self.sample_eval >= 10, "data.sample_eval", self.sample_eval, "10 or more")
 
@@ -106,6 +129,31 @@ class ImageData:
     def shape(self) -> tuple[int, ...]:
         """Shape of one example, `(height, width)`."""
         return (self.height, self.width)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GateConfig:
+    """How much the newest span may differ from the one before; 1 lets everything pass.
+
+    Attributes:
+        drift_threshold: Greatest Jensen-Shannon divergence (0 to 1) of a signal's or an image's
+            values. Spans cut from the tutorial's data at random are 0.001 to 0.007 apart, of 100
+            images 0.02; 1.5 times the scale of a signal is 0.06, 0.8 times that of an image 0.14.
+        label_drift_threshold: Greatest change (0 to 1) of any class's share.
+    """
+
+    drift_threshold: float = 0.03
+    label_drift_threshold: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("drift_threshold", "label_drift_threshold"):
+            value = getattr(self, name)
+            _require(0.0 < value <= 1.0, f"gate.{name}", value, "above 0, up to 1 (off)")
+
+    @property
+    def compares_spans(self) -> bool:
+        """Whether any drift could refuse a span."""
+        return self.drift_threshold < 1 or self.label_drift_threshold < 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -140,6 +188,8 @@ class TrainerConfig:
             best weights are taken; 0 turns it off.
         warm_start: Start from the weights of the latest blessed model.
         steps_per_execution: Gradient steps a call into TensorFlow.
+        distribution: "none", "mirrored" (all GPUs of this machine, each with a part of every
+            batch) or "multi_worker" (the machines that `TF_CONFIG` names).
     """
 
     epochs: int = 10
@@ -150,6 +200,7 @@ class TrainerConfig:
     early_stopping_patience: int = 0
     warm_start: bool = False
     steps_per_execution: int = 50
+    distribution: Literal["none", "mirrored", "multi_worker"] = "none"
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "trainer.epochs", self.epochs, "1 or more")
@@ -167,6 +218,12 @@ class TrainerConfig:
             "trainer.steps_per_execution",
             self.steps_per_execution,
             "1 or more",
+        )
+        _require(
+            self.distribution in ("none", "mirrored", "multi_worker"),
+            "trainer.distribution",
+            self.distribution,
+            "none, mirrored or multi_worker",
         )
 
 
@@ -248,6 +305,31 @@ class ThresholdEvaluatorConfig(EvaluatorConfig):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class InfraValidatorConfig:
+    """The try-out in a model server before the push.
+
+    Attributes:
+        enabled: Whether there is one.
+        timeout_seconds: From the start of the server's process to its last answer. The imports
+            alone take some ten seconds, more on a busy machine.
+        requests: Examples that the server is asked about, one a request.
+    """
+
+    enabled: bool = True
+    timeout_seconds: float = 120.0
+    requests: int = 1
+
+    def __post_init__(self) -> None:
+        _require(
+            0.0 < self.timeout_seconds <= 86_400.0,
+            "infra_validator.timeout_seconds",
+            self.timeout_seconds,
+            "above 0, up to a day (86400)",
+        )
+        _require(1 <= self.requests <= 1000, "infra_validator.requests", self.requests, "1 to 1000")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class PusherConfig:
     """What is served.
 
@@ -272,6 +354,79 @@ class PusherConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """When a scheduler runs the pipeline, and what it does where a run fails.
+
+    Nothing of it changes what a run makes. A local run reads the webhook alone.
+
+    Attributes:
+        cron: Five fields of cron in UTC, a preset such as `@daily`, or `none`: only when asked.
+        retries: Tries more that a task has that crashed, was killed or ran out of time. What a gate
+            refused, and a user's mistake, is not tried again.
+        retry_delay_seconds: Wait before the first of them; doubled for each that follows, up to an
+            hour.
+        timeout_minutes: Longest time of one task's try.
+        tags: What the scheduler's list of pipelines can be searched by.
+        webhook_url: Where a run that ended badly is posted to, as `run --json` prints it; empty for
+            nowhere.
+        webhook_on: Which ends are posted.
+    """
+
+    cron: str = "@daily"
+    retries: int = 2
+    retry_delay_seconds: float = 60.0
+    timeout_minutes: float = 120.0
+    tags: tuple[str, ...] = ("aepipe",)
+    webhook_url: str = ""
+    webhook_on: tuple[str, ...] = ("failed", "data_refused", "not_blessed")
+
+    PRESETS: ClassVar[tuple[str, ...]] = (
+        "none",
+        "@hourly",
+        "@daily",
+        "@weekly",
+        "@monthly",
+        "@quarterly",
+        "@yearly",
+    )
+    BAD_ENDS: ClassVar[tuple[str, ...]] = ("failed", "data_refused", "not_blessed")
+
+    def __post_init__(self) -> None:
+        _require(
+            self.cron in self.PRESETS or len(self.cron.split()) == 5,
+            "schedule.cron",
+            self.cron,
+            f"five fields of cron, such as '15 3 * * *', or one of {', '.join(self.PRESETS)}",
+        )
+        _require(self.retries >= 0, "schedule.retries", self.retries, "0 or more")
+        _require(
+            0.0 < self.retry_delay_seconds <= 3600.0,
+            "schedule.retry_delay_seconds",
+            self.retry_delay_seconds,
+            "above 0, up to an hour (3600)",
+        )
+        _require(
+            0.0 < self.timeout_minutes <= 10_080.0,
+            "schedule.timeout_minutes",
+            self.timeout_minutes,
+            "above 0, up to a week (10080)",
+        )
+        _require(
+            self.webhook_url == "" or self.webhook_url.startswith(("http://", "https://")),
+            "schedule.webhook_url",
+            self.webhook_url,
+            "http://… or https://…, or nothing",
+        )
+        for end in self.webhook_on:
+            _require(
+                end in self.BAD_ENDS,
+                "schedule.webhook_on",
+                end,
+                f"some of {', '.join(self.BAD_ENDS)}",
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class PipelineConfig:
     """One pipeline, from its data to its served model.
 
@@ -289,10 +444,13 @@ class PipelineConfig:
     loss: Literal["mse", "mae"]
     schema: str
     data: SignalData | ImageData
+    gate: GateConfig = GateConfig()
     transform: TransformConfig = TransformConfig()
     trainer: TrainerConfig = TrainerConfig()
     evaluator: EvaluatorConfig = EvaluatorConfig()
+    infra_validator: InfraValidatorConfig = InfraValidatorConfig()
     pusher: PusherConfig
+    schedule: ScheduleConfig = ScheduleConfig()
 
     @property
     def is_detector(self) -> bool:

@@ -1,33 +1,41 @@
 """From a config to a TFX pipeline: short functions, one a stage group."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+import tensorflow_data_validation as tfdv
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_validator.component import ExampleValidator
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.resolver import Resolver
-from tfx.orchestration import metadata
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import trainer_pb2
+from tfx.proto import range_config_pb2, trainer_pb2, transform_pb2
 from tfx.types.channel import Channel
-from tfx.types.standard_artifacts import Model, ModelBlessing
 
-from components.blessed_model_resolver.strategy import LatestBlessedModelBefore
 from components.data_gate.component import DataGate
+from components.data_gate.drift import HISTOGRAM_BUCKETS
 from components.ecg_example_gen.component import ecg_example_gen
 from components.idx_example_gen.component import idx_example_gen
-from components.schema.curated import write_curated_schema
+from components.infra_validator.component import InfraValidator
 from components.threshold_evaluator.component import ThresholdEvaluator
 from components.threshold_evaluator.config import EvaluationConfig
 from components.versioned_pusher.component import VersionedPusher
+from data.patterns import patterns_of
 from pipeline.fingerprint import source_fingerprint
 from pipeline.home import Home
-from pipeline_config import PipelineConfig, SignalData, section_as_dict
+from pipeline.place import LocalPlace, Place
+from pipeline_config import (
+    NEWEST_SPLIT,
+    PREVIOUS_SPLIT,
+    SPLITS,
+    PipelineConfig,
+    SignalData,
+    section_as_dict,
+)
+from span_patterns import SpanWindow, has_spans
 
 
 def build_pipeline(
@@ -38,8 +46,10 @@ def build_pipeline(
     home: Home,
     beam_args: Sequence[str],
     cache: bool = True,
+    window: SpanWindow | None = None,
+    excluded_spans: Collection[int] = (),
 ) -> Pipeline:
-    """Builds one autoencoder's pipeline.
+    """Builds one autoencoder's pipeline for this machine.
 
     Args:
         config: What the pipeline is.
@@ -48,57 +58,133 @@ def build_pipeline(
         home: Where artifacts, metadata and served models go.
         beam_args: Options of the Beam pipelines.
         cache: Whether a stage's result of an earlier run may be taken.
+        window: The spans to read, so that they are those that `data_sha256` was made of; None to
+            take the newest `config.data.window` spans that ExampleGen finds when it runs.
+        excluded_spans: Spans that are not read, except the newest.
 
     Returns:
-        A pipeline for any of TFX's runners.
+        A pipeline for TFX's local runner.
     """
-    ingestion = _ingestion(config, data_directory)
-    validation = _validation(config, ingestion.outputs["examples"], home)
+    return build_pipeline_at(
+        LocalPlace(home),
+        config,
+        data_directory=data_directory,
+        data_sha256=data_sha256,
+        beam_args=beam_args,
+        cache=cache,
+        window=window,
+        excluded_spans=excluded_spans,
+    )
+
+
+def build_pipeline_at(
+    place: Place,
+    config: PipelineConfig,
+    *,
+    data_directory: str | RuntimeParameter,
+    data_sha256: str | None,
+    beam_args: Sequence[str],
+    cache: bool = True,
+    window: SpanWindow | None = None,
+    excluded_spans: Collection[int] = (),
+) -> Pipeline:
+    """Builds one autoencoder's pipeline, wherever it runs.
+
+    Args:
+        place: Where it runs.
+        config: What the pipeline is.
+        data_directory: Folder of the raw files, as ExampleGen sees it.
+        data_sha256: Digest of the raw files; None where they are not known yet.
+        beam_args: Options of the Beam pipelines.
+        cache: Whether a stage's result of an earlier run may be taken.
+        window: The spans to read; None to find the newest at each run.
+        excluded_spans: Spans that are not read, except the newest.
+
+    Returns:
+        A pipeline for the place's runner.
+    """
+    ingestion = _ingestion(config, data_directory, window, excluded_spans)
+    validation = _validation(config, ingestion.outputs["examples"], place)
     schema, gate = validation[0], validation[-1]
     transform = _transform(config, ingestion.outputs["examples"], schema.outputs["schema"])
     transform.add_upstream_node(gate)
-    training = _training(config, transform, schema)
-    judging = _judging(config, ingestion, transform, training[-1])
-    pusher = _pushing(config, ingestion, judging[-1], home, data_sha256)
+    training = _training(config, transform, schema, place)
+    judging = _judging(config, ingestion, transform, training[-1], place)
+    pushing = _pushing(config, ingestion, judging[-1], place.push_root, data_sha256)
+    before = place.before_ingestion(ingestion)
     return Pipeline(
         pipeline_name=config.name,
-        pipeline_root=str(home.artifacts(config.name)),
-        components=[ingestion, *validation, transform, *training, *judging, pusher],
+        pipeline_root=place.pipeline_root(config),
+        components=[*before, ingestion, *validation, transform, *training, *judging, *pushing],
         enable_cache=cache,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(
-            str(home.metadata_path(config.name))
-        ),
+        metadata_connection_config=place.metadata(config),
         beam_pipeline_args=list(beam_args),
     )
 
 
-def _ingestion(config: PipelineConfig, data_directory: str) -> FileBasedExampleGen:
+def _ingestion(
+    config: PipelineConfig,
+    data_directory: str | RuntimeParameter,
+    window: SpanWindow | None,
+    excluded_spans: Collection[int],
+) -> FileBasedExampleGen:
+    ranges = _range_config(config, window)
     if isinstance(config.data, SignalData):
-        fingerprint = source_fingerprint("components/ecg_example_gen")
-        example_gen = ecg_example_gen(data_directory, config.data, fingerprint=fingerprint)
+        example_gen = ecg_example_gen(
+            data_directory,
+            config.data,
+            fingerprint=source_fingerprint("components/ecg_example_gen", "components/span_window"),
+            range_config=ranges,
+            excluded_spans=excluded_spans,
+            compare_spans=config.gate.compares_spans,
+        )
     else:
-        fingerprint = source_fingerprint("components/idx_example_gen")
-        example_gen = idx_example_gen(data_directory, config.data, fingerprint=fingerprint)
+        example_gen = idx_example_gen(
+            data_directory,
+            config.data,
+            fingerprint=source_fingerprint("components/idx_example_gen", "components/span_window"),
+            range_config=ranges,
+            excluded_spans=excluded_spans,
+            compare_spans=config.gate.compares_spans,
+        )
     return example_gen.with_id("ExampleGen")
 
 
-def _validation(config: PipelineConfig, examples: Channel, home: Home) -> list[BaseNode]:
-    """The curated schema, what TFDV finds, and the gate that acts on it, in this order."""
-    schema_file = write_curated_schema(
-        config.schema,
-        feature=config.data.feature,
-        shape=config.data.shape,
-        directory=home.schemas,
+def _range_config(
+    config: PipelineConfig, window: SpanWindow | None
+) -> range_config_pb2.RangeConfig | None:
+    if not any(has_spans(pattern) for pattern in patterns_of(config.data)):
+        return None
+    if window is None:
+        rolling = range_config_pb2.RollingRange(num_spans=config.data.window)
+        return range_config_pb2.RangeConfig(rolling_range=rolling)
+    static = range_config_pb2.StaticRange(
+        start_span_number=window.spans[0], end_span_number=window.newest
     )
-    schema = ImportSchemaGen(schema_file=str(schema_file)).with_id("SchemaGen")
-    statistics = StatisticsGen(examples=examples, schema=schema.outputs["schema"])
+    return range_config_pb2.RangeConfig(static_range=static)
+
+
+def _validation(config: PipelineConfig, examples: Channel, place: Place) -> list[BaseNode]:
+    """The curated schema, what TFDV finds, and the gate that acts on it, in this order."""
+    schema = place.schema(config).with_id("SchemaGen")
+    statistics = StatisticsGen(
+        examples=examples,
+        schema=schema.outputs["schema"],
+        stats_options=tfdv.StatsOptions(num_histogram_buckets=HISTOGRAM_BUCKETS),
+    )
     validator = ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        # Their examples are in the other splits too, or are of a span that this run does not read.
+        exclude_splits=[NEWEST_SPLIT, PREVIOUS_SPLIT],
     )
     gate = DataGate(
         statistics=statistics.outputs["statistics"],
         anomalies=validator.outputs["anomalies"],
+        schema=schema.outputs["schema"],
         both_classes=int(config.is_detector),
+        drift_threshold=config.gate.drift_threshold,
+        label_drift_threshold=config.gate.label_drift_threshold,
         fingerprint=source_fingerprint("components/data_gate"),
     )
     return [schema, statistics, validator, gate]
@@ -116,19 +202,20 @@ def _transform(config: PipelineConfig, examples: Channel, schema: Channel) -> Tr
             "noise_seed": config.transform.noise_seed,
             "fingerprint": source_fingerprint("components/preprocessing"),
         },
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=list(SPLITS)),
         # StatisticsGen has looked at the raw examples; these would be the same, scaled.
         disable_statistics=True,
     )
 
 
 def _training(
-    config: PipelineConfig, transform: Transform, schema: ImportSchemaGen
+    config: PipelineConfig, transform: Transform, schema: BaseNode, place: Place
 ) -> list[BaseNode]:
     nodes: list[BaseNode] = []
     base_model = None
     if config.trainer.warm_start:
         # The newest model that is older than this data: an unchanged run finds the same one.
-        resolver = _latest_blessed_before(transform.outputs["transform_graph"])
+        resolver = place.blessed_model_before(config, transform, "transform_graph")
         nodes.append(resolver.with_id("WarmStartResolver"))
         base_model = resolver.outputs["model"]
     trainer = Trainer(
@@ -160,8 +247,9 @@ def _judging(
     ingestion: FileBasedExampleGen,
     transform: Transform,
     trainer: BaseNode,
+    place: Place,
 ) -> list[BaseNode]:
-    baseline = _latest_blessed_before(trainer.outputs["model"]).with_id("BaselineResolver")
+    baseline = place.blessed_model_before(config, trainer, "model").with_id("BaselineResolver")
     evaluator = ThresholdEvaluator(
         examples=ingestion.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -177,25 +265,30 @@ def _pushing(
     config: PipelineConfig,
     ingestion: FileBasedExampleGen,
     evaluator: BaseNode,
-    home: Home,
-    data_sha256: str,
-) -> BaseNode:
-    return VersionedPusher(
+    push_root: str,
+    data_sha256: str | None,
+) -> list[BaseNode]:
+    nodes: list[BaseNode] = []
+    infra_blessing = None
+    if config.infra_validator.enabled:
+        infra_validator = InfraValidator(
+            model=evaluator.outputs["judged_model"],
+            model_blessing=evaluator.outputs["blessing"],
+            examples=ingestion.outputs["examples"],
+            config=json.dumps(section_as_dict(config.infra_validator)),
+            fingerprint=source_fingerprint("components/infra_validator", "serving"),
+        )
+        nodes.append(infra_validator)
+        infra_blessing = infra_validator.outputs["blessing"]
+    pusher = VersionedPusher(
         model=evaluator.outputs["judged_model"],
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_blessing,
         evaluation=evaluator.outputs["evaluation"],
         examples=ingestion.outputs["examples"],
-        push_root=str(home.push_root),
+        push_root=push_root,
         config=json.dumps(section_as_dict(config.pusher)),
         run=json.dumps({"pipeline": config.name, "data_sha256": data_sha256}),
         fingerprint=source_fingerprint("components/versioned_pusher"),
     )
-
-
-def _latest_blessed_before(artifact: Channel) -> Resolver:
-    return Resolver(
-        strategy_class=LatestBlessedModelBefore,
-        before=artifact,
-        model=Channel(type=Model),
-        model_blessing=Channel(type=ModelBlessing),
-    )
+    return [*nodes, pusher]

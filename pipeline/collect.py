@@ -1,15 +1,19 @@
 """The outcome of a finished run, read from MLMD and from the artifacts it names."""
 
+import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ml_metadata.proto.metadata_store_pb2 import Artifact, Execution
 
 from components.data_gate.component import VERDICT_FILE
+from components.infra_validator.blessing import BLESSED_PROPERTY, LOG_FILE, REASON_PROPERTY
 from components.threshold_evaluator.outputs import EVALUATION_FILE
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
+from pipeline.models.standing import not_served
 from pipeline.outcome import DataFacts, RunOutcome
 from pipeline_config import PipelineConfig
 
@@ -57,46 +61,48 @@ def collect_outcome(
     judged = output_artifacts(store, executions, "ThresholdEvaluator")
     pushed = output_artifacts(store, executions, "VersionedPusher")["pushed_model"]
     evaluation = _read_json(Path(judged["evaluation"].uri) / EVALUATION_FILE)
+    passed = _read_json(Path(gate.uri) / VERDICT_FILE)
     destination = _destination(pushed)
     fresh = "VersionedPusher" not in cached
-    blessed = bool(evaluation["blessed"])
+    reasons = evaluation["reasons"]
+    if evaluation["blessed"]:
+        # Of a model that was not blessed, it only says that.
+        reasons = _infra_refusal(output_artifacts(store, executions, "InfraValidator"))
+    blessed = bool(evaluation["blessed"]) and not reasons
     return RunOutcome(
         pipeline=config.name,
         run_id=run_id,
         status=("pushed" if fresh else "unchanged") if blessed else "not_blessed",
-        data=DataFacts(
-            source=facts.source,
-            directory=facts.directory,
-            sha256=facts.sha256,
-            examples=_read_json(Path(gate.uri) / VERDICT_FILE)["examples"],
-        ),
+        data=dataclasses.replace(facts, examples=passed["examples"], drift=passed["drift"]),
         metrics=evaluation["metrics"],
         threshold=evaluation["threshold"],
         blessed=blessed,
-        reasons=evaluation["reasons"],
-        notices=[] if fresh or destination is None else _stale_push(destination),
+        reasons=reasons,
+        notices=[] if destination is None else not_served(destination),
         pushed=str(destination) if destination else None,
         seconds=seconds,
         cached=cached,
     )
 
 
+def _infra_refusal(outputs: Mapping[str, Artifact]) -> list[str]:
+    """Tells why the infra validator refused; nothing where it did not, or is turned off."""
+    if "blessing" not in outputs:
+        return []
+    blessing = outputs["blessing"]
+    if blessing.custom_properties[BLESSED_PROPERTY].int_value:
+        return []
+    reason = blessing.custom_properties[REASON_PROPERTY].string_value
+    return [
+        f"infra validator: {reason}; the server's log is {blessing.uri}/{LOG_FILE}; try again with "
+        "--from InfraValidator"
+    ]
+
+
 def _destination(pushed: Artifact) -> Path | None:
     if not pushed.custom_properties["pushed"].int_value:
         return None
     return Path(pushed.custom_properties["pushed_destination"].string_value)
-
-
-def _stale_push(destination: Path) -> list[str]:
-    """Tells where a cached push is no longer what is served."""
-    versions = [int(path.name) for path in destination.parent.glob("*") if path.name.isdigit()]
-    if destination.is_dir() and max(versions) == int(destination.name):
-        return []
-    state = "is older than what is served" if destination.is_dir() else "is not there any more"
-    return [
-        f"this result was pushed before, as {destination.name}, which {state}; "
-        "push it again with --from VersionedPusher"
-    ]
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ml_metadata.proto.metadata_store_pb2 import Execution, Value
 
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
-from pipeline.outcome import EXIT_CODES, OUTCOME_FILE, DataFacts, RunOutcome
+from pipeline.outcome import EXIT_CODES, OUTCOME_FILE, DataFacts, RunOutcome, SpanFacts
 from pipeline_config import UserInputError
 
 Executions = Mapping[str, list[Execution]]
@@ -24,6 +24,7 @@ _CONFIG_PROPERTIES = {
     "Transform": ("custom_config",),
     "Trainer": ("custom_config",),
     "ThresholdEvaluator": ("config",),
+    "InfraValidator": ("config",),
     "VersionedPusher": ("config", "push_root"),
 }
 """Execution properties that hold what was configured; TFX keeps others of its own beside them."""
@@ -40,12 +41,20 @@ def outcome_from_dict(values: Mapping[str, Any]) -> RunOutcome:
     try:
         known = _known_fields(RunOutcome, values)
         if known.get("data") is not None:
-            known["data"] = DataFacts(**_known_fields(DataFacts, known["data"]))
+            known["data"] = _data_facts(known["data"])
         outcome = RunOutcome(**known)
         EXIT_CODES[outcome.status]
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"not the outcome of a run: {error}") from error
     return outcome
+
+
+def _data_facts(values: Mapping[str, Any]) -> DataFacts:
+    known = _known_fields(DataFacts, values)
+    known["spans"] = [SpanFacts(**span) for span in known.get("spans", [])]
+    if known.get("previous_span") is not None:
+        known["previous_span"] = SpanFacts(**known["previous_span"])
+    return DataFacts(**known)
 
 
 def past_runs(home: Home) -> list[RunOutcome]:
@@ -82,11 +91,11 @@ def lineage(home: Home, run_id: str) -> dict[str, Any]:
     """Tells where the result of one run came from.
 
     Returns:
-        JSON values: `outcome` (`RunOutcome.as_dict`); `data` (directory, sha256, span, version
-        and TFX's input fingerprint); `config` (what each stage was configured with); `code`
-        (fingerprint of each stage's source); `metrics`, `blessed`, `pushed_version`; and
-        `stages`, in order: name, execution id, state (`COMPLETE`, `CACHED`, `FAILED`) and the
-        URIs of the output artifacts. What a run did not get to is null or empty.
+        JSON values: `outcome` (`RunOutcome.as_dict`); `data` (directory, sha256, newest span and
+        version, all spans, drift and TFX's input fingerprint); `config` (what each stage was
+        configured with); `code` (fingerprint of each stage's source); `metrics`, `blessed`,
+        `pushed_version`; and `stages`, in order: name, execution id, state (`COMPLETE`, `CACHED`,
+        `FAILED`) and the URIs of the output artifacts. What a run did not get to is null or empty.
 
     Raises:
         UserInputError: There is no such run; the message names the nearest one.
@@ -155,6 +164,9 @@ def _data(
         "sha256": facts.get("sha256"),
         "span": examples.get("span"),
         "version": examples.get("version"),
+        "spans": facts.get("spans", []),
+        "previous_span": facts.get("previous_span"),
+        "drift": facts.get("drift", {}),
         "input_fingerprint": examples.get("input_fingerprint"),
     }
 

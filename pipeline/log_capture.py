@@ -5,6 +5,7 @@ import dataclasses
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -52,6 +53,7 @@ def logs_to_file(path: Path, *, verbose: bool) -> Iterator[TerminalStreams]:
             stack.enter_context(contextlib.redirect_stderr(error))
             stack.enter_context(contextlib.redirect_stdout(log))
         stack.enter_context(_root_handlers(handlers))
+        stack.enter_context(_thread_failures_logged())
         yield TerminalStreams(output, error)
 
 
@@ -101,3 +103,22 @@ def _root_handlers(handlers: list[logging.Handler]) -> Iterator[None]:
         logging.captureWarnings(False)
         root.handlers[:] = saved
         root.setLevel(saved_level)
+
+
+@contextlib.contextmanager
+def _thread_failures_logged() -> Iterator[None]:
+    """Logs what ends a thread: Beam's workers on Flink hang up with an exception after each job.
+
+    What a job itself fails of, its runner raises.
+    """
+
+    def log(ended: threading.ExceptHookArgs) -> None:
+        name = ended.thread.name if ended.thread else "a thread"
+        logging.warning("%s ended with %s: %s", name, ended.exc_type.__name__, ended.exc_value)
+
+    saved = threading.excepthook
+    threading.excepthook = log
+    try:
+        yield
+    finally:
+        threading.excepthook = saved

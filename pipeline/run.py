@@ -6,32 +6,26 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
 
-from data.checksum import files_sha256, matching_files
-from data.patterns import patterns_of
 from data.sources import DataSource, resolve
 from pipeline import failures
+from pipeline.beam_profiles import beam_arguments, require_reachable
+from pipeline.history import past_runs
 from pipeline.home import DATA_CACHE, Home, new_run_id, unwritable
 from pipeline.log_capture import logs_to_file
-from pipeline.outcome import DataFacts, RunOutcome, Status, write_outcome
+from pipeline.no_new_data import inputs_sha256, standing_result
+from pipeline.outcome import RunOutcome, Status, write_outcome
 from pipeline.settings import configured
+from pipeline.spans import RunData, choose_data
 from pipeline.terminal import TerminalListener, print_header, print_notice, print_outcome
+from pipeline.webhook import post_outcome
 from pipeline_config import PipelineConfig, UserInputError
 
 LOG_FILE = "log.txt"
-
-LOCAL_BEAM_ARGS = ("--runner=FnApiRunner", "--sdk_container_image=none")
-"""In this process. Beam's default, DirectRunner, first tries to download a runner of its own.
-
-Unless told how workers get their packages, TFX builds a source archive of itself for each Beam
-stage, 5 s each and left behind in the temporary folder. Workers in this process need none; naming
-an image, which nothing here starts, is how TFX is told so.
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +39,10 @@ class RunRequest:
         settings: `section.name=value` each.
         cache: Whether TFX may take a stage's result from an earlier run.
         rerun_from: Stage that runs again with all that follows it.
-        beam_args: Options for Beam's pipelines.
+        beam_profile: Where Beam's pipelines run; one of `beam_profiles.PROFILES`.
+        beam_args: Options for Beam's pipelines, beside the profile's.
+        if_new_data: Run nothing where neither data, settings nor code have changed since the last
+            run that came to a verdict.
         verbose: Show the log on the terminal.
     """
 
@@ -55,7 +52,9 @@ class RunRequest:
     settings: tuple[str, ...] = ()
     cache: bool = True
     rerun_from: str | None = None
+    beam_profile: str = "local"
     beam_args: tuple[str, ...] = ()
+    if_new_data: bool = False
     verbose: bool = False
 
 
@@ -70,21 +69,70 @@ def run_pipelines(request: RunRequest, human_output: TextIO) -> list[RunOutcome]
         One outcome a pipeline.
 
     Raises:
-        UserInputError: A setting is unknown or wrong; nothing was run.
+        UserInputError: A setting or an option of Beam is unknown or wrong; nothing was run.
     """
     configs = configured(request.names, request.settings)
+    require_reachable(request.home, beam_arguments(request.beam_profile, request.beam_args))
     return [_run_one(config, request, human_output) for config in configs]
 
 
 def _run_one(config: PipelineConfig, request: RunRequest, human_output: TextIO) -> RunOutcome:
+    """Runs a pipeline and tells the webhook of a bad end, a bug's too."""
     run_id = new_run_id(config.name)
+    try:
+        outcome = _run_at_home(config, request, run_id, human_output)
+    except Exception as error:
+        bug = f"a bug in aepipe: {type(error).__name__}: {error}"
+        post_outcome(_failed(config, run_id, bug), config.schedule)
+        raise
+    untold = post_outcome(outcome, config.schedule)
+    if untold is None:
+        return outcome
+    print_notice(Console(file=human_output), untold)
+    outcome = dataclasses.replace(outcome, notices=[*outcome.notices, untold])
+    if outcome.log:
+        with contextlib.suppress(OSError):
+            write_outcome(outcome, Path(outcome.log).parent)
+    return outcome
+
+
+def _run_at_home(
+    config: PipelineConfig, request: RunRequest, run_id: str, human_output: TextIO
+) -> RunOutcome:
     home = Home(request.home.absolute())
     try:
         home.prepare(config)
         with home.lock(config.name):
+            if request.if_new_data and (standing := standing_outcome(config, request, home)):
+                console = Console(file=human_output)
+                print_header(console, config)
+                print_outcome(console, standing)
+                return standing
             return _run_locked(config, request, home, run_id, human_output)
     except UserInputError as error:
         return _failed(config, run_id, str(error))
+
+
+def standing_outcome(config: PipelineConfig, request: RunRequest, home: Home) -> RunOutcome | None:
+    """Returns the outcome of a run with no new data, or None where there is something to run."""
+    start = time.monotonic()
+    try:
+        read = read_data(config, request, home)
+    except UserInputError:
+        # The run itself tells of it, in its folder.
+        return None
+    last = standing_result(read.config, inputs_sha256(read.config, read.facts), past_runs(home))
+    if last is None:
+        return None
+    ended = f"{last.status}: {last.reasons[0]}" if last.reasons else last.status
+    return dataclasses.replace(
+        last,
+        status="no new data",
+        reasons=[f"nothing has changed since run {last.run_id}, which ended with {ended}"],
+        notices=[],
+        seconds={"total": round(time.monotonic() - start, 3)},
+        cached=[],
+    )
 
 
 def _run_locked(
@@ -100,7 +148,7 @@ def _run_locked(
             _run_and_classify(config, request, home, run_id, console), log=str(log)
         )
         if outcome.status != "failed":
-            outcome = _with_report(outcome, config, home)
+            outcome = with_report(outcome, config, home)
             print_outcome(console, outcome)
     # Where the disk is full, that is the failure, and it has been told.
     tolerated = (
@@ -111,7 +159,7 @@ def _run_locked(
     return outcome
 
 
-def _with_report(outcome: RunOutcome, config: PipelineConfig, home: Home) -> RunOutcome:
+def with_report(outcome: RunOutcome, config: PipelineConfig, home: Home) -> RunOutcome:
     """Writes the HTML report; one that fails is told of, but is not worth a whole run."""
     from pipeline.lineage import open_store
     from pipeline.report.page import write_report
@@ -130,35 +178,56 @@ def _run_and_classify(
     config: PipelineConfig, request: RunRequest, home: Home, run_id: str, console: Console
 ) -> RunOutcome:
     """Runs a pipeline; a user's mistake and a refusal become outcomes, a bug is raised."""
-    facts: DataFacts | None = None
+    read: RunData | None = None
+    inputs: str | None = None
     listener = TerminalListener(console)
     start = time.monotonic()
     try:
-        source = resolve(
-            config, data_dir=request.data_dir, environ=os.environ, cache_dir=DATA_CACHE
-        )
-        facts = _facts(config, source)
+        source = _resolve(config, request)
+        read = _choose(config, source, home)
+        inputs = inputs_sha256(read.config, read.facts)
         if source.notice:
             print_notice(console, source.notice)
         console.print(f"  data: {source.source}, {source.directory}", soft_wrap=True)
-        outcome = _execute(config, request, home, run_id, facts, listener, console)
-        notices = [source.notice, *outcome.notices] if source.notice else outcome.notices
-        return dataclasses.replace(outcome, notices=notices)
+        outcome = _execute(read, request, home, run_id, listener, console)
     except Exception as error:
-        status, reason = _classify(error, home)
+        status, reason = classify(error, home)
         seconds = listener.seconds | {"total": round(time.monotonic() - start, 3)}
-        return RunOutcome(
+        outcome = RunOutcome(
             pipeline=config.name,
             run_id=run_id,
             status=status,
-            data=facts,
+            data=read.facts if read else None,
             reasons=[reason],
             seconds=seconds,
             cached=listener.cached,
         )
+    notices = [*(read.notices if read else ()), *outcome.notices]
+    return dataclasses.replace(outcome, notices=notices, inputs_sha256=inputs)
 
 
-def _classify(error: Exception, home: Home) -> tuple[Status, str]:
+def read_data(config: PipelineConfig, request: RunRequest, home: Home) -> RunData:
+    """Finds a pipeline's data and chooses what of it to read.
+
+    Raises:
+        UserInputError: There is none, or not as it should be.
+        DownloadError: The server of the tutorial's data was reached but did not deliver.
+    """
+    return _choose(config, _resolve(config, request), home)
+
+
+def _resolve(config: PipelineConfig, request: RunRequest) -> DataSource:
+    return resolve(config, data_dir=request.data_dir, environ=os.environ, cache_dir=DATA_CACHE)
+
+
+def _choose(config: PipelineConfig, source: DataSource, home: Home) -> RunData:
+    read = choose_data(config, source, past_runs(home))
+    if source.notice:
+        return dataclasses.replace(read, notices=(source.notice, *read.notices))
+    return read
+
+
+def classify(error: Exception, home: Home) -> tuple[Status, str]:
     """Returns status and reason of a refusal or a user's mistake; raises a bug again."""
     if refusal := failures.gate_refusal(error):
         return "data_refused", refusal
@@ -174,11 +243,10 @@ def _failed(config: PipelineConfig, run_id: str, reason: str) -> RunOutcome:
 
 
 def _execute(
-    config: PipelineConfig,
+    read: RunData,
     request: RunRequest,
     home: Home,
     run_id: str,
-    facts: DataFacts,
     listener: TerminalListener,
     console: Console,
 ) -> RunOutcome:
@@ -191,6 +259,7 @@ def _execute(
     from pipeline.runners.local import ObservedLocalDagRunner
 
     start = time.monotonic()
+    config, facts = read.config, read.facts
     metadata_path = home.metadata_path(config.name)
     mark_abandoned(metadata_path)
     tfx_pipeline = build_pipeline(
@@ -198,8 +267,10 @@ def _execute(
         data_directory=facts.directory,
         data_sha256=facts.sha256,
         home=home,
-        beam_args=beam_arguments(request.beam_args),
+        beam_args=beam_arguments(request.beam_profile, request.beam_args),
         cache=request.cache,
+        window=read.window,
+        excluded_spans=read.excluded,
     )
     ObservedLocalDagRunner(
         run_id=run_id,
@@ -209,17 +280,3 @@ def _execute(
     ).run(tfx_pipeline)
     seconds = listener.seconds | {"total": round(time.monotonic() - start, 3)}
     return collect_outcome(config, home, run_id, facts, seconds=seconds, cached=listener.cached)
-
-
-def beam_arguments(extra: Sequence[str]) -> list[str]:
-    """Returns Beam's options: in this process, unless `extra` names another runner."""
-    if any(argument.startswith("--runner") for argument in extra):
-        return list(extra)
-    return [*LOCAL_BEAM_ARGS, *extra]
-
-
-def _facts(config: PipelineConfig, source: DataSource) -> DataFacts:
-    files = matching_files(source.directory, patterns_of(config.data))
-    return DataFacts(
-        source=source.source, directory=str(source.directory), sha256=files_sha256(files)
-    )

@@ -9,7 +9,10 @@ from typing import Any
 
 from pipeline_config import PIPELINES, PipelineConfig, UserInputError
 
-SECTIONS = ("data", "transform", "trainer", "evaluator", "pusher")
+SECTIONS = ("data", "gate", "transform", "trainer", "evaluator", "infra_validator", "pusher")
+"""Sections that a run's result depends on."""
+
+SETTABLE = (*SECTIONS, "schedule")
 
 
 def available_settings(config: PipelineConfig) -> dict[str, Any]:
@@ -18,7 +21,7 @@ def available_settings(config: PipelineConfig) -> dict[str, Any]:
     A mapping of bounds gives one name a metric, such as `evaluator.lower_bounds.accuracy`.
     """
     settings: dict[str, Any] = {}
-    for section_name in SECTIONS:
+    for section_name in SETTABLE:
         section = getattr(config, section_name)
         hints = typing.get_type_hints(type(section))
         for field in dataclasses.fields(section):
@@ -90,6 +93,8 @@ def _parse(name: str, text: str, kind: Any) -> Any:
         if text not in choices:
             raise UserInputError(f"{name}={text}: expected one of {', '.join(choices)}")
         return text
+    if typing.get_origin(kind) is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
     if kind is bool:
         lowered = text.lower()
         if lowered not in ("true", "false", "1", "0", "yes", "no"):

@@ -11,6 +11,7 @@ from pipeline_config import PipelineConfig
 
 _STATUS_TEXT = {
     "pushed": "[bold green]blessed and pushed[/]",
+    "no new data": "[bold green]no new data[/], nothing run",
     "unchanged": "[bold green]nothing changed[/], nothing pushed",
     "not_blessed": "[bold red]not blessed[/], nothing pushed",
     "data_refused": "[bold red]refused by the data gate[/], nothing trained or pushed",
@@ -99,6 +100,7 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _rows(outcome: RunOutcome) -> list[tuple[str, str]]:
     rows = [("verdict", _STATUS_TEXT[outcome.status])]
+    rows += _span_rows(outcome)
     rows += [("because", reason) for reason in outcome.reasons]
     rows += [(name, _figure(value)) for name, value in outcome.metrics.items()]
     if outcome.threshold is not None:
@@ -107,6 +109,16 @@ def _rows(outcome: RunOutcome) -> list[tuple[str, str]]:
     rows += [(name, path) for name, path in paths.items() if path]
     if "total" in outcome.seconds:
         rows.append(("time", f"{outcome.seconds['total']:.1f} s"))
+    return rows
+
+
+def _span_rows(outcome: RunOutcome) -> list[tuple[str, str]]:
+    if outcome.data is None or not outcome.data.spans:
+        return []
+    rows = [("spans", ", ".join(span.name for span in outcome.data.spans))]
+    if outcome.data.previous_span and outcome.data.drift:
+        drift = ", ".join(f"{name} {_figure(value)}" for name, value in outcome.data.drift.items())
+        rows.append((f"drift from {outcome.data.previous_span.name}", drift))
     return rows
 
 

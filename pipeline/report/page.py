@@ -24,6 +24,7 @@ IMAGES = 10
 
 _VERDICTS: dict[Status, tuple[str, str]] = {
     "pushed": ("good", "Blessed and pushed"),
+    "no new data": ("good", "Nothing new, nothing run"),
     "unchanged": ("good", "Nothing changed, nothing pushed"),
     "not_blessed": ("bad", "Not blessed, nothing pushed"),
     "data_refused": ("bad", "Refused by the data gate, nothing trained or pushed"),

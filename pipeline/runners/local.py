@@ -67,7 +67,7 @@ class ObservedLocalDagRunner(LocalDagRunner):
             stage = node.pipeline_node.node_info.id
             self._listener.started(stage)
             start = time.monotonic()
-            super().run_with_ir(_only(pipeline, stage), run_options)
+            super().run_with_ir(only_stage(pipeline, stage), run_options)
             self._listener.finished(stage, time.monotonic() - start, self._was_cached(stage))
 
     def _was_cached(self, stage: str) -> bool:
@@ -94,7 +94,8 @@ def disable_cache_from(pipeline: pipeline_pb2.Pipeline, stage: str) -> None:
             node.execution_options.caching_options.enable_cache = False
 
 
-def _only(pipeline: pipeline_pb2.Pipeline, stage: str) -> pipeline_pb2.Pipeline:
+def only_stage(pipeline: pipeline_pb2.Pipeline, stage: str) -> pipeline_pb2.Pipeline:
+    """Returns a copy of the compiled pipeline in which all other stages are skipped."""
     alone = pipeline_pb2.Pipeline()
     alone.CopyFrom(pipeline)
     for node in alone.nodes:

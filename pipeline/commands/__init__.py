@@ -1,0 +1,1 @@
+"""The commands of `aepipe`, one module a group; what is heavy is imported inside a command."""

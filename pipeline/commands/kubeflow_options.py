@@ -1,0 +1,100 @@
+"""Options of the commands that compile for Kubeflow Pipelines."""
+
+import os
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.log_capture import logs_to_file
+from pipeline.runners.kubeflow_target import KubeflowTarget
+from pipeline_config import PipelineConfig, UserInputError
+
+KFP_MISSING = (
+    "kfp, the SDK of Kubeflow Pipelines, is not installed: install requirements/kubeflow.txt"
+)
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds what a `KubeflowTarget` is made of, and `--set`."""
+    options = (
+        click.option(
+            "--image",
+            default=f"aepipe:{version('aepipe')}",
+            show_default=True,
+            metavar="I",
+            help="Image of all steps, built by the Dockerfile.",
+        ),
+        click.option(
+            "--pipeline-root",
+            metavar="R",
+            help="Bucket for artifacts, such as gs://BUCKET/PATH; default the server's own.",
+        ),
+        click.option(
+            "--data-uri",
+            default="pvc://aepipe/data",
+            show_default=True,
+            metavar="U",
+            help="Data directory: pvc://CLAIM/PATH, gs://BUCKET/PATH, or a path in the image.",
+        ),
+        click.option(
+            "--push-uri",
+            default="pvc://aepipe/serving",
+            show_default=True,
+            metavar="P",
+            help="Push directory: pvc://CLAIM/PATH, or a path in the image.",
+        ),
+        click.option(
+            "--spans",
+            type=click.Choice(["number", "date"]),
+            help="The data comes in folders such as span-7, or span-2024-05-31.",
+        ),
+        click.option(
+            "--beam-profile",
+            # A step's container has neither Java nor a machine of its own to share out.
+            type=click.Choice(["local", "dataflow"]),
+            default="local",
+            show_default=True,
+            help="Where the steps' Beam pipelines run.",
+        ),
+        click.option(
+            "--beam-arg",
+            "beam_args",
+            multiple=True,
+            metavar="ARG",
+            help="An option of Beam beside the profile's, such as --region=R; repeatable.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="A setting, such as data.window=3; repeatable.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def compile_quietly(
+    configs: Sequence[PipelineConfig], target: KubeflowTarget
+) -> dict[str, list[dict[str, Any]]]:
+    """Compiles without TensorFlow's and TFX's greetings.
+
+    Returns:
+        Pipeline -> YAML documents.
+
+    Raises:
+        UserInputError: A pipeline cannot be compiled so, or the extra `kubeflow` is not installed.
+    """
+    with logs_to_file(Path(os.devnull), verbose=False):
+        try:
+            from pipeline.runners.kubeflow import compile_documents
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "kfp":
+                raise
+            raise UserInputError(KFP_MISSING) from error
+        return {config.name: compile_documents(config, target) for config in configs}

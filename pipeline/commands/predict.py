@@ -1,0 +1,118 @@
+"""`aepipe predict`: a served model scores a file."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.beam_profiles import PROFILES
+from pipeline.commands.options import home_option, json_option
+
+if TYPE_CHECKING:
+    from pipeline.predict.predict import Prediction
+
+EXIT_REJECTS = 3
+
+
+@click.command()
+@click.argument("model")
+@click.argument("file", metavar="FILE")
+@click.option(
+    "-o",
+    "--out",
+    metavar="PATH",
+    help="File for the scores, .csv or .parquet; with --beam-profile a folder of such files.",
+)
+@click.option(
+    "--rejects",
+    metavar="PATH",
+    help="CSV for rows that cannot be scored; default OUT.rejects.csv beside the output.",
+)
+@click.option("--reconstruction", is_flag=True, help="Write what the model makes of each row too.")
+@click.option("--strict", is_flag=True, help="Exit code 3 where a row cannot be scored.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=512,
+    show_default=True,
+    help="Examples a call of the model.",
+)
+@click.option(
+    "--model-version",
+    metavar="V",
+    help="Number or label of a version; default the one that a server would serve.",
+)
+@click.option(
+    "--models-dir", type=click.Path(path_type=Path), help="Push directory; default HOME/serving."
+)
+@click.option(
+    "--beam-profile",
+    type=click.Choice(list(PROFILES)),
+    help="Score as a Beam pipeline, and where; default in this process, without Beam.",
+)
+@click.option(
+    "--beam-arg",
+    "beam_args",
+    multiple=True,
+    metavar="ARG",
+    help="An option of Beam beside the profile's, such as --flink_master=HOST:PORT; repeatable.",
+)
+@home_option
+@json_option
+def predict(
+    model: str,
+    file: str,
+    out: str | None,
+    rejects: str | None,
+    reconstruction: bool,
+    strict: bool,
+    batch_size: int,
+    model_version: str | None,
+    models_dir: Path | None,
+    beam_profile: str | None,
+    beam_args: tuple[str, ...],
+    home: Path,
+    as_json: bool,
+) -> None:
+    """Score FILE, a CSV or IDX file of any size, with the served version of MODEL.
+
+    MODEL is a name in the push directory or that of a pipeline. FILE may be gzip-compressed; - is
+    CSV on standard input. Rows that cannot be scored are named and do not stop the others.
+    """
+    # TensorFlow greets on standard error; only its errors are of interest here.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from pipeline.predict.request import PredictRequest
+
+    request = PredictRequest(
+        model=model,
+        file=file,
+        models_dir=(models_dir or home / "serving").absolute(),
+        version=model_version,
+        output=out,
+        rejects=rejects,
+        reconstruction=reconstruction,
+        batch_size=batch_size,
+        beam_profile=beam_profile,
+        beam_args=beam_args,
+        show_progress=not as_json,
+    )
+    from pipeline.predict.predict import predict as score
+
+    prediction = score(request)
+    if as_json:
+        click.echo(json.dumps(prediction.as_dict()))
+    else:
+        _print(prediction)
+    if strict and prediction.summary.rejected:
+        sys.exit(EXIT_REJECTS)
+
+
+def _print(prediction: "Prediction") -> None:
+    from rich.console import Console
+
+    from pipeline.predict.terminal import print_prediction
+
+    print_prediction(Console(), prediction)

@@ -1,0 +1,213 @@
+"""KServe's InferenceService for each pushed model.
+
+Without an image of aepipe, KServe's own runtime for TensorFlow Serving takes the model; with one,
+`aepipe serve` runs in it as a custom predictor.
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.versioned_pusher.version_file import served_version
+from components.versioned_pusher.versions import list_versions
+from pipeline_config import UserInputError
+
+if TYPE_CHECKING:
+    from kserve import V1beta1InferenceService, V1beta1PredictorSpec
+
+SCHEMES = ("gs", "s3", "pvc", "file", "https", "http", "hdfs", "webhdfs", "oci", "hf")
+"""What KServe's storage initializer fetches or mounts."""
+
+MOUNT = "/mnt/models"
+"""Where KServe puts what a storage URI names, and where its runtimes look for it."""
+
+HTTP_PORT = 8080
+GRPC_PORT = 9000
+
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+"""KServe's rule for the name of an InferenceService: a DNS-1123 label that starts with a letter."""
+
+_LONGEST_NAME = 63 - len("-predictor")
+"""KServe names a service NAME-predictor; that, too, must be a DNS label."""
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+_URI = re.compile(rf"(?:{'|'.join(SCHEMES)})://[^\s/][^\s]*")
+
+_IMAGE = re.compile(
+    r"[a-z0-9][a-zA-Z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*"
+    r"(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Deployment:
+    """Where and with what models are served.
+
+    Attributes:
+        storage_uri: Where the cluster finds the push directory, such as `s3://bucket/serving` or
+            `pvc://claim/folder`.
+        image: Image in which the command `aepipe` is found, or None for TensorFlow Serving.
+        namespace: Kubernetes namespace; None leaves it to `kubectl`.
+    """
+
+    storage_uri: str
+    image: str | None = None
+    namespace: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _URI.fullmatch(self.storage_uri):
+            raise UserInputError(
+                f"--storage-uri {self.storage_uri!r}: expected one of "
+                f"{', '.join(f'{scheme}://' for scheme in SCHEMES)} and a place"
+            )
+        if self.image is not None and not _IMAGE.fullmatch(self.image):
+            raise UserInputError(
+                f"--image {self.image!r}: expected an image such as registry.example/aepipe:0.1.0"
+            )
+        if self.namespace is not None and not _NAMESPACE.fullmatch(self.namespace):
+            raise UserInputError(
+                f"--namespace {self.namespace!r}: expected lower-case letters, digits and '-', "
+                "at most 63"
+            )
+
+    def uri_of(self, *parts: str) -> str:
+        """Returns the URI of something below the push directory."""
+        return "/".join([self.storage_uri.rstrip("/"), *parts])
+
+
+def manifest(folders: Sequence[Path], deployment: Deployment) -> str:
+    """Returns the YAML documents of some models' InferenceServices.
+
+    Args:
+        folders: Folders of models below the push directory.
+        deployment: Where and with what they are served.
+
+    Raises:
+        UserInputError: A model's name cannot be made a service's name, or two become the same.
+    """
+    import yaml
+    from kserve import ApiClient
+
+    names: dict[str, str] = {}
+    for folder in folders:
+        name = service_name(folder.name)
+        if names.setdefault(name, folder.name) != folder.name:
+            raise UserInputError(
+                f"models {names[name]} and {folder.name} would both be the service {name}: "
+                "write one at a time, with --model"
+            )
+    client = ApiClient()
+    services = [
+        client.sanitize_for_serialization(_service(name, folder, deployment))
+        for name, folder in zip(names, dict.fromkeys(folders), strict=True)
+    ]
+    return str(yaml.safe_dump_all(services, sort_keys=False, explicit_start=True))
+
+
+def service_name(model: str) -> str:
+    """Returns the name of a model's InferenceService, such as `ecg-anomaly-detector`.
+
+    Raises:
+        UserInputError: No name that KServe takes can be made of it.
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise UserInputError(
+            f"model {model!r} cannot be an InferenceService: {name!r} is not a name that starts "
+            f"with a letter and has at most {_LONGEST_NAME} letters, digits and '-'"
+        )
+    return name
+
+
+def _service(name: str, folder: Path, deployment: Deployment) -> "V1beta1InferenceService":
+    from kserve import V1beta1InferenceService, V1beta1InferenceServiceSpec, constants
+    from kubernetes.client import V1ObjectMeta
+
+    predictor = _tf_serving(folder, deployment)
+    annotations = None
+    if deployment.image is not None:
+        predictor = _aepipe_serve(folder, deployment)
+        # KServe hands them on to the pods, where Prometheus' usual scrape rules find them.
+        annotations = {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": str(HTTP_PORT),
+            "prometheus.io/path": "/metrics",
+        }
+    return V1beta1InferenceService(
+        api_version=constants.KSERVE_V1BETA1,
+        kind=constants.KSERVE_KIND_INFERENCESERVICE,
+        metadata=V1ObjectMeta(name=name, namespace=deployment.namespace, annotations=annotations),
+        spec=V1beta1InferenceServiceSpec(predictor=predictor),
+    )
+
+
+def _tf_serving(folder: Path, deployment: Deployment) -> "V1beta1PredictorSpec":
+    """TensorFlow Serving takes the largest version it finds, so an older one is given alone."""
+    from kserve import V1beta1ModelFormat, V1beta1ModelSpec, V1beta1PredictorSpec
+    from kserve.models import V1beta1StorageUri
+
+    served = served_version(folder)
+    newest = served == list_versions(folder)[-1]
+    model = V1beta1ModelSpec(
+        model_format=V1beta1ModelFormat(name="tensorflow", version="2"),
+        protocol_version="v1",
+        storage_uri=deployment.uri_of(folder.name) if newest else None,
+        resources=_resources(),
+    )
+    if newest:
+        return V1beta1PredictorSpec(model=model)
+    version = V1beta1StorageUri(
+        uri=deployment.uri_of(folder.name, str(served)), mount_path=f"{MOUNT}/{served}"
+    )
+    return V1beta1PredictorSpec(model=model, storage_uris=[version])
+
+
+def _aepipe_serve(folder: Path, deployment: Deployment) -> "V1beta1PredictorSpec":
+    from kserve import V1beta1PredictorSpec
+    from kserve.models import V1beta1StorageUri
+    from kubernetes.client import V1Container, V1ContainerPort
+
+    container = V1Container(
+        name="kserve-container",
+        image=deployment.image,
+        command=["aepipe", "serve"],
+        args=[
+            f"--models-dir={MOUNT}",
+            "--host=0.0.0.0",
+            f"--port={HTTP_PORT}",
+            f"--grpc-port={GRPC_PORT}",
+        ],
+        # Knative allows one port; gRPC listens beside it all the same.
+        ports=[V1ContainerPort(container_port=HTTP_PORT, protocol="TCP")],
+        readiness_probe=_probe("/v2/health/ready", initial_delay=5),
+        liveness_probe=_probe("/v2/health/live", initial_delay=60),
+        resources=_resources(),
+    )
+    # The whole model folder, with versions.json in it: the server follows pins and rollbacks.
+    models = V1beta1StorageUri(
+        uri=deployment.uri_of(folder.name), mount_path=f"{MOUNT}/{folder.name}"
+    )
+    return V1beta1PredictorSpec(containers=[container], storage_uris=[models])
+
+
+def _probe(path: str, initial_delay: int) -> Any:
+    from kubernetes.client import V1HTTPGetAction, V1Probe
+
+    return V1Probe(
+        http_get=V1HTTPGetAction(path=path, port=HTTP_PORT),
+        initial_delay_seconds=initial_delay,
+        period_seconds=5,
+        timeout_seconds=3,
+        failure_threshold=6,
+    )
+
+
+def _resources() -> Any:
+    from kubernetes.client import V1ResourceRequirements
+
+    return V1ResourceRequirements(
+        requests={"cpu": "500m", "memory": "1Gi"}, limits={"cpu": "2", "memory": "2Gi"}
+    )

@@ -1,0 +1,255 @@
+"""Which version is served, changed: each change is one new `versions.json`, by one rename."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.versioned_pusher.tf_serving_config import unlisted_labels, write_models_config
+from components.versioned_pusher.version_file import (
+    VersionFile,
+    is_label,
+    prune,
+    read_version_file,
+    write_version_file,
+)
+from components.versioned_pusher.versions import list_versions, pushing
+from pipeline_config import UserInputError
+
+Decide = Callable[[Sequence[int], VersionFile], VersionFile]
+"""Versions on disk and what is in force -> what is to be; raises `UserInputError` to refuse."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What a change came to.
+
+    Attributes:
+        action: `rollback`, `label`, `pin`, `unpin` or `prune`.
+        model: Name of the model at the server.
+        from_version: What the default, the label or the pin was; None for none.
+        to_version: What it is now.
+        label: The label, where the action is `label`.
+        served: The version that is served by default now.
+        withheld: The versions that were rolled back.
+        pinned: The pinned version, or None.
+        labels: All labels of the model.
+        removed: Versions that were removed from the disk.
+        changed: Whether anything is other than before.
+        notices: What has to be known of TensorFlow Serving, a sentence each.
+    """
+
+    action: str
+    model: str
+    from_version: int | None
+    to_version: int | None
+    label: str | None
+    served: int
+    withheld: list[int]
+    pinned: int | None
+    labels: dict[str, int]
+    removed: list[int] = dataclasses.field(default_factory=list)
+    changed: bool = True
+    notices: list[str] = dataclasses.field(default_factory=list)
+
+
+def rollback(folder: Path, to: int | None) -> Change:
+    """Serves an older version, and withholds all that are newer than it.
+
+    Args:
+        folder: The model's folder.
+        to: The version; None for the newest before the served one that was not withheld itself.
+            A withheld version that is newer than the served one is restored.
+
+    Raises:
+        UserInputError: There is no such version, or none to go back to.
+    """
+
+    def decide(versions: Sequence[int], content: VersionFile) -> VersionFile:
+        served = content.served(versions)
+        target = _version_before(folder, versions, content) if to is None else to
+        _require_version(folder, versions, target)
+        newer = {version for version in versions if version > target}
+        older = {version for version in versions if version < target} & content.withheld
+        return dataclasses.replace(
+            content,
+            withheld=frozenset(newer if target > served else newer | older),
+            pinned=None if content.pinned is None else target,
+        )
+
+    return _change(folder, "rollback", decide, of=VersionFile.served)
+
+
+def label(folder: Path, name: str, version: int | None) -> Change:
+    """Names a version, so that it is served beside the default one and is never pruned.
+
+    Args:
+        folder: The model's folder.
+        name: The label; where it names another version, it moves.
+        version: None for the one that is served by default.
+
+    Raises:
+        UserInputError: The name cannot be a label, or there is no such version.
+    """
+    if not is_label(name):
+        raise UserInputError(f"{name!r}: expected a label of letters, digits, _ and -")
+
+    def decide(versions: Sequence[int], content: VersionFile) -> VersionFile:
+        target = content.served(versions) if version is None else version
+        _require_version(folder, versions, target)
+        return dataclasses.replace(content, labels={**content.labels, name: target})
+
+    return _change(folder, "label", decide, of=lambda file, _: file.labels.get(name), label=name)
+
+
+def remove_label(folder: Path, name: str) -> Change:
+    """Takes a label away.
+
+    Raises:
+        UserInputError: There is no such label.
+    """
+
+    def decide(_: Sequence[int], content: VersionFile) -> VersionFile:
+        if name not in content.labels:
+            there = ", ".join(sorted(content.labels)) or "none"
+            raise UserInputError(f"{folder.name}: no label {name}; there is {there}")
+        rest = {label: version for label, version in content.labels.items() if label != name}
+        return dataclasses.replace(content, labels=rest)
+
+    return _change(folder, "label", decide, of=lambda file, _: file.labels.get(name), label=name)
+
+
+def pin(folder: Path, version: int | None) -> Change:
+    """Serves one version by default, whatever is pushed.
+
+    Args:
+        folder: The model's folder.
+        version: None for the one that is served now.
+
+    Raises:
+        UserInputError: There is no such version.
+    """
+
+    def decide(versions: Sequence[int], content: VersionFile) -> VersionFile:
+        target = content.served(versions) if version is None else version
+        _require_version(folder, versions, target)
+        return dataclasses.replace(content, pinned=target)
+
+    return _change(folder, "pin", decide, of=lambda file, _: file.pinned)
+
+
+def unpin(folder: Path) -> Change:
+    """Lets the newest version be served again that was not rolled back.
+
+    Raises:
+        UserInputError: None is pinned.
+    """
+
+    def decide(_: Sequence[int], content: VersionFile) -> VersionFile:
+        if content.pinned is None:
+            raise UserInputError(f"{folder.name}: no version is pinned")
+        return dataclasses.replace(content, pinned=None)
+
+    return _change(folder, "unpin", decide, of=lambda file, _: file.pinned)
+
+
+def prune_versions(folder: Path, keep: int) -> Change:
+    """Removes old versions, but never one that is labelled, pinned or served.
+
+    Args:
+        folder: The model's folder.
+        keep: How many stay beside the labelled and pinned ones; 0 keeps all.
+    """
+    with pushing(folder):
+        removed = prune(folder, keep)
+        content = read_version_file(folder)
+        there = content.withheld & set(list_versions(folder))
+        if there != content.withheld:
+            content = dataclasses.replace(content, withheld=there)
+            write_version_file(folder, content)
+        write_models_config(folder.parent)
+        return Change(
+            action="prune",
+            model=folder.name,
+            from_version=None,
+            to_version=None,
+            label=None,
+            removed=removed,
+            changed=bool(removed),
+            **_in_force(content, list_versions(folder)),
+        )
+
+
+def _change(
+    folder: Path,
+    action: str,
+    decide: Decide,
+    *,
+    of: Callable[[VersionFile, Sequence[int]], int | None],
+    label: str | None = None,
+) -> Change:
+    """Changes the version file under the lock; `of` tells what the action is about."""
+    with pushing(folder):
+        versions = list_versions(folder)
+        if not versions:
+            raise UserInputError(f"{folder}: there is no version of this model any more")
+        before = read_version_file(folder)
+        after = decide(versions, before)
+        if after != before:
+            write_version_file(folder, after)
+        write_models_config(folder.parent)
+    return Change(
+        action=action,
+        model=folder.name,
+        from_version=of(before, versions),
+        to_version=of(after, versions),
+        label=label,
+        changed=after != before,
+        notices=_tf_serving_notices(before, after, versions),
+        **_in_force(after, versions),
+    )
+
+
+def _in_force(content: VersionFile, versions: Sequence[int]) -> dict[str, Any]:
+    return {
+        "served": content.served(versions),
+        "withheld": sorted(content.withheld),
+        "pinned": content.pinned,
+        "labels": dict(content.labels),
+    }
+
+
+def _tf_serving_notices(
+    before: VersionFile, after: VersionFile, versions: Sequence[int]
+) -> list[str]:
+    notices = [
+        f"TensorFlow Serving would answer every request with {version}, the larger number: "
+        f"label {name} is left out of models.config while {after.served(versions)} is served"
+        for name, version in unlisted_labels(after, versions).items()
+    ]
+    loaded = {*before.labels.values(), before.served(versions)}
+    return notices + [
+        f"TensorFlow Serving moves a label only to a version it has loaded: with it, remove label "
+        f"{name} first, and set it once models.config was read again"
+        for name, version in after.labels.items()
+        if before.labels.get(name, version) != version
+        and version not in loaded
+        and version < after.served(versions)
+    ]
+
+
+def _version_before(folder: Path, versions: Sequence[int], content: VersionFile) -> int:
+    served = content.served(versions)
+    older = [v for v in versions if v < served and v not in content.withheld]
+    if not older:
+        there = ", ".join(map(str, versions))
+        raise UserInputError(
+            f"{folder.name}: no version before {served} to go back to; there is {there}"
+        )
+    return older[-1]
+
+
+def _require_version(folder: Path, versions: Sequence[int], version: int) -> None:
+    if version not in versions:
+        there = ", ".join(map(str, versions))
+        raise UserInputError(f"{folder.name}: no version {version}; there is {there}")

@@ -1,0 +1,33 @@
+"""How far a file is read, on standard error."""
+
+import contextlib
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from pipeline.predict.source import Advance, Source
+
+
+@contextlib.contextmanager
+def progress_bar(source: Source, *, wanted: bool) -> Iterator[Advance]:
+    """Yields what moves the bar; there is none where standard error is no terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("  scoring"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    shown = wanted and console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
+        task = progress.add_task("scoring", total=source.bytes)
+        yield lambda read: progress.update(task, completed=read)

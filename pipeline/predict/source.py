@@ -1,0 +1,188 @@
+"""The file that is scored: what it is, and its rows a block at a time."""
+
+import contextlib
+import dataclasses
+import gzip
+import io
+import itertools
+import math
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+import numpy as np
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from components.ecg_example_gen.text_blocks import LineBlock, read_line_blocks, unzipped
+from components.idx_example_gen.idx_file import IdxHeader, IdxKind, read_blocks, read_header
+from pipeline.predict.csv_rows import CsvLayout, ParsedBlock, find_layout, parse_block
+from pipeline.predict.request import STANDARD_INPUT, is_remote
+from pipeline.predict.rows import Rows
+from pipeline_config import UserInputError
+
+BLOCK_BYTES = 1 << 20
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_IDX_START = b"\0\0"
+"""No text begins with it."""
+
+Advance = Callable[[int], None]
+"""Is told how many bytes have been read since the start."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A file that was found.
+
+    Attributes:
+        path: As the user named it.
+        kind: By its content.
+        is_gzip: By its content; such a file cannot be read from its middle.
+        bytes: What `Advance` is told at the end; None where nobody knows.
+    """
+
+    path: str
+    kind: Literal["csv", "idx"]
+    is_gzip: bool
+    bytes: int | None
+
+
+def find_source(path: str) -> Source:
+    """Looks at a file's start.
+
+    Raises:
+        UserInputError: There is no such file, or it cannot be read.
+    """
+    if path == STANDARD_INPUT:
+        return Source("standard input", "csv", False, None)
+    with open_file(path) as file:
+        is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        with unzipped(file) as content:
+            is_idx = _start(content) == _IDX_START
+    return Source(path, "idx" if is_idx else "csv", is_gzip, size)
+
+
+def read_source(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[ParsedBlock]:
+    """Yields a file's rows in order, about `BLOCK_BYTES` of it at a time.
+
+    Args:
+        source: The file.
+        shape: Shape of one example.
+        advance: Is told of each block.
+
+    Raises:
+        UserInputError: The file is torn, damaged, or not of the kind that the model takes.
+    """
+    if source.kind == "idx":
+        yield from _read_idx(source, shape, advance)
+    else:
+        yield from _read_csv(source, shape, advance)
+
+
+def read_idx_header(path: str, shape: tuple[int, ...]) -> IdxHeader:
+    """Returns the header of an IDX file of images of the given shape.
+
+    Raises:
+        UserInputError: The file holds something else.
+    """
+    header = read_header(path)
+    if header.kind is not IdxKind.IMAGES:
+        raise UserInputError(f"{path}: the file holds labels: give the one with the images")
+    if header.shape[1:] != shape:
+        size = " x ".join(str(pixels) for pixels in header.shape[1:])
+        wanted = " x ".join(str(values) for values in shape)
+        raise UserInputError(
+            f"{path}: images are {size} pixels, but the model takes {wanted} values: "
+            "name the model that goes with this file"
+        )
+    return header
+
+
+def read_images(header: IdxHeader, first: int = 0, stop: int | None = None) -> Iterator[Rows]:
+    """Yields the images `first` to `stop`, counted from 0, of an IDX file."""
+    number = first + 1
+    image_bytes = math.prod(header.shape[1:])
+    for images in read_blocks(header, max(1, BLOCK_BYTES // image_bytes), first, stop):
+        numbers = np.arange(number, number + len(images), dtype=np.int64)
+        yield Rows(numbers, images.astype(np.float32))
+        number += len(images)
+
+
+def read_layout(source: Source, shape: tuple[int, ...]) -> CsvLayout:
+    """Returns the layout of a CSV file; see `find_layout`."""
+    with open_file(source.path) as file, unzipped(file) as lines:
+        blocks = read_line_blocks(lines, source.path, BLOCK_BYTES)
+        return find_layout(_first_with_rows(blocks), shape, source.path)
+
+
+@contextlib.contextmanager
+def open_file(path: str) -> Iterator[BinaryIO]:
+    """Opens a file as it lies on its file system, compressed or not.
+
+    Raises:
+        UserInputError: There is no such file, or it cannot be read.
+    """
+    if not FileSystems.exists(path):
+        raise UserInputError(f"{path}: no such file")
+    if not is_remote(path) and not Path(path).is_file():
+        raise UserInputError(f"{path}: not a file; a pipe goes to standard input, with - as FILE")
+    try:
+        file = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise UserInputError(f"{path}: cannot be read: {reason}") from error
+    with file:
+        yield cast(BinaryIO, file)
+
+
+def _start(content: BinaryIO) -> bytes:
+    # Damage is told of where the file is read, with more context.
+    with contextlib.suppress(EOFError, gzip.BadGzipFile, zlib.error):
+        return content.read(len(_IDX_START))
+    return b""
+
+
+def _read_idx(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[ParsedBlock]:
+    header = read_idx_header(source.path, shape)
+    size = source.bytes or 0
+    for rows in read_images(header):
+        # Within gzip data the images read so far are as good a measure as the bytes.
+        advance(size * int(rows.numbers[-1]) // header.shape[0])
+        yield ParsedBlock(rows, [])
+
+
+def _read_csv(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[ParsedBlock]:
+    with _open_csv(source) as (lines, position):
+        blocks = read_line_blocks(lines, source.path, BLOCK_BYTES)
+        start = _first_with_rows(blocks)
+        layout = find_layout(start, shape, source.path)
+        read = 0
+        for block in itertools.chain([start], blocks):
+            read += len(block.data)
+            advance(position() if position else read)
+            yield parse_block(block, layout)
+
+
+def _first_with_rows(blocks: Iterator[LineBlock]) -> LineBlock:
+    return next((block for block in blocks if block.data.strip()), LineBlock(1, b""))
+
+
+@contextlib.contextmanager
+def _open_csv(source: Source) -> Iterator[tuple[BinaryIO, Callable[[], int] | None]]:
+    """Yields the text's bytes, and what tells how many bytes of the file that took."""
+    if source.bytes is not None:
+        with open_file(source.path) as file, unzipped(file) as lines:
+            yield lines, file.tell
+        return
+    # A pipe does not go back to its start, so its first bytes are peeked at.
+    pipe = cast(io.BufferedReader, sys.stdin.buffer)
+    if pipe.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC):
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=pipe)), None
+    else:
+        yield pipe, None

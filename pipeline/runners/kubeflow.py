@@ -1,0 +1,115 @@
+"""Compiles a pipeline for Kubeflow Pipelines 2."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
+    KubeflowV2DagRunner,
+    KubeflowV2DagRunnerConfig,
+)
+from tfx.orchestration.pipeline import Pipeline
+
+from pipeline.beam_profiles import beam_arguments
+from pipeline.build import build_pipeline_at
+from pipeline.runners.kubeflow_place import RESOLVE_STAGE, KubeflowPlace
+from pipeline.runners.kubeflow_spec import for_server, platform_spec
+from pipeline.runners.kubeflow_target import KubeflowTarget
+from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
+from span_patterns import has_spans
+
+STEP_COMMAND = ("python", "-m", "pipeline.runners.kubeflow_step")
+
+DATA_PARAMETER = "data_folder"
+"""Runtime parameter: the folder of this pipeline's files, as a container sees it."""
+
+INGESTION_STAGE = "ExampleGen"
+
+_SPAN_FOLDERS = {"number": "span-{SPAN}", "date": "span-{YYYY}-{MM}-{DD}"}
+
+
+def compile_documents(config: PipelineConfig, target: KubeflowTarget) -> list[dict[str, Any]]:
+    """Returns the YAML documents: the pipeline's specification and, if needed, the platform's.
+
+    Raises:
+        UserInputError: The patterns name spans in another way than `target.spans`.
+    """
+    data, push = target.data, target.push
+    config = dataclasses.replace(config, data=_with_span_folders(config.data, target))
+    pipeline = build_pipeline_at(
+        KubeflowPlace(push.path, target.pipeline_root or ""),
+        config,
+        data_directory=RuntimeParameter(name=DATA_PARAMETER, ptype=str),
+        data_sha256=None,
+        beam_args=beam_arguments(target.beam_profile, target.beam_args),
+    )
+    runner = KubeflowV2DagRunner(
+        KubeflowV2DagRunnerConfig(
+            default_image=target.image,
+            default_commands=list(STEP_COMMAND),
+            # The server takes no other.
+            use_pipeline_spec_2_1=True,
+        )
+    )
+    spec = for_server(
+        runner.run(pipeline, write_out=False)["pipelineSpec"],
+        resolve_stage=RESOLVE_STAGE,
+        ingestion_stage=INGESTION_STAGE,
+        defaults={DATA_PARAMETER: f"{data.path.rstrip('/')}/{config.data.folder}"},
+        pipeline_root=target.pipeline_root,
+        remote_stages=_beam_stages(pipeline) if target.beam_profile == "dataflow" else (),
+    )
+    mounts = {
+        RESOLVE_STAGE: [data],
+        INGESTION_STAGE: [data],
+        "WarmStartResolver": [push],
+        "BaselineResolver": [push],
+        "VersionedPusher": [push],
+    }
+    platform = platform_spec(spec, mounts)
+    return [spec, platform] if platform else [spec]
+
+
+def write_documents(documents: list[dict[str, Any]], path: Path) -> None:
+    """Writes a specification where `kfp` and the server's user interface can read it.
+
+    Raises:
+        UserInputError: The file cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(yaml.safe_dump_all(documents, sort_keys=True))
+        partial.rename(path)
+    except OSError as error:
+        raise UserInputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _beam_stages(pipeline: Pipeline) -> list[str]:
+    return [
+        node.id for node in pipeline.components if isinstance(node.executor_spec, BeamExecutorSpec)
+    ]
+
+
+def _with_span_folders(
+    data: SignalData | ImageData, target: KubeflowTarget
+) -> SignalData | ImageData:
+    """The data cannot be looked at now, so the option says what `aepipe run` sees by itself."""
+    if target.spans is None:
+        return data
+    patterns = {
+        field.name: getattr(data, field.name)
+        for field in dataclasses.fields(data)
+        if field.name.endswith("pattern")
+    }
+    for name, pattern in patterns.items():
+        if has_spans(pattern):
+            raise UserInputError(
+                f"--spans {target.spans}: data.{name}={pattern} names spans itself; leave one out"
+            )
+    folder = _SPAN_FOLDERS[target.spans]
+    changes: dict[str, Any] = {name: f"{folder}/{pattern}" for name, pattern in patterns.items()}
+    return dataclasses.replace(data, **changes)

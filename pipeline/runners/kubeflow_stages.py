@@ -1,0 +1,108 @@
+"""Stages that stand in on Kubeflow Pipelines for what TFX does without a container elsewhere.
+
+The server runs containers and importers only. TFX's drivers, which resolve spans and look into the
+cache, its Resolvers, and files of the compiling machine are not there.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.components.example_gen import utils
+from tfx.dsl.component.experimental.annotations import OutputArtifact, OutputDict, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import standard_component_specs
+from tfx.types.standard_artifacts import Model, Schema
+from tfx.utils import io_utils, path_utils, proto_utils
+
+from components.span_window.window import resolve_window
+from components.versioned_pusher.version_file import served_version
+from components.versioned_pusher.versions import list_versions
+from pipeline.runners.kubeflow_step import ABSENT_PROPERTY
+from pipeline_config import UserInputError
+
+SCHEMA_FILE = "schema.pbtxt"
+NO_MODEL_FILE = "NO_MODEL"
+
+
+@component
+def ResolveData(  # noqa: N802 - TFX names a component as a class.
+    input_base: Parameter[str],
+    input_config: Parameter[str],
+    range_config: Parameter[str],
+    custom_config: Parameter[str],
+) -> OutputDict(span_window=str, input_fingerprint=str):  # type: ignore[valid-type]
+    """Finds the spans to read, and whether the data is new: the work of ExampleGen's driver.
+
+    Args:
+        input_base: ExampleGen's.
+        input_config: ExampleGen's.
+        range_config: ExampleGen's; empty where it has none.
+        custom_config: ExampleGen's.
+
+    Returns:
+        `span_window`: `ReadWindow` as JSON, empty where the patterns name no spans; and
+        `input_fingerprint`: TFX's digest of names, sizes and times of all files to read.
+
+    Raises:
+        UserInputError: No file matches, or a span lacks files.
+    """
+    properties: dict[str, Any] = {
+        standard_component_specs.INPUT_BASE_KEY: input_base,
+        standard_component_specs.INPUT_CONFIG_KEY: input_config,
+        standard_component_specs.RANGE_CONFIG_KEY: range_config,
+        standard_component_specs.CUSTOM_CONFIG_KEY: custom_config,
+    }
+    window = resolve_window(properties)
+    if window is not None:
+        return {"span_window": window.to_json(), "input_fingerprint": window.fingerprint}
+    source = example_gen_pb2.Input()
+    proto_utils.json_to_proto(input_config, source)
+    for split in source.splits:
+        if not fileio.glob(f"{input_base}/{split.pattern}"):
+            raise UserInputError(f"{input_base}/{split.pattern}: no file matches: put data there")
+    fingerprint, _, _ = utils.calculate_splits_fingerprint_span_and_version(
+        input_base, source.splits
+    )
+    return {"span_window": "", "input_fingerprint": fingerprint}
+
+
+@component
+def WriteSchema(  # noqa: N802 - TFX names a component as a class.
+    content: Parameter[str], schema: OutputArtifact[Schema]
+) -> None:
+    """Writes the curated schema, which travels in the pipeline's specification.
+
+    Args:
+        content: The schema in protobuf's text format.
+        schema: Where to.
+    """
+    # A fault in it is told of here, not by all who read it.
+    text_format.Parse(content, schema_pb2.Schema())
+    io_utils.write_string_file(f"{schema.uri}/{SCHEMA_FILE}", content)
+
+
+@component
+def ServedModel(  # noqa: N802 - TFX names a component as a class.
+    push_root: Parameter[str], model_name: Parameter[str], model: OutputArtifact[Model]
+) -> None:
+    """Takes the model that is served by default now: blessed, and with its threshold inside.
+
+    It is copied, as a later push may remove it.
+
+    Args:
+        push_root: The push directory.
+        model_name: Folder of the model in it.
+        model: Where to; marked as absent where nothing was pushed yet.
+    """
+    directory = Path(push_root, model_name)
+    if not list_versions(directory):
+        model.set_int_custom_property(ABSENT_PROPERTY, 1)
+        io_utils.write_string_file(f"{model.uri}/{NO_MODEL_FILE}", f"{directory} has no version\n")
+        return
+    version = directory / str(served_version(directory))
+    io_utils.copy_dir(str(version), path_utils.serving_model_dir(model.uri))
+    model.set_string_custom_property("served_version", version.name)

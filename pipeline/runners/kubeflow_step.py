@@ -1,0 +1,147 @@
+"""Command of a container in Kubeflow Pipelines: TFX's own entry point, on this container's files.
+
+KFP's launcher has copied each input artifact from the object store to a folder of the container
+and will copy outputs back from such folders. TFX reads an artifact at its URI instead, for which
+it has no file system but Google's. So URIs become the launcher's paths on the way in, and paths
+become URIs on the way out. Nothing heavy is imported here.
+
+A step whose Beam pipeline runs on other machines (`--remote`) reads and writes at the URIs, as
+these have no part in the container's files.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
+
+ABSENT_PROPERTY = "absent"
+"""Custom property of an artifact that stands for none: KFP has no optional output."""
+
+LAUNCHER_FOLDERS: Mapping[str, str] = MappingProxyType(
+    {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
+)
+"""Scheme of a URI -> where KFP's launcher keeps what is behind it."""
+
+REMOTE_FLAG = "--remote"
+
+_INVOCATION = "--json_serialized_invocation_args"
+
+
+def main() -> int:
+    """Runs one step; returns the exit code of TFX's entry point."""
+    arguments = sys.argv[1:]
+    folders = LAUNCHER_FOLDERS
+    if remote := REMOTE_FLAG in arguments:
+        arguments.remove(REMOTE_FLAG)
+        folders = {}
+    position = arguments.index(_INVOCATION) + 1
+    given = json.loads(arguments[position])
+    invocation = localised(given, folders)
+    if remote:
+        # TFX keeps what its workers share for a while in the folder of this file.
+        invocation["outputs"]["outputFile"] = beside_outputs(given)
+    arguments[position] = json.dumps(invocation)
+    code = subprocess.run([sys.executable, "-m", TFX_ENTRY_POINT, *arguments]).returncode
+    if code == 0:
+        told = json.loads(_read(invocation["outputs"]["outputFile"]))
+        file = Path(given["outputs"]["outputFile"])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(delocalised(told, folders)))
+    # A signal's number is negative here; a shell's way of telling it is 128 more.
+    return code if code >= 0 else 128 - code
+
+
+def localised(
+    invocation: dict[str, Any], folders: Mapping[str, str] = LAUNCHER_FOLDERS
+) -> dict[str, Any]:
+    """Returns KFP's `ExecutorInput` with paths for URIs and without inputs that are absent.
+
+    An artifact's properties may name other artifacts, as a blessing does the model.
+
+    Args:
+        invocation: The message as JSON.
+        folders: Scheme -> folder.
+    """
+
+    def to_path(uri: str) -> str:
+        for scheme, folder in folders.items():
+            if uri.startswith(scheme):
+                return folder + uri.removeprefix(scheme)
+        return uri
+
+    inputs = invocation.get("inputs", {})
+    present = {
+        key: artifacts
+        for key, artifacts in inputs.get("artifacts", {}).items()
+        if not any(
+            artifact.get("metadata", {}).get(ABSENT_PROPERTY) for artifact in artifacts["artifacts"]
+        )
+    }
+    return {
+        **invocation,
+        "inputs": _with_uris({**inputs, "artifacts": present}, to_path),
+        "outputs": _with_uris(invocation.get("outputs", {}), to_path),
+    }
+
+
+def delocalised(
+    output: dict[str, Any], folders: Mapping[str, str] = LAUNCHER_FOLDERS
+) -> dict[str, Any]:
+    """Returns KFP's `ExecutorOutput` with URIs for paths.
+
+    Args:
+        output: The message as JSON.
+        folders: Scheme -> folder.
+    """
+
+    def to_uri(path: str) -> str:
+        for scheme, folder in folders.items():
+            if path.startswith(folder):
+                return scheme + path.removeprefix(folder)
+        return path
+
+    return _with_uris(output, to_uri)
+
+
+def beside_outputs(invocation: dict[str, Any]) -> str:
+    """Returns a URI for the output file in the folder of a step's output artifacts."""
+    (artifacts, *_) = invocation["outputs"]["artifacts"].values()
+    folder, _, _ = artifacts["artifacts"][0]["uri"].rstrip("/").rpartition("/")
+    return f"{folder}/output_metadata.json"
+
+
+def _read(uri: str) -> str:
+    if "://" not in uri:
+        return Path(uri).read_text()
+    from tfx.dsl.io import fileio
+
+    with fileio.open(uri) as file:
+        return str(file.read())
+
+
+def _with_uris(holder: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    lists = {
+        key: {
+            **artifacts,
+            "artifacts": [_with_uri(one, change) for one in artifacts.get("artifacts", [])],
+        }
+        for key, artifacts in holder.get("artifacts", {}).items()
+    }
+    return {**holder, "artifacts": lists}
+
+
+def _with_uri(artifact: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    properties = {
+        name: change(value) if isinstance(value, str) else value
+        for name, value in artifact.get("metadata", {}).items()
+    }
+    return {**artifact, "uri": change(artifact.get("uri", "")), "metadata": properties}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The cluster that a pipeline is compiled for, checked before TFX is loaded."""
+
+import dataclasses
+import re
+from typing import Literal
+
+from pipeline_config import UserInputError
+
+DATA_MOUNT = "/mnt/aepipe/data"
+PUSH_MOUNT = "/mnt/aepipe/push"
+
+_BUCKETS = ("gs://", "s3://", "minio://")
+_CLAIM = re.compile(r"pvc://(?P<claim>[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)(?:/(?P<path>.*))?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Storage:
+    """A folder as a container sees it.
+
+    Attributes:
+        path: Absolute path, or a remote prefix that TFX reads itself.
+        claim: PersistentVolumeClaim that has to be mounted for it, or None.
+        mount: Where the claim is mounted; empty without one.
+    """
+
+    path: str
+    claim: str | None = None
+    mount: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KubeflowTarget:
+    """Where and on what the steps run.
+
+    Attributes:
+        image: Container image of all steps, built by the `Dockerfile`.
+        data_uri: The data directory, in which each pipeline has its folder: `pvc://CLAIM/PATH`,
+            `gs://BUCKET/PATH`, or an absolute path in the image.
+        push_uri: The push directory: `pvc://CLAIM/PATH` or an absolute path. A push ends with a
+            rename, which no bucket has.
+        pipeline_root: Where artifacts go, in a bucket; None for the server's own.
+        spans: How span folders are named, where the data comes in such.
+        beam_profile: Where the steps' Beam pipelines run: in the step, or on Dataflow.
+        beam_args: Options of Beam beside the profile's.
+
+    Raises:
+        UserInputError: An address of another kind, or one that Dataflow's workers cannot reach.
+    """
+
+    image: str
+    data_uri: str
+    push_uri: str
+    pipeline_root: str | None = None
+    spans: Literal["number", "date"] | None = None
+    beam_profile: str = "local"
+    beam_args: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _ = self.data, self.push
+        root = self.pipeline_root
+        if root is not None and not root.startswith(_BUCKETS):
+            raise UserInputError(
+                f"--pipeline-root {root}: expected {', '.join(_BUCKETS)}, with a bucket and a path"
+            )
+        if self.beam_profile == "dataflow":
+            for option, uri in (("--data-uri", self.data_uri), ("--pipeline-root", root)):
+                if not (uri or "").startswith("gs://"):
+                    raise UserInputError(f"{option} {uri or ''}: Dataflow's workers need gs://")
+
+    @property
+    def data(self) -> Storage:
+        """The data directory."""
+        if self.data_uri.startswith("gs://") and len(self.data_uri) > len("gs://"):
+            return Storage(self.data_uri.rstrip("/"))
+        remote = "pvc://CLAIM/PATH, gs://BUCKET/PATH"
+        return _folder("--data-uri", self.data_uri, DATA_MOUNT, remote)
+
+    @property
+    def push(self) -> Storage:
+        """The push directory."""
+        return _folder("--push-uri", self.push_uri, PUSH_MOUNT, "pvc://CLAIM/PATH")
+
+
+def _folder(option: str, uri: str, mount: str, remote: str) -> Storage:
+    if found := _CLAIM.fullmatch(uri):
+        path = (found["path"] or "").strip("/")
+        return Storage(f"{mount}/{path}".rstrip("/"), found["claim"], mount)
+    if uri.startswith("/"):
+        return Storage(uri.rstrip("/") or "/")
+    raise UserInputError(f"{option} {uri}: expected {remote} or an absolute path in the image")

@@ -1,0 +1,74 @@
+"""Tells a webhook of a run that ended badly."""
+
+import logging
+import time
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from pipeline.outcome import RunOutcome
+from pipeline_config import ScheduleConfig
+
+_LOG = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = (5.0, 15.0)
+"""To connect, and to wait for the answer."""
+
+DELAYS_SECONDS = (2.0, 8.0)
+"""Waits between tries; so there is one try more."""
+
+_MAY_PASS = frozenset({408, 429, 500, 502, 503, 504})
+
+
+def post_outcome(
+    outcome: RunOutcome, schedule: ScheduleConfig, delays: Sequence[float] = DELAYS_SECONDS
+) -> str | None:
+    """Posts a run as `run --json` prints it, where its end is one of `schedule.webhook_on`.
+
+    A webhook that does not answer is no reason for a run to fail: this never raises.
+
+    Args:
+        outcome: What came of the run.
+        schedule: Where to post, and which ends.
+        delays: Seconds between tries.
+
+    Returns:
+        One line that says why nobody was told; None where somebody was, or nobody had to be. It
+        names the URL's host alone, as the rest may be a secret.
+    """
+    if not schedule.webhook_url or outcome.status not in schedule.webhook_on:
+        return None
+    reason = None
+    for delay in (*delays, None):
+        reason, may_pass = _post(outcome, schedule.webhook_url)
+        if reason is None:
+            _LOG.info("told %s of run %s", _host(schedule), outcome.run_id)
+            return None
+        if not may_pass or delay is None:
+            break
+        _LOG.info("the webhook at %s %s; trying again", _host(schedule), reason)
+        time.sleep(delay)
+    return f"nobody was told of this end: the webhook at {_host(schedule)} {reason}"
+
+
+def _post(outcome: RunOutcome, url: str) -> tuple[str | None, bool]:
+    """Returns what is wrong, or None, and whether another try may go better."""
+    # Takes a tenth of a second to import, and few runs need it.
+    import requests
+
+    try:
+        answer = requests.post(url, json={"runs": [outcome.as_dict()]}, timeout=TIMEOUT_SECONDS)
+    except (requests.ConnectionError, requests.Timeout) as error:
+        return f"cannot be reached ({type(error).__name__})", True
+    except (requests.RequestException, ValueError) as error:
+        return f"cannot be posted to ({type(error).__name__})", False
+    if answer.ok:
+        return None, False
+    return f"answered {answer.status_code} {answer.reason}", answer.status_code in _MAY_PASS
+
+
+def _host(schedule: ScheduleConfig) -> str:
+    try:
+        parts = urlsplit(schedule.webhook_url)
+        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+    except ValueError:
+        return "a malformed URL"
