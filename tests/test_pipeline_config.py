@@ -8,6 +8,7 @@ from pipeline_config import (
     PIPELINES,
     EvaluatorConfig,
     ImageData,
+    InfraValidatorConfig,
     SettingError,
     SignalData,
     ThresholdEvaluatorConfig,
@@ -38,7 +39,14 @@ def test_the_tutorials_figures() -> None:
 
 @pytest.mark.parametrize("config", PIPELINES.values(), ids=PIPELINES.keys())
 def test_a_section_survives_the_way_to_a_stage(config) -> None:  # type: ignore[no-untyped-def]
-    for section in (config.data, config.transform, config.trainer, config.evaluator, config.pusher):
+    for section in (
+        config.data,
+        config.transform,
+        config.trainer,
+        config.evaluator,
+        config.infra_validator,
+        config.pusher,
+    ):
         assert type(section)(**section_as_dict(section)) == section
 
 
@@ -54,6 +62,8 @@ def test_a_section_survives_the_way_to_a_stage(config) -> None:  # type: ignore[
         (lambda: EvaluatorConfig(baseline_metric="accuracy"), "evaluator.baseline_metric"),
         (lambda: EvaluatorConfig(upper_bounds={"accuracy": 1}), "evaluator.upper_bounds"),
         (lambda: ThresholdEvaluatorConfig(threshold_k=11), "evaluator.threshold_k"),
+        (lambda: InfraValidatorConfig(timeout_seconds=0), "infra_validator.timeout_seconds"),
+        (lambda: InfraValidatorConfig(requests=0), "infra_validator.requests"),
     ],
 )
 def test_a_value_out_of_range_names_its_setting(make, setting: str) -> None:  # type: ignore[no-untyped-def]

@@ -17,6 +17,7 @@ STAGES = [
     "Trainer",
     "BaselineResolver",
     "ThresholdEvaluator",
+    "InfraValidator",
     "VersionedPusher",
 ]
 

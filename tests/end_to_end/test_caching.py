@@ -18,7 +18,8 @@ from tests.end_to_end.metadata import STAGES, executed, pushed_versions, states
 REPOSITORY = Path(__file__).parents[2]
 MODEL = "ecg_anomaly_detector"
 ALL = [stage for stage in STAGES if stage != "BaselineResolver"]
-FROM_TRAINER = ["Trainer", "ThresholdEvaluator", "VersionedPusher"]
+FROM_EVALUATOR = ["ThresholdEvaluator", "InfraValidator", "VersionedPusher"]
+FROM_TRAINER = ["Trainer", *FROM_EVALUATOR]
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_each_change_runs_what_follows_from_it(aepipe: Aepipe, ecg: Path, tmp_pa
     assert run() == ALL
     assert run() == []
     assert run("--set", "pusher.keep=3") == ["VersionedPusher"]
-    assert run("--set", "evaluator.threshold_k=1.1") == ["ThresholdEvaluator", "VersionedPusher"]
+    assert run("--set", "evaluator.threshold_k=1.1") == FROM_EVALUATOR
     assert run("--set", "trainer.epochs=13") == FROM_TRAINER
     assert run("--from", "Trainer") == FROM_TRAINER
     assert run("--no-cache") == ALL
@@ -74,13 +75,14 @@ def test_an_edit_of_a_model_runs_the_trainer_again_and_not_the_ingestion(
     ecg: Path, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
-    for folder in ("pipeline", "components", "trainer", "data"):
+    for folder in ("pipeline", "components", "trainer", "data", "serving"):
         shutil.copytree(
             REPOSITORY / folder,
             source / folder,
             ignore=shutil.ignore_patterns("raw", "sample", "__pycache__"),
         )
-    shutil.copy(REPOSITORY / "pipeline_config.py", source)
+    for module in ("pipeline_config.py", "span_patterns.py"):
+        shutil.copy(REPOSITORY / module, source)
     home = tmp_path / "home"
 
     def run() -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Every command and every piece of code that the README shows, run."""
 
+import contextlib
 import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -26,13 +28,15 @@ CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the source, as a newcomer's clone."""
     copy = tmp_path_factory.mktemp("clone")
-    for folder in ("pipeline", "components", "trainer", "data"):
+    for folder in ("pipeline", "components", "trainer", "data", "serving"):
         shutil.copytree(
             REPOSITORY / folder,
             copy / folder,
             ignore=shutil.ignore_patterns("raw", "sample", "__pycache__"),
         )
-    shutil.copy(REPOSITORY / "pipeline_config.py", copy)
+    shutil.copytree(REPOSITORY / "docs", copy / "docs")
+    for module in ("pipeline_config.py", "span_patterns.py"):
+        shutil.copy(REPOSITORY / module, copy)
     return copy
 
 
@@ -68,10 +72,27 @@ def test_make_targets_exist() -> None:
 
 @pytest.mark.slow
 def test_every_command_works(source: Path) -> None:
-    commands = [line for line in COMMANDS if line.startswith(".venv/bin/aepipe ")]
+    commands = [line for line in COMMANDS if line.startswith((".venv/bin/aepipe ", "curl "))]
     assert len(commands) >= 10
+    with contextlib.ExitStack() as running:
+        _run_all(commands, source, running)
+    assert list((source / "output" / "serving" / "sparse_ecg_detector").glob("[0-9]*"))
+
+
+def _run_all(commands: list[str], source: Path, running: contextlib.ExitStack) -> None:
+    port, grpc_port = _free_port(), _free_port()
     for line in commands:
         arguments = shlex.split(line)[1:]
+        if line.startswith("curl "):
+            result = _run(shlex.split(line.replace("localhost:8501", f"localhost:{port}")), source)
+            assert result.returncode == 0, line + "\n" + result.stdout + result.stderr
+            continue
+        if arguments == ["serve", "&"]:
+            command = [sys.executable, "-m", "pipeline", "serve"]
+            command += [f"--port={port}", f"--grpc-port={grpc_port}"]
+            server = running.enter_context(subprocess.Popen(command, cwd=source))
+            running.callback(server.terminate)
+            continue
         if arguments[:2] == ["run", "sparse"]:
             assert "sparse" not in PIPELINES
             _add_fourth_autoencoder(source)
@@ -79,7 +100,13 @@ def test_every_command_works(source: Path) -> None:
         # A threshold of k = 1.5 flags fewer: whether that is good enough is the gate's to say.
         allowed = (0, 3) if "evaluator.threshold_k=1.5" in line else (0,)
         assert result.returncode in allowed, line + "\n" + result.stdout + result.stderr
-    assert list((source / "output" / "serving" / "sparse_ecg_detector").glob("[0-9]*"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 @pytest.mark.slow
@@ -95,6 +122,8 @@ def test_the_code_that_loads_a_model_works(source: Path) -> None:
 
 def test_no_command_stands_outside_of_what_is_run() -> None:
     unknown = [
-        line for line in COMMANDS if line and not line.startswith((".venv/bin/aepipe ", "make "))
+        line
+        for line in COMMANDS
+        if line and not line.startswith((".venv/bin/aepipe ", "make ", "curl "))
     ]
     assert unknown == []

@@ -86,7 +86,7 @@ def test_a_model_that_misses_a_bound_is_not_pushed_and_the_old_one_stays(
     assert reason.startswith("accuracy 0.")
     assert "0.9999" in reason
     assert pushed_versions(tmp_path, MODELS["anomaly"]) == [int(Path(pushed).name)]
-    assert executed(tmp_path, run) == ["ThresholdEvaluator", "VersionedPusher"]
+    assert executed(tmp_path, run) == ["ThresholdEvaluator", "InfraValidator", "VersionedPusher"]
 
 
 def test_a_worse_model_than_the_blessed_one_is_not_pushed(
@@ -94,6 +94,8 @@ def test_a_worse_model_than_the_blessed_one_is_not_pushed(
 ) -> None:
     command = ("run", "basic", "--json", "--home", tmp_path, "--data-dir", small_sample)
     loose = ("--set", "evaluator.upper_bounds.val_loss=0.5", "--set", "trainer.batch_size=16")
+    # A server takes long to start, and this is not about it.
+    loose += ("--set", "infra_validator.enabled=false")
     assert aepipe(*command, *loose, "--set", "trainer.epochs=4").exit_code == 0
     barely = ("--set", "trainer.epochs=1", "--set", "trainer.learning_rate=0.00001")
     worse = aepipe(*command, *loose, *barely)

@@ -20,7 +20,10 @@ def test_the_command_line_imports_nothing_heavy_before_it_must() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "runs", "show", "report", "data", "data fetch", "data status", "data sample"],
+    [
+        *("run", "runs", "show", "report", "data", "data fetch", "data status", "data sample"),
+        *("serve", "models list", "predict", "compile kserve"),
+    ],
 )
 def test_each_command_has_help(command: str, aepipe: Aepipe) -> None:
     result = aepipe(*command.split(), "--help")

@@ -120,13 +120,15 @@ def test_the_lineage_of_a_pushed_run(home: Home, waves: Path, pushed: RunOutcome
     assert "num_files:1" in told["data"]["input_fingerprint"]
     assert told["config"]["Trainer"]["custom_config"]["config"]["trainer"]["epochs"] == 8
     assert told["config"]["ThresholdEvaluator"]["config"]["gate"]["lower_bounds"]["recall"] == 0.5
+    assert told["config"]["InfraValidator"]["config"]["requests"] == 1
     assert told["config"]["VersionedPusher"]["config"]["model_name"] == "ecg_anomaly_detector"
     assert told["code"] == {
-        "ExampleGen": source_fingerprint("components/ecg_example_gen"),
+        "ExampleGen": source_fingerprint("components/ecg_example_gen", "components/span_window"),
         "DataGate": source_fingerprint("components/data_gate"),
         "Transform": source_fingerprint("components/preprocessing"),
         "Trainer": source_fingerprint("trainer"),
         "ThresholdEvaluator": source_fingerprint("components/threshold_evaluator"),
+        "InfraValidator": source_fingerprint("components/infra_validator", "serving"),
         "VersionedPusher": source_fingerprint("components/versioned_pusher"),
     }
     assert told["blessed"] is True

@@ -16,7 +16,10 @@ from pipeline_config import ANOMALY, BASIC, DENOISE, PIPELINES, UserInputError
         ("trainer.seed", ["basic", "denoise", "anomaly"]),
         ("evaluator.threshold_k", ["anomaly"]),
         ("transform.noise", ["basic", "denoise", "anomaly"]),
+        ("infra_validator.enabled", ["basic", "denoise", "anomaly"]),
         ("pusher.keep", ["basic", "denoise", "anomaly"]),
+        ("schedule.cron", ["basic", "denoise", "anomaly"]),
+        ("schedule.webhook_url", ["basic", "denoise", "anomaly"]),
     ],
 )
 def test_the_settings_a_user_reaches_for_have_their_names(name: str, pipelines: list[str]) -> None:
@@ -32,12 +35,16 @@ def test_a_setting_is_typed_and_leaves_the_rest_alone() -> None:
             "data.split=tutorial",
             "trainer.warm_start=true",
             "evaluator.lower_bounds.recall=0.5",
+            "schedule.cron=15 3 * * *",
+            "schedule.tags=ecg, nightly",
         ],
     )
     assert changed.trainer.epochs == 3
     assert changed.data == dataclasses.replace(ANOMALY.data, split="tutorial")
     assert changed.trainer.warm_start is True
     assert changed.evaluator.lower_bounds == {**ANOMALY.evaluator.lower_bounds, "recall": 0.5}
+    assert changed.schedule.cron == "15 3 * * *"
+    assert changed.schedule.tags == ("ecg", "nightly")
     assert changed.pusher == ANOMALY.pusher
     assert ANOMALY.trainer.epochs == 20
 
@@ -60,6 +67,12 @@ def test_a_setting_is_typed_and_leaves_the_rest_alone() -> None:
         ("evaluator.lower_bounds.acuracy=1", "did you mean evaluator.lower_bounds.accuracy?"),
         ("evaluator.baseline_metric=accurcy", "one of accuracy, precision"),
         ("pusher.keep=-1", "expected 0 (all) or more"),
+        ("schedule.cron=@hour", "five fields of cron"),
+        ("schedule.retries=-1", "schedule.retries=-1: expected 0 or more"),
+        ("schedule.retry_delay_seconds=0", "up to an hour"),
+        ("schedule.timeout_minutes=inf", "up to a week"),
+        ("schedule.webhook_url=localhost:8000", "http://"),
+        ("schedule.webhook_on=failed,pushed", "some of failed, data_refused, not_blessed"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it(assignment: str, message: str) -> None:

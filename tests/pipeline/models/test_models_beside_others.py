@@ -1,0 +1,119 @@
+"""Changes of what is served while a server reads, a pipeline pushes and MLMD is in use."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from components.versioned_pusher.version_file import read_version_file, served_version
+from pipeline.home import Home
+from pipeline.lineage import open_store
+from pipeline.models.change import label, rollback
+from tests.conftest import Aepipe
+from tests.pipeline.models.conftest import MODEL
+
+PUSH_AND_WAIT = """
+import sys
+from pathlib import Path
+from components.versioned_pusher.versions import publish, pushing
+with pushing(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+    publish(Path(sys.argv[1]), lambda folder: (folder / "saved_model.pb").write_text(""), 14)
+"""
+
+HOLD_DATABASE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.readline()
+connection.rollback()
+"""
+
+
+def holding(script: str, path: Path) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def release(process: "subprocess.Popen[str]") -> None:
+    process.communicate("\n")
+    assert process.returncode == 0
+
+
+def test_a_reader_never_sees_a_part_of_a_change(folder: Path) -> None:
+    seen = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add((served_version(folder), tuple(read_version_file(folder).labels.items())))
+
+    with_labels = (("canary", 13), ("stable", 11))
+    for name, version in with_labels:
+        label(folder, name, version)
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(50):
+        rollback(folder, 12)
+        rollback(folder, 13)
+    done.set()
+    reader.join()
+
+    assert seen == {(12, with_labels), (13, with_labels)}
+
+
+def test_a_rollback_waits_for_the_push_that_is_under_way(home: Home, folder: Path) -> None:
+    push = holding(PUSH_AND_WAIT, folder)
+    changes = []
+    roller = threading.Thread(target=lambda: changes.append(rollback(folder, None)))
+    roller.start()
+    assert not (folder / "versions.json").exists()
+
+    release(push)
+    roller.join()
+
+    (change,) = changes
+    assert (change.from_version, change.to_version, change.withheld) == (14, 13, [14])
+    assert served_version(folder) == 13
+
+
+@pytest.mark.slow
+def test_a_busy_database_delays_the_record_only(aepipe: Aepipe, home: Home, folder: Path) -> None:
+    busy = holding(HOLD_DATABASE, home.metadata_path("anomaly"))
+    # Longer than MLMD waits by itself.
+    timer = threading.Timer(15, release, [busy])
+    timer.start()
+
+    result = aepipe("models", "rollback", MODEL, "--home", home.root)
+
+    timer.join()
+    assert result.exit_code == 0
+    assert "notice" not in result.err
+    assert served_version(folder) == 12
+    store = open_store(str(home.metadata_path("anomaly")))
+    assert len(store.get_executions_by_type("aepipe.ModelRollback")) == 1
+
+
+@pytest.mark.slow
+def test_a_database_that_stays_busy_does_not_stop_a_rollback(
+    aepipe: Aepipe, home: Home, folder: Path
+) -> None:
+    busy = holding(HOLD_DATABASE, home.metadata_path("anomaly"))
+
+    result = aepipe("models", "rollback", MODEL, "--home", home.root)
+
+    release(busy)
+    assert result.exit_code == 0
+    assert f"notice: not recorded in {home.metadata_path('anomaly')}: Concurrent" in result.err
+    assert served_version(folder) == 12

@@ -1,0 +1,51 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Aepipe, Result
+from tests.pipeline.predict.tiny_served import TinyDetector, TinyReconstructor, push
+
+Predict = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A push directory; do not write to it."""
+    directory = tmp_path_factory.mktemp("serving")
+    push(TinyDetector(), directory, "ecg_anomaly_detector", 7)
+    push(TinyReconstructor(), directory, "basic_autoencoder", 3)
+    return directory
+
+
+@pytest.fixture
+def predict(aepipe: Aepipe, models: Path) -> Predict:
+    """Runs `aepipe predict` over the tiny models."""
+
+    def call(*arguments: str | Path, models_dir: Path = models) -> Result:
+        return aepipe("predict", *arguments, "--models-dir", models_dir)
+
+    return call
+
+
+@pytest.fixture
+def predicted(predict: Predict) -> Callable[..., dict[str, Any]]:
+    """Runs `aepipe predict --json`, which must end well, and returns what it printed."""
+
+    def call(*arguments: str | Path, **options: Path) -> dict[str, Any]:
+        result = predict(*arguments, "--json", **options)
+        assert result.exit_code == 0, result.err
+        found: dict[str, Any] = json.loads(result.out)
+        return found
+
+    return call
+
+
+def mistake(result: Result) -> str:
+    """The one line that a user's mistake gives."""
+    assert result.exit_code == 2
+    assert "Traceback" not in result.err
+    (line,) = [line for line in result.err.splitlines() if line.startswith("aepipe: ")]
+    return line.removeprefix("aepipe: ")

@@ -1,0 +1,46 @@
+"""One option moves the scoring to other workers, and no number changes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.beam_profiles import FLINK_JOB_SERVER
+from tests.pipeline.predict.tiny_served import as_lines, make_signals, write_csv
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["multicore", "flink"])
+def test_other_workers_give_the_same_rows_from_several_ranges(
+    tmp_path: Path, models: Path, predicted: Callable[..., dict[str, Any]], profile: str
+) -> None:
+    if profile == "flink" and not FLINK_JOB_SERVER.exists():
+        pytest.skip(f"there is no {FLINK_JOB_SERVER}: `make flink` gets it")
+    block = as_lines(make_signals(1000))
+    # More than one range of `RANGE_BYTES`.
+    file = write_csv(tmp_path / "ecg.csv", [*(block * 280), "a,bad,row"])
+    here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
+    expected = predicted("anomaly", file, "-o", here)
+
+    # In a process of its own: these runners fork or stay up as long as theirs does.
+    command = [sys.executable, "-m", "pipeline", "predict", "anomaly", file, "-o", there, "--json"]
+    result = subprocess.run(
+        [*command, "--models-dir", models, "--beam-profile", profile],
+        capture_output=True,
+        text=True,
+    )
+
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert (found["examples"], found["rejected"]) == (280_000, 1)
+    assert found["anomalies"] == expected["anomalies"]
+    assert found["first_rejects"] == expected["first_rejects"]
+    one, many = pd.read_parquet(here), pd.read_parquet(there).sort_values("row", ignore_index=True)
+    assert many["row"].tolist() == one["row"].tolist()
+    np.testing.assert_allclose(many["error"], one["error"], atol=1e-6, rtol=0)

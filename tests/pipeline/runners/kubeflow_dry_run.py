@@ -1,0 +1,198 @@
+"""A Kubeflow Pipelines server of one process, as far as its driver and its launcher go.
+
+It does with a specification what the server's Go code does (backend/src/v2: `driver`,
+`component`, `cacheutils`): orders the tasks, resolves their inputs, keys the cache, fills `{{$}}`
+in a container's arguments, runs its command as it stands, and takes over what its output file says.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import yaml
+from google.protobuf import json_format, struct_pb2
+from kfp.pipeline_spec import pipeline_spec_pb2 as pb
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskRun:
+    """What one task gave: parameters and artifacts by name."""
+
+    parameters: dict[str, struct_pb2.Value]
+    artifacts: dict[str, pb.RuntimeArtifact]
+    cached: bool = False
+    log: str = ""
+
+
+class StepFailedError(Exception):
+    def __init__(self, task: str, log: str) -> None:
+        super().__init__(f"{task}: {log[-3000:]}")
+        self.task = task
+        self.log = log
+
+
+class DryRun:
+    """A server with one pipeline; its cache outlives a run."""
+
+    def __init__(self, file: Path, folder: Path) -> None:
+        documents = list(yaml.safe_load_all(file.read_text()))
+        self.spec = json_format.ParseDict(documents[0], pb.PipelineSpec())
+        self.executors = json_format.ParseDict(
+            json_format.MessageToDict(self.spec.deployment_spec), pb.PipelineDeploymentConfig()
+        ).executors
+        self._folder = folder
+        self._cache: dict[str, TaskRun] = {}
+
+    def run(self, **parameters: str) -> dict[str, TaskRun]:
+        """Runs all tasks in the order of their dependencies."""
+        given = {name: struct_pb2.Value(string_value=text) for name, text in parameters.items()}
+        for name, declared in self.spec.root.input_definitions.parameters.items():
+            if name not in given:
+                assert declared.HasField("default_value"), f"{name} has no default"
+                given[name] = declared.default_value
+        run_folder = self._folder / uuid.uuid4().hex
+        done: dict[str, TaskRun] = {}
+        for name in self.order():
+            done[name] = self._run_task(name, done, given, run_folder)
+        return done
+
+    def order(self) -> list[str]:
+        """Returns the tasks, each after all that it depends on."""
+        tasks = self.spec.root.dag.tasks
+        ordered: list[str] = []
+        while len(ordered) < len(tasks):
+            ready = [
+                name
+                for name in sorted(tasks)
+                if name not in ordered and set(dependencies(tasks[name])) <= set(ordered)
+            ]
+            assert ready, f"a cycle, or a task that is not there, after {ordered}"
+            ordered += ready
+        return ordered
+
+    def _run_task(
+        self,
+        name: str,
+        done: dict[str, TaskRun],
+        given: dict[str, struct_pb2.Value],
+        run_folder: Path,
+    ) -> TaskRun:
+        task = self.spec.root.dag.tasks[name]
+        component = self.spec.components[task.component_ref.name]
+        container = self.executors[component.executor_label].container
+        call = pb.ExecutorInput()
+        for key, source in task.inputs.parameters.items():
+            assert key in component.input_definitions.parameters, f"{name}: {key} not declared"
+            call.inputs.parameter_values[key].CopyFrom(_parameter(source, done, given))
+        for key, source in task.inputs.artifacts.items():
+            produced = source.task_output_artifact
+            artifact = done[produced.producer_task].artifacts[produced.output_artifact_key]
+            call.inputs.artifacts[key].artifacts.append(artifact)
+        key = _cache_key(call, component, container)
+        if task.caching_options.enable_cache and key in self._cache:
+            return dataclasses.replace(self._cache[key], cached=True)
+        task_folder = run_folder / name / uuid.uuid4().hex
+        for output, declared in component.output_definitions.artifacts.items():
+            call.outputs.artifacts[output].artifacts.add(
+                uri=f"{task_folder}/{output}",
+                type=declared.artifact_type,
+                metadata=declared.metadata,
+            )
+        for output in component.output_definitions.parameters:
+            call.outputs.parameters[output].output_file = f"{task_folder}/parameters/{output}"
+        call.outputs.output_file = f"{task_folder}/kfp_outputs/output_metadata.json"
+        self._cache[key] = _execute(name, container, call, task_folder)
+        return self._cache[key]
+
+
+def dependencies(task: pb.PipelineTaskSpec) -> list[str]:
+    """Returns explicit dependencies and those that inputs make."""
+    return [
+        *task.dependent_tasks,
+        *(
+            source.task_output_parameter.producer_task
+            for source in task.inputs.parameters.values()
+            if source.HasField("task_output_parameter")
+        ),
+        *(source.task_output_artifact.producer_task for source in task.inputs.artifacts.values()),
+    ]
+
+
+def _parameter(
+    source: pb.TaskInputsSpec.InputParameterSpec,
+    done: dict[str, TaskRun],
+    given: dict[str, struct_pb2.Value],
+) -> struct_pb2.Value:
+    kind = source.WhichOneof("kind")
+    if kind == "runtime_value":
+        assert source.runtime_value.HasField("constant"), "the server knows no other value"
+        return source.runtime_value.constant
+    if kind == "component_input_parameter":
+        return given[source.component_input_parameter]
+    assert kind == "task_output_parameter", kind
+    wanted = source.task_output_parameter
+    return done[wanted.producer_task].parameters[wanted.output_parameter_key]
+
+
+def _cache_key(call: pb.ExecutorInput, component: Any, container: Any) -> str:
+    """As the server's `GenerateCacheKey`: of artifacts the names, which they do not have."""
+    content = {
+        "artifacts": {
+            key: [a.name for a in v.artifacts] for key, v in call.inputs.artifacts.items()
+        },
+        "parameters": {
+            key: json_format.MessageToDict(value)
+            for key, value in call.inputs.parameter_values.items()
+        },
+        "outputs": json_format.MessageToDict(component.output_definitions),
+        "container": [container.image, *container.command, *container.args],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _execute(name: str, container: Any, call: pb.ExecutorInput, folder: Path) -> TaskRun:
+    folder.mkdir(parents=True)
+    invocation = json_format.MessageToJson(call, indent=None)
+    command = [part.replace("{{$}}", invocation) for part in (*container.command, *container.args)]
+    finished = subprocess.run(
+        command,
+        # Of an image: the interpreter's folder is on PATH, and the current folder is no help.
+        env={
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+        },
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if finished.returncode:
+        raise StepFailedError(name, finished.stdout)
+    output = pb.ExecutorOutput()
+    file = Path(call.outputs.output_file)
+    if file.exists():
+        json_format.Parse(file.read_text(), output)
+    artifacts = {}
+    for key, provisioned in call.outputs.artifacts.items():
+        (artifact,) = provisioned.artifacts
+        for told in output.artifacts[key].artifacts[:1]:
+            artifact.uri = told.uri or artifact.uri
+            artifact.metadata.update(json_format.MessageToDict(told.metadata))
+        # What the server adds to every artifact that it records.
+        artifact.metadata.update({"display_name": key})
+        artifacts[key] = artifact
+    parameters = {}
+    for key, expected in call.outputs.parameters.items():
+        if key in output.parameter_values:
+            parameters[key] = output.parameter_values[key]
+        else:
+            text = Path(expected.output_file).read_text()
+            parameters[key] = struct_pb2.Value(string_value=text)
+    return TaskRun(parameters, artifacts, log=finished.stdout)

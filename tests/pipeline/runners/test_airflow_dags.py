@@ -1,0 +1,172 @@
+"""The DAG file: what Airflow finds in it, and that it is the pipeline that TFX compiles."""
+
+import datetime
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.beam_profiles import beam_arguments
+from pipeline.home import Home
+from pipeline.runners.airflow_graph import DriftedGraphError, require_same_graph, stage_graph
+from pipeline.settings import apply_settings
+from pipeline_config import PIPELINES, PipelineConfig
+
+DAGS_FOLDER = Path(__file__).parents[3] / "pipeline" / "dags"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Airflow makes its home when it is imported, and reads its settings then."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+        yield
+
+
+def dag_bag():  # type: ignore[no-untyped-def]
+    from airflow.models.dagbag import DagBag
+
+    return DagBag(DAGS_FOLDER, include_examples=False, read_dags_from_db=False)
+
+
+def dag_of(name: str):  # type: ignore[no-untyped-def]
+    return dag_bag().dags[f"aepipe_{name}"]
+
+
+def test_each_pipeline_has_a_dag_and_none_an_import_error() -> None:
+    found = dag_bag()
+    assert found.import_errors == {}
+    assert sorted(found.dags) == ["aepipe_anomaly", "aepipe_basic", "aepipe_denoise"]
+
+
+def compiled_graph_of(config: PipelineConfig, home: Home) -> dict[str, frozenset[str]]:
+    from tfx.dsl.compiler.compiler import Compiler
+
+    from pipeline.build import build_pipeline
+
+    home.prepare(config)
+    built = build_pipeline(
+        config,
+        data_directory=str(home.root),
+        data_sha256="",
+        home=home,
+        beam_args=beam_arguments("local", ()),
+    )
+    nodes = [node.pipeline_node for node in Compiler().compile(built).nodes]
+    return {node.node_info.id: frozenset(node.upstream_nodes) for node in nodes}
+
+
+@pytest.mark.parametrize("name", list(PIPELINES))
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [],
+        ["trainer.warm_start=true"],
+        ["infra_validator.enabled=false"],
+        ["trainer.warm_start=true", "infra_validator.enabled=false"],
+    ],
+    ids=" ".join,
+)
+def test_tasks_and_edges_are_the_compiled_pipelines(
+    name: str, settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AEPIPE_SET", " ".join(settings))
+    dag = dag_of(name)
+    compiled = compiled_graph_of(apply_settings(PIPELINES[name], settings), Home(tmp_path))
+    around = {"choose_data", "finish"}
+    edges = {
+        task.task_id: frozenset(task.upstream_task_ids - around)
+        for task in dag.tasks
+        if task.task_id not in around
+    }
+    assert edges == compiled
+    assert list(stage_graph(apply_settings(PIPELINES[name], settings))) == list(compiled)
+
+
+@pytest.mark.parametrize("name", list(PIPELINES))
+def test_the_first_task_is_before_all_and_the_last_after_all(name: str) -> None:
+    dag = dag_of(name)
+    stages = set(dag.task_ids) - {"choose_data", "finish"}
+    first, last = dag.get_task("choose_data"), dag.get_task("finish")
+    assert {task.task_id for task in dag.roots} == {"choose_data"}
+    assert {task.task_id for task in dag.leaves} == {"finish"}
+    assert set(first.get_flat_relative_ids(upstream=False)) == {*stages, "finish"}
+    assert set(last.get_flat_relative_ids(upstream=True)) == {*stages, "choose_data"}
+    assert last.trigger_rule == "all_done"
+
+
+def test_the_schedule_comes_from_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "AEPIPE_SET",
+        "'schedule.cron=15 3 * * *' schedule.retries=4 schedule.retry_delay_seconds=7 "
+        "schedule.timeout_minutes=30 schedule.tags=ecg,nightly data.window=3",
+    )
+    dag = dag_of("anomaly")
+    assert dag.schedule_interval == "15 3 * * *"
+    assert set(dag.tags) == {"ecg", "nightly"}
+    assert dag.catchup is False
+    assert (dag.max_active_runs, dag.max_active_tasks) == (1, 1)
+    for task in dag.tasks:
+        assert task.retries == 4
+        assert task.retry_delay == datetime.timedelta(seconds=7)
+        assert task.retry_exponential_backoff is True
+        assert task.execution_timeout == datetime.timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(("cron", "interval"), [("none", None), ("@hourly", "@hourly")])
+def test_a_preset_or_no_schedule(
+    cron: str, interval: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AEPIPE_SET", f"schedule.cron={cron}")
+    assert dag_of("basic").schedule_interval == interval
+
+
+@pytest.mark.parametrize(
+    ("variable", "named"),
+    [
+        ("trainer.epoch=1", "did you mean trainer.epochs?"),
+        ("'trainer.epochs=1", "AEPIPE_SET: No closing quotation"),
+    ],
+)
+def test_a_wrong_setting_is_the_import_error_that_airflow_shows(
+    variable: str, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AEPIPE_SET", variable)
+    found = dag_bag()
+    assert found.dags == {}
+    (error,) = found.import_errors.values()
+    assert named in error
+
+
+def test_the_dag_file_imports_nothing_that_is_slow() -> None:
+    probe = (
+        f"import sys; sys.path.insert(0, {str(DAGS_FOLDER)!r}); import aepipe_dags\n"
+        "slow = {'tensorflow', 'tfx', 'apache_beam', 'keras', 'ml_metadata', 'tfx_bsl',\n"
+        "        'tensorflow_data_validation', 'tensorflow_transform', 'matplotlib', 'pandas'}\n"
+        "assert aepipe_dags.aepipe_anomaly\n"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    assert result.stdout.splitlines()[-1] == "[]", result.stderr
+
+
+@pytest.mark.parametrize(
+    ("dag", "compiled"),
+    [
+        ({"A": set(), "B": {"A"}}, {"A": set()}),
+        ({"A": set()}, {"A": set(), "B": {"A"}}),
+        ({"A": set(), "B": set()}, {"A": set(), "B": {"A"}}),
+    ],
+)
+def test_a_graph_that_drifted_names_the_stage(
+    dag: dict[str, set[str]], compiled: dict[str, set[str]]
+) -> None:
+    def frozen(graph: dict[str, set[str]]) -> dict[str, frozenset[str]]:
+        return {stage: frozenset(upstream) for stage, upstream in graph.items()}
+
+    require_same_graph(frozen(dag), frozen(dag))
+    with pytest.raises(DriftedGraphError, match="at B:"):
+        require_same_graph(frozen(dag), frozen(compiled))

@@ -1,0 +1,156 @@
+"""The container's command: URIs become the launcher's paths on the way in, and back."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.runners.kubeflow_step import delocalised, localised
+
+
+def artifact(uri: str, **metadata: Any) -> dict[str, Any]:
+    return {"artifacts": [{"uri": uri, "metadata": metadata, "name": "n"}]}
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("minio://mlpipeline/v2/a/model", "/minio/mlpipeline/v2/a/model"),
+        ("s3://bucket/a/model", "/s3/bucket/a/model"),
+        ("gs://bucket/a/model", "/gcs/bucket/a/model"),
+        ("/data/root/a/model", "/data/root/a/model"),
+    ],
+)
+def test_a_uri_becomes_the_launchers_path_and_back(uri: str, path: str) -> None:
+    invocation = {
+        "inputs": {
+            "artifacts": {"model": artifact(uri, span=3)},
+            "parameterValues": {"a": "gs://x"},
+        },
+        "outputs": {"artifacts": {"blessing": artifact(uri)}, "outputFile": "/tmp/out.json"},
+    }
+
+    local = localised(invocation)
+
+    assert local["inputs"]["artifacts"]["model"] == artifact(path, span=3)
+    assert local["inputs"]["parameterValues"] == {"a": "gs://x"}, "parameters stay as they are"
+    assert local["outputs"]["artifacts"]["blessing"] == artifact(path)
+    assert local["outputs"]["outputFile"] == "/tmp/out.json"
+    output = {"artifacts": {"blessing": artifact(path, blessed=1)}, "parameterValues": {"b": 1}}
+    assert delocalised(output) == {
+        "artifacts": {"blessing": artifact(uri, blessed=1)},
+        "parameterValues": {"b": 1},
+    }
+
+
+def test_an_absent_artifact_is_no_input() -> None:
+    invocation = {
+        "inputs": {
+            "artifacts": {
+                "model": artifact("s3://b/model"),
+                "baseline_model": artifact("s3://b/none", absent=1.0),
+            }
+        },
+        "outputs": {"outputFile": "x"},
+    }
+
+    assert list(localised(invocation)["inputs"]["artifacts"]) == ["model"]
+
+
+def test_a_property_that_names_an_artifact_goes_with_it() -> None:
+    blessing = artifact("minio://b/blessing", judged_model="minio://b/model", blessed=1)
+
+    local = localised({"inputs": {"artifacts": {"x": blessing}}, "outputs": {}})
+    inner = local["inputs"]["artifacts"]["x"]
+
+    assert inner == artifact("/minio/b/blessing", judged_model="/minio/b/model", blessed=1)
+    assert delocalised({"artifacts": {"x": inner}}) == {"artifacts": {"x": blessing}}
+
+
+def test_a_step_whose_work_is_done_elsewhere_has_no_file_in_the_container_but_the_launchers(
+    tmp_path: Path,
+) -> None:
+    schema, told = tmp_path / "bucket" / "schema", tmp_path / "launcher" / "metadata.json"
+    invocation = {
+        "inputs": {"parameterValues": {"content": 'feature {\n  name: "signal"\n}\n'}},
+        "outputs": {
+            "artifacts": {
+                "schema": {
+                    "artifacts": [{"uri": str(schema), "type": {"schemaTitle": "tfx.Schema"}}]
+                }
+            },
+            "outputFile": str(told),
+        },
+    }
+
+    step = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pipeline.runners.kubeflow_step",
+            "--remote",
+            "--executor_class_path",
+            "pipeline.runners.kubeflow_stages.WriteSchema_Executor",
+            "--json_serialized_invocation_args",
+            json.dumps(invocation),
+            "--json_serialized_inputs_spec_args",
+            "{}",
+        ],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+    )
+
+    assert step.returncode == 0, step.stderr
+    assert [path.name for path in told.parent.iterdir()] == [told.name]
+    (written,) = json.loads(told.read_text())["artifacts"]["schema"]["artifacts"]
+    assert written["uri"] == str(schema)
+    assert json.loads((schema.parent / "output_metadata.json").read_text())["artifacts"]
+
+
+def test_a_step_without_inputs_is_left_alone() -> None:
+    local = localised({"outputs": {"outputFile": "x"}})
+
+    assert local == {"inputs": {"artifacts": {}}, "outputs": {"artifacts": {}, "outputFile": "x"}}
+
+
+def test_a_failing_executor_fails_the_step_and_names_the_fault(tmp_path: Path) -> None:
+    missing = tmp_path / "none"
+    invocation = {
+        "inputs": {
+            "parameterValues": {
+                "input_base": str(missing),
+                "input_config": json.dumps({"splits": [{"name": "all", "pattern": "*.csv*"}]}),
+                "range_config": "",
+                "custom_config": "{}",
+            }
+        },
+        "outputs": {"outputFile": str(tmp_path / "out" / "metadata.json")},
+    }
+    declared = {"parameters": {key: {"parameterType": "STRING"} for key in ("input_base",)}}
+
+    step = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pipeline.runners.kubeflow_step",
+            "--executor_class_path",
+            "pipeline.runners.kubeflow_stages.ResolveData_Executor",
+            "--json_serialized_invocation_args",
+            json.dumps(invocation),
+            "--json_serialized_inputs_spec_args",
+            json.dumps(declared),
+        ],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+    )
+
+    assert step.returncode == 1
+    assert step.stderr.splitlines()[-1].endswith(
+        f"UserInputError: {missing}/*.csv*: no file matches: put data there"
+    )
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,170 @@
+"""A bad end is posted to a real HTTP server; one that does not answer is no reason to fail."""
+
+import dataclasses
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.home import Home
+from pipeline.outcome import RunOutcome, Status
+from pipeline.run import RunRequest, run_pipelines
+from pipeline.webhook import post_outcome
+from pipeline_config import ScheduleConfig
+from tests.conftest import Aepipe
+from tests.pipeline.webhook_server import Webhook
+
+AT_ONCE = (0.0, 0.0)
+
+RUN = RunOutcome(
+    pipeline="anomaly",
+    run_id="anomaly-20240531T031500-0a1b",
+    status="data_refused",
+    reasons=["eval: feature 'signal' has a value of 1e+09"],
+)
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    with Webhook.serving() as server:
+        yield server
+
+
+def test_what_is_posted_is_what_run_json_prints(webhook: Webhook) -> None:
+    assert post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url), AT_ONCE) is None
+    ((path, body),) = webhook.received
+    assert path == "/hook?token=secret"
+    assert body == {"runs": [RUN.as_dict()]}
+
+
+@pytest.mark.parametrize(
+    ("status", "posted"),
+    [
+        ("pushed", False),
+        ("unchanged", False),
+        ("no new data", False),
+        ("failed", True),
+        ("data_refused", False),
+        ("not_blessed", True),
+    ],
+)
+def test_only_the_ends_asked_for_are_posted(status: Status, posted: bool, webhook: Webhook) -> None:
+    schedule = ScheduleConfig(webhook_url=webhook.url, webhook_on=("failed", "not_blessed"))
+    assert post_outcome(dataclasses.replace(RUN, status=status), schedule, AT_ONCE) is None
+    assert len(webhook.received) == posted
+
+
+def test_a_server_that_is_busy_is_asked_again(webhook: Webhook) -> None:
+    webhook.answers = [503, 429]
+    assert post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url), AT_ONCE) is None
+    assert len(webhook.received) == 3
+
+
+def test_a_server_that_stays_broken_is_told_of(webhook: Webhook) -> None:
+    webhook.answers = [500] * 9
+    line = post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url), AT_ONCE)
+    assert line is not None
+    assert "answered 500" in line
+    assert len(webhook.received) == 3
+
+
+def test_a_refusal_is_not_asked_again_and_the_url_stays_secret(webhook: Webhook) -> None:
+    webhook.answers = [403]
+    line = post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url), AT_ONCE)
+    assert line is not None
+    assert f"127.0.0.1:{webhook.server_port} answered 403" in line
+    assert "secret" not in line
+    assert len(webhook.received) == 1
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/hook", "http://[::1/", "http://"])
+def test_no_server_at_all(url: str) -> None:
+    line = post_outcome(RUN, ScheduleConfig(webhook_url=url), AT_ONCE)
+    assert line is not None
+    assert line.startswith("nobody was told")
+    assert "\n" not in line
+
+
+def test_a_local_run_posts_a_users_mistake(
+    aepipe: Aepipe, webhook: Webhook, tmp_path: Path
+) -> None:
+    missing = tmp_path / "missing"
+    result = aepipe(
+        "run",
+        "anomaly",
+        "--json",
+        "--home",
+        tmp_path / "home",
+        "--data-dir",
+        missing,
+        "--set",
+        f"schedule.webhook_url={webhook.url}",
+    )
+    assert result.exit_code == 2
+    ((_, body),) = webhook.received
+    assert body == json.loads(result.out)
+    assert str(missing) in body["runs"][0]["reasons"][0]
+
+
+def test_a_webhook_that_fails_changes_nothing_of_a_local_run(
+    aepipe: Aepipe, webhook: Webhook, tmp_path: Path
+) -> None:
+    webhook.answers = [404]
+    result = aepipe(
+        "run",
+        "anomaly",
+        "--json",
+        "--home",
+        tmp_path / "home",
+        "--data-dir",
+        tmp_path / "missing",
+        "--set",
+        f"schedule.webhook_url={webhook.url}",
+    )
+    assert result.exit_code == 2
+    (run,) = result.runs
+    assert "answered 404" in run["notices"][-1]
+    assert "answered 404" in result.err
+    (kept,) = tmp_path.glob("home/runs/*/run.json")
+    assert json.loads(kept.read_text())["notices"] == run["notices"]
+
+
+def test_of_several_pipelines_each_is_posted(
+    aepipe: Aepipe, webhook: Webhook, tmp_path: Path
+) -> None:
+    result = aepipe(
+        "run",
+        "all",
+        "--home",
+        tmp_path / "home",
+        "--data-dir",
+        tmp_path / "missing",
+        "--set",
+        f"schedule.webhook_url={webhook.url}",
+    )
+    assert result.exit_code == 2
+    assert [body["runs"][0]["pipeline"] for _, body in webhook.received] == [
+        "basic",
+        "denoise",
+        "anomaly",
+    ]
+
+
+def test_a_bug_is_posted_too(small_sample: Path, webhook: Webhook, tmp_path: Path) -> None:
+    metadata = Home(tmp_path).metadata_path("anomaly")
+    metadata.parent.mkdir()
+    metadata.write_text("this is no SQLite")
+    request = RunRequest(
+        names=("anomaly",),
+        home=tmp_path,
+        data_dir=small_sample,
+        settings=(f"schedule.webhook_url={webhook.url}",),
+    )
+    with pytest.raises(RuntimeError):
+        run_pipelines(request, io.StringIO())
+    ((_, body),) = webhook.received
+    (run,) = body["runs"]
+    assert run["status"] == "failed"
+    assert run["reasons"][0].startswith("a bug in aepipe: RuntimeError: ")
