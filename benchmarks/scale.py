@@ -1,0 +1,300 @@
+"""Time and memory of the Beam stages as the rows grow: ExampleGen -> Transform -> scoring.
+
+    python benchmarks/scale.py [--profiles local,multicore,flink] [--factors 1,10,100] [--out FILE]
+
+The rows are the built-in generator's heartbeats, 5,000 times each factor, in files of 25,000. A
+point (one profile, one factor) runs in a process of its own; its peak is the sum of the resident
+memory of that process and its children, looked at five times a second. `exponent` is the k of
+`seconds = fixed + unit * rows ** k` through three points; `memory_ratio` is the last peak divided
+by the first. Everything on standard error but the JSON.
+"""
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from data.ecg_sample import write_csv
+from pipeline.beam_profiles import beam_arguments
+from pipeline.home import Home
+from pipeline_config import ANOMALY, UserInputError
+
+ROWS = 5_000
+ROWS_A_FILE = 25_000
+ALL = "local,multicore,flink"
+STAGES = ("ExampleGen", "SchemaGen", "Transform")
+TIMED = ("ExampleGen", "Transform", "scoring")
+SAMPLED_EVERY_S = 0.2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--profiles", type=lambda text: text.split(","), default=ALL)
+    parser.add_argument("--factors", type=_integers, default="1,10,100")
+    parser.add_argument("--rows", type=int, default=ROWS, help="at factor 1")
+    parser.add_argument("--work", type=Path, help="folder for data and artifacts; kept")
+    parser.add_argument("--model", help="folder of a pushed model to score with, else one is made")
+    parser.add_argument("--out", type=Path, help="file for the JSON, else standard output")
+    parser.add_argument("--limit", type=float, default=3600, help="seconds a point may take")
+    parser.add_argument("--point", nargs=3, metavar=("PROFILE", "DATA", "MODEL"), help="internal")
+    arguments = parser.parse_args()
+    if arguments.point:
+        profile, data, model = arguments.point
+        print(json.dumps(run_point(profile, Path(data), model, arguments.work)))
+        return
+    with contextlib.ExitStack() as stack:
+        work = arguments.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        result = measure(arguments, work)
+    show(result)
+    text = json.dumps(result, indent=2)
+    if arguments.out:
+        arguments.out.write_text(text + "\n")
+    else:
+        print(text)
+
+
+def _integers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def measure(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
+    """Runs all points; one that fails is told of, and the others go on."""
+    data = {f: make_data(work / f"data-{f}", arguments.rows * f) for f in arguments.factors}
+    model = arguments.model or train(data[arguments.factors[0]], work / "model")
+    profiles: dict[str, Any] = {}
+    for profile in arguments.profiles:
+        points = []
+        for factor in arguments.factors:
+            home = work / f"home-{profile}-{factor}"
+            # In a used one TFX finds the stages done, and there is nothing to measure.
+            shutil.rmtree(home, ignore_errors=True)
+            command = ["--point", profile, str(data[factor]), model, "--work", str(home)]
+            point = measured([sys.executable, __file__, *command], arguments.limit)
+            rows = arguments.rows * factor
+            if "scored" in point and sum(point["scored"].values()) != rows:
+                point = {"failed": f"{point['scored']} scored of {rows:,} rows"}
+            points.append({"rows": rows, **point})
+            print(f"{profile}: {json.dumps(points[-1])}", file=sys.stderr)
+        profiles[profile] = {"points": points, **growth(points)}
+    return {"cores": len(os.sched_getaffinity(0)), "profiles": profiles}
+
+
+def make_data(directory: Path, rows: int) -> Path:
+    """Writes `rows` heartbeats, unless they are there."""
+    rng = np.random.default_rng(rows)
+    for number, start in enumerate(range(0, rows, ROWS_A_FILE)):
+        path = directory / "ecg" / f"part-{number:05d}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            write_csv(path, rows=min(ROWS_A_FILE, rows - start), length=140, rng=rng)
+    return directory
+
+
+def train(data: Path, home: Path) -> str:
+    """Returns the folder of a pushed model, whatever it is worth."""
+    loose = [f"evaluator.lower_bounds.{metric}=0" for metric in ("accuracy", "precision", "recall")]
+    settings = [part for setting in loose for part in ("--set", setting)]
+    command = [sys.executable, "-m", "pipeline", "run", "anomaly", "--json", *settings]
+    ran = subprocess.run(
+        [*command, "--home", str(home), "--data-dir", str(data)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    pushed: str = json.loads(ran.stdout)["runs"][0]["pushed"]
+    return pushed
+
+
+def measured(command: Sequence[str], limit_s: float) -> dict[str, Any]:
+    """Runs a point and returns what it says, with its peak memory; or why there is none."""
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        peak_memory(process.pid) as peak,
+    ):
+        try:
+            said, _ = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return {"failed": f"not done in {limit_s:.0f} s"}
+        if process.returncode:
+            errors.seek(0)
+            lines = errors.read().strip().splitlines() or [""]
+            return {"failed": f"exit code {process.returncode}: {lines[-1]}"}
+    point: dict[str, Any] = json.loads(said.strip().splitlines()[-1])
+    return point | {"peak_mib": round(max(peak) / 2**20)}
+
+
+@contextlib.contextmanager
+def peak_memory(pid: int) -> Iterator[list[int]]:
+    """Yields a list that the greatest resident memory of a process tree, in bytes, is put in."""
+    peak = [0]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(SAMPLED_EVERY_S):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                root = psutil.Process(pid)
+                peak[0] = max(peak[0], sum(map(_resident, [root, *root.children(recursive=True)])))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        size: int = process.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0
+    return size
+
+
+def growth(points: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+    """Returns the exponent of time and the ratio of memory; None where points are missing."""
+    if any("failed" in point for point in points):
+        return {"exponent": None, "memory_ratio": None}
+    exponent = None
+    if len(points) == 3 and points[1]["rows"] ** 2 == points[0]["rows"] * points[2]["rows"]:
+        first, second, third = (point["total_s"] for point in points)
+        step = points[1]["rows"] / points[0]["rows"]
+        # (a + b*(s²n)^k - a - b*(sn)^k) / (a + b*(sn)^k - a - b*n^k) = s^k
+        if third > second > first:
+            exponent = round(math.log((third - second) / (second - first), step), 2)
+    return {
+        "exponent": exponent,
+        "memory_ratio": round(points[-1]["peak_mib"] / points[0]["peak_mib"], 2),
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """Prints a row a point, and below them why there is none of the others."""
+    columns = ("profile", "rows", *TIMED, "total s", "peak MiB", "exponent", "memory x")
+    table = Table(*columns)
+    failed = []
+    for profile, of_profile in result["profiles"].items():
+        points = of_profile["points"]
+        failed += [f"{profile}, {p['rows']:,} rows: {p['failed']}" for p in points if "failed" in p]
+        points = [point for point in points if "failed" not in point]
+        for point in points:
+            seconds = [f"{point['seconds'][stage]:.1f}" for stage in TIMED]
+            total = (f"{point['total_s']:.1f}", f"{point['peak_mib']:,}")
+            is_last = point is points[-1]
+            grown = [str(of_profile[key]) for key in ("exponent", "memory_ratio") if is_last]
+            table.add_row(profile, f"{point['rows']:,}", *seconds, *total, *grown)
+    console = Console(stderr=True)
+    console.print(table)
+    for line in failed:
+        console.print(line, soft_wrap=True)
+
+
+def run_point(profile: str, data: Path, model: str, root: Path) -> dict[str, Any]:
+    """Runs the stages, in this process, and returns their seconds and the examples scored."""
+    try:
+        beam_args = beam_arguments(profile)
+    except UserInputError as fault:
+        sys.exit(str(fault))
+    from pipeline.log_capture import logs_to_file
+
+    with logs_to_file(root / "log.txt", verbose=False):
+        seconds = ingest_and_transform(data, root, beam_args)
+        start = time.monotonic()
+        scored = score(root, model, beam_args)
+        seconds["scoring"] = time.monotonic() - start
+    return {
+        "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
+        "total_s": round(sum(seconds.values()), 2),
+        "scored": scored,
+    }
+
+
+def ingest_and_transform(data: Path, root: Path, beam_args: list[str]) -> dict[str, float]:
+    """Runs ExampleGen and Transform of the `anomaly` pipeline and returns their seconds."""
+    from tfx.dsl.compiler.compiler import Compiler
+
+    from pipeline.build import build_pipeline
+    from pipeline.runners.local import ObservedLocalDagRunner
+
+    home = Home(root)
+    home.prepare(ANOMALY)
+    pipeline = build_pipeline(
+        ANOMALY,
+        data_directory=str(data / "ecg"),
+        data_sha256="",
+        home=home,
+        beam_args=beam_args,
+        cache=False,
+    )
+    compiled = Compiler().compile(pipeline)
+    wanted = [node for node in compiled.nodes if node.pipeline_node.node_info.id in STAGES]
+    del compiled.nodes[:]
+    for node in wanted:
+        for neighbours in (node.pipeline_node.upstream_nodes, node.pipeline_node.downstream_nodes):
+            kept = [name for name in neighbours if name in STAGES]
+            neighbours[:] = kept
+        compiled.nodes.append(node)
+    clock = StageClock()
+    ObservedLocalDagRunner(
+        run_id="scale", connection=pipeline.metadata_connection_config, listener=clock
+    ).run_with_ir(compiled)
+    return clock.seconds
+
+
+class StageClock:
+    """Keeps what the runner tells of each stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def started(self, stage: str) -> None:
+        """Nothing to keep."""
+
+    def finished(self, stage: str, seconds: float, cached: bool) -> None:
+        assert not cached
+        self.seconds[stage] = seconds
+
+
+def score(root: Path, model: str, beam_args: list[str]) -> dict[str, int]:
+    """Scores both splits as the evaluator does and returns how many examples each has."""
+    import apache_beam as beam
+    from tfx.types.standard_artifacts import Examples
+
+    from components.threshold_evaluator.config import EvaluationConfig
+    from components.threshold_evaluator.score_shards import ScoreShards, list_shards, read_scores
+
+    examples = Examples()
+    (folder,) = Home(root).artifacts(ANOMALY.name).glob("ExampleGen/examples/*")
+    examples.uri, examples.split_names = str(folder), '["train", "eval"]'
+    shards = {split: list_shards([examples], split) for split in ("train", "eval")}
+    config = EvaluationConfig.from_pipeline(ANOMALY)
+    output = str(root / "scores")
+    with beam.Pipeline(argv=beam_args) as pipeline:
+        _ = (
+            pipeline
+            | beam.Create([shard for of_split in shards.values() for shard in of_split])
+            | ScoreShards(model, "", config, output)
+        )
+    return {split: len(read_scores(output, of_split).error) for split, of_split in shards.items()}
+
+
+if __name__ == "__main__":
+    main()
