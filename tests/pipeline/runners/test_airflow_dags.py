@@ -3,7 +3,6 @@
 import datetime
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,6 @@ from pipeline.settings import apply_settings
 from pipeline_config import PIPELINES, PipelineConfig
 
 DAGS_FOLDER = Path(__file__).parents[3] / "pipeline" / "dags"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Airflow makes its home when it is imported, and reads its settings then."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
-        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-        yield
 
 
 def dag_bag():  # type: ignore[no-untyped-def]
