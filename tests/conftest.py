@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ class Result:
 Aepipe = Callable[..., Result]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_arguments_of_pytest() -> None:
+    """TFX's Beam executors read `sys.argv` as absl's flags: `-v` would be a verbosity there."""
+    del sys.argv[1:]
+
+
 @pytest.fixture(autouse=True)
 def no_network_and_no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AEPIPE_OFFLINE", "1")
@@ -64,3 +71,9 @@ def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for config in configured(list(PIPELINES), SMALL):
         write_sample(config, directory)
     return directory
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of a folder, which share costly fixtures, in one of xdist's processes."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(str(item.path.parent)))

@@ -24,7 +24,7 @@ from pipeline.lineage import open_store, run_executions
 from pipeline.outcome import RunOutcome
 from pipeline.runners.airflow_graph import Graph, require_same_graph, stage_graph
 from pipeline.runners.airflow_outcome import BEGUN_FILE
-from pipeline.runners.local import only_stage
+from pipeline.runners.local import only_stage, program_arguments_hidden
 from pipeline.spans import RunData
 from pipeline_config import PipelineConfig
 
@@ -83,7 +83,8 @@ def run_node(home: Home, pipeline: str, run_id: str, stage: str) -> None:
         _remove_outputs(home.artifacts(pipeline) / stage, execution)
     compiled = pipeline_pb2.Pipeline()
     compiled.ParseFromString((home.runs / run_id / _COMPILED_FILE).read_bytes())
-    LocalDagRunner().run_with_ir(only_stage(compiled, stage))
+    with program_arguments_hidden():
+        LocalDagRunner().run_with_ir(only_stage(compiled, stage))
 
 
 def collect_run(config: PipelineConfig, home: Home, begun: RunOutcome) -> RunOutcome:

@@ -1,6 +1,9 @@
 """TFX's LocalDagRunner, driven a node at a time so that each stage can be told of."""
 
+import contextlib
+import sys
 import time
+from collections.abc import Iterator
 from typing import Protocol
 
 from ml_metadata.proto.metadata_store_pb2 import Execution
@@ -67,7 +70,8 @@ class ObservedLocalDagRunner(LocalDagRunner):
             stage = node.pipeline_node.node_info.id
             self._listener.started(stage)
             start = time.monotonic()
-            super().run_with_ir(only_stage(pipeline, stage), run_options)
+            with program_arguments_hidden():
+                super().run_with_ir(only_stage(pipeline, stage), run_options)
             self._listener.finished(stage, time.monotonic() - start, self._was_cached(stage))
 
     def _was_cached(self, stage: str) -> bool:
@@ -75,6 +79,21 @@ class ObservedLocalDagRunner(LocalDagRunner):
             executions = run_executions(handle.store, self._run_id).get(stage, [])
         states = {execution.last_known_state for execution in executions}
         return states == {Execution.CACHED}
+
+
+@contextlib.contextmanager
+def program_arguments_hidden() -> Iterator[None]:
+    """Leaves `sys.argv` with the program's name alone.
+
+    TFX's Beam executors read `sys.argv` as absl's flags: `-v` of the program that runs a stage,
+    such as `airflow dags test -v`, would be a verbosity there, and the next word its value.
+    """
+    arguments = sys.argv
+    sys.argv = arguments[:1]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
 
 
 def disable_cache_from(pipeline: pipeline_pb2.Pipeline, stage: str) -> None:

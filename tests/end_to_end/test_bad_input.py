@@ -91,6 +91,7 @@ def test_a_csv_fault(fault: str, aepipe: Aepipe, tmp_path: Path) -> None:
     assert pushed_versions(tmp_path / "home", "ecg_anomaly_detector") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "content"),
     [

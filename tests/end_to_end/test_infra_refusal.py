@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import Aepipe, Result
 from tests.end_to_end.conftest import SHORT_OF
 from tests.end_to_end.metadata import executed, pushed_versions
@@ -11,6 +13,7 @@ from tests.end_to_end.metadata import executed, pushed_versions
 MODEL = "ecg_anomaly_detector"
 
 
+@pytest.mark.slow
 def test_a_candidate_that_does_not_answer_in_time_is_not_pushed(
     aepipe: Aepipe, small_sample: Path, tmp_path: Path
 ) -> None:

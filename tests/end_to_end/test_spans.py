@@ -73,6 +73,7 @@ def _rescaled(rows: np.ndarray) -> np.ndarray:
     return np.column_stack([3 * rows[:, :-1], rows[:, -1]])
 
 
+@pytest.mark.slow
 def test_a_span_is_pushed_nothing_new_is_not_run_and_a_drifted_one_is_refused(feed: Feed) -> None:
     feed.deliver("1", part=0)
     first = feed.run("--if-new-data")

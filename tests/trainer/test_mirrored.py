@@ -51,6 +51,7 @@ def data_of(case: str, beats: Transformed, pictures: Transformed) -> Transformed
     return beats if CASES[case]["model"] == "AnomalyDetector" else pictures
 
 
+@pytest.mark.slow
 def test_one_device_gives_the_same_as_no_strategy(
     case: str, beats: Transformed, pictures: Transformed, tmp_path: Path
 ) -> None:

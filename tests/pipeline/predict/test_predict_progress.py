@@ -40,6 +40,7 @@ def on_a_terminal(arguments: list[str | Path]) -> tuple[bytes, str]:
     return result.stdout, b"".join(shown).decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_terminal_shows_the_bytes_read_unless_json_is_asked_for(
     tmp_path: Path, models: Path, as_json: bool

@@ -141,7 +141,11 @@ def test_images_in_a_csv_are_scored_too(tmp_path: Path, predicted: Predicted) ->
     )
 
 
-@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    "compress",
+    [pytest.param(bytes, marks=pytest.mark.slow), gzip.compress],
+    ids=["plain", "gzip"],
+)
 def test_standard_input_is_a_file_too(
     tmp_path: Path, models: Path, predicted: Predicted, compress: Callable[[bytes], bytes]
 ) -> None:

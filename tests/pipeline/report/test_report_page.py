@@ -256,6 +256,7 @@ def test_the_same_run_gives_the_same_page_quickly(
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pipeline", "rows"),
     [

@@ -70,6 +70,7 @@ def test_a_property_that_names_an_artifact_goes_with_it() -> None:
     assert delocalised({"artifacts": {"x": inner}}) == {"artifacts": {"x": blessing}}
 
 
+@pytest.mark.slow
 def test_a_step_whose_work_is_done_elsewhere_has_no_file_in_the_container_but_the_launchers(
     tmp_path: Path,
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_step_without_inputs_is_left_alone() -> None:
     assert local == {"inputs": {"artifacts": {}}, "outputs": {"artifacts": {}, "outputFile": "x"}}
 
 
+@pytest.mark.slow
 def test_a_failing_executor_fails_the_step_and_names_the_fault(tmp_path: Path) -> None:
     missing = tmp_path / "none"
     invocation = {
