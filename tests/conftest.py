@@ -73,6 +73,7 @@ def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps the tests of a folder, which share costly fixtures, in one of xdist's processes."""
     for item in items:

@@ -57,14 +57,13 @@ WAVES = (
     "trainer.batch_size=16",
     "trainer.epochs=8",
     "evaluator.lower_bounds.recall=0.5",
-    # A server takes long to start, and nothing here is about it.
-    "infra_validator.enabled=false",
 )
 SQUARES = (
     f"data.height={SIZE}",
     f"data.width={SIZE}",
     "trainer.epochs=2",
     "evaluator.upper_bounds.val_loss=1",
+    # A server takes long to start, and nothing here is about it.
     "infra_validator.enabled=false",
 )
 
