@@ -24,7 +24,7 @@ lint: setup-dev ## ruff, mypy, import-linter
 	.venv/bin/lint-imports
 
 test: lint ## lint, types, unit tests and one short end-to-end run of each pipeline
-	$(PY) -m pytest -m "not slow" --numprocesses=auto --maxprocesses=4 --dist=loadgroup $(ARGS)
+	$(PY) -m pytest -m "not slow" --numprocesses=auto --maxprocesses=4 $(ARGS)
 
 test-slow: setup-dev ## full real data (where AEPIPE_DATA names it), faults
 	$(PY) -m pytest -m slow $(ARGS)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from data.sample import write_sample
 from pipeline.cli import main
@@ -73,8 +75,12 @@ def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of a folder, which share costly fixtures, in one of xdist's processes."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path.parent)))
+class FolderScheduling(LoadScopeScheduling):
+    """Gives the tests of a folder, which share costly fixtures, to one of xdist's processes."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return str(Path(nodeid.partition("::")[0]).parent)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return FolderScheduling(config, log)
