@@ -7,12 +7,13 @@ from pathlib import Path
 def publish(temporary: Path, final: Path) -> None:
     """Gives a finished file on the same file system its final name."""
     final.parent.mkdir(parents=True, exist_ok=True)
-    _flush(temporary)
+    flush(temporary)
     temporary.replace(final)
-    _flush(final.parent)
+    flush(final.parent)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Writes a file, or the names in a folder, through to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from data.durable import flush
+
 
 @contextlib.contextmanager
 def hidden_file(path: Path) -> Iterator[Path]:
@@ -22,7 +24,7 @@ def hidden_file(path: Path) -> Iterator[Path]:
     with _held(part):
         try:
             yield part
-            _flush(part)
+            flush(part)
             part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -78,11 +80,3 @@ def _clear_leftovers(path: Path) -> None:
                 part.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,24 +9,9 @@ import pytest
 import tensorflow as tf
 
 from tests.end_to_end.conftest import FinishedRun
+from tests.end_to_end.signatures import OUTPUTS, RAW_INPUT
 
 SCORE = Path(__file__).with_name("score_without_aepipe.py")
-
-RAW_INPUT = {
-    "basic": ("image", (None, 28, 28)),
-    "denoise": ("image", (None, 28, 28)),
-    "anomaly": ("signal", (None, 140)),
-}
-OUTPUTS = {
-    "basic": {"reconstruction": tf.float32, "error": tf.float32},
-    "denoise": {"reconstruction": tf.float32, "error": tf.float32},
-    "anomaly": {
-        "reconstruction": tf.float32,
-        "error": tf.float32,
-        "threshold": tf.float32,
-        "is_anomaly": tf.bool,
-    },
-}
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from pipeline_config import PIPELINES
 from tests.end_to_end.conftest import FinishedRun
+from tests.end_to_end.signatures import OUTPUTS, RAW_INPUT
 
 UNKNOWN_OPS = (
     "import json, sys\n"
@@ -30,22 +31,6 @@ UNKNOWN_OPS = (
 
 PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 """TensorFlow knows them, but they call into the Python process that made the graph."""
-
-RAW = {
-    "basic": ("image", (None, 28, 28)),
-    "denoise": ("image", (None, 28, 28)),
-    "anomaly": ("signal", (None, 140)),
-}
-SCORES = {
-    "basic": {"reconstruction": tf.float32, "error": tf.float32},
-    "denoise": {"reconstruction": tf.float32, "error": tf.float32},
-    "anomaly": {
-        "reconstruction": tf.float32,
-        "error": tf.float32,
-        "threshold": tf.float32,
-        "is_anomaly": tf.bool,
-    },
-}
 
 Tensors = dict[str, tuple[tf.DType, tuple[int | None, ...]]]
 
@@ -98,9 +83,9 @@ def test_nothing_else_in_the_folder_parses_as_a_version(version: Path) -> None:
 
 
 def test_the_signatures_are_as_promised(finished: FinishedRun, graph: MetaGraphDef) -> None:
-    name, shape = RAW[finished.outcome.pipeline]
+    name, shape = RAW_INPUT[finished.outcome.pipeline]
     raw: Tensors = {name: (tf.float32, shape)}
-    scores = SCORES[finished.outcome.pipeline]
+    scores = OUTPUTS[finished.outcome.pipeline]
 
     for signature, inputs in {
         "serving_default": raw,
