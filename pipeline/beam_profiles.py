@@ -25,6 +25,13 @@ is how TFX is told that none is needed.
 FLINK_JOB_SERVER = Path(__file__).parents[1] / ".flink" / "job-server.jar"
 """Where `make flink` puts the jar that starts Flink and talks to Beam."""
 
+JOB_SERVER_HEAP = "1g"
+"""Of the Java process that is Flink's job server and, as `[local]`, its cluster.
+
+Java takes a quarter of the machine's memory where nothing is said, and fills it with garbage before
+it collects any: peak memory then grows with the data although no stage keeps any of it.
+"""
+
 WORKER_DISK_GB = 50
 """Of a Dataflow worker; TFX's image alone takes about 10 GB, unpacked."""
 
@@ -88,6 +95,7 @@ def _flink() -> list[str]:
         f"--flink_job_server_jar={FLINK_JOB_SERVER}",
         # A cluster that lives in the job server; another one is named by its host:port.
         "--flink_master=[local]",
+        f"--job_server_jvm_properties=-Xmx{JOB_SERVER_HEAP}",
         f"--parallelism={max(2, _cores())}",
         # Flink asks this process for its Python workers, which is right for one machine.
         "--environment_type=LOOPBACK",

@@ -11,6 +11,7 @@ from apache_beam.options.pipeline_options import (
     DirectOptions,
     FlinkRunnerOptions,
     GoogleCloudOptions,
+    JobServerOptions,
     PipelineOptions,
     PortableOptions,
     StandardOptions,
@@ -61,6 +62,13 @@ def test_flink_has_two_task_slots_at_least(jar: Path) -> None:
     assert flink.flink_job_server_jar == str(jar)
     assert flink.parallelism >= 2
     assert parsed.view_as(PortableOptions).environment_type == "LOOPBACK"
+
+
+def test_flinks_java_has_a_bound_on_its_memory(jar: Path) -> None:
+    assert options("flink").view_as(JobServerOptions).job_server_jvm_properties == ["-Xmx1g"]
+    # Java takes the last that it is given.
+    bigger = options("flink", "--job_server_jvm_properties=-Xmx8g").view_as(JobServerOptions)
+    assert bigger.job_server_jvm_properties == ["-Xmx1g", "-Xmx8g"]
 
 
 def test_dataflow_passes_beams_own_validation() -> None:
