@@ -60,17 +60,52 @@ def collect_outcome(
     gate = output_artifacts(store, executions, "DataGate")["verdict"]
     judged = output_artifacts(store, executions, "ThresholdEvaluator")
     pushed = output_artifacts(store, executions, "VersionedPusher")["pushed_model"]
-    evaluation = _read_json(Path(judged["evaluation"].uri) / EVALUATION_FILE)
-    passed = _read_json(Path(gate.uri) / VERDICT_FILE)
-    destination = _destination(pushed)
-    fresh = "VersionedPusher" not in cached
-    reasons = evaluation["reasons"]
-    if evaluation["blessed"]:
-        # Of a model that was not blessed, it only says that.
-        reasons = _infra_refusal(output_artifacts(store, executions, "InfraValidator"))
+    outcome = judged_outcome(
+        config.name,
+        run_id,
+        facts,
+        gate_uri=gate.uri,
+        evaluation_uri=judged["evaluation"].uri,
+        infra_refusal=_infra_refusal(output_artifacts(store, executions, "InfraValidator")),
+        destination=_destination(pushed),
+        fresh="VersionedPusher" not in cached,
+    )
+    return dataclasses.replace(outcome, seconds=seconds, cached=cached)
+
+
+def judged_outcome(
+    pipeline: str,
+    run_id: str,
+    facts: DataFacts,
+    *,
+    gate_uri: str,
+    evaluation_uri: str,
+    infra_refusal: list[str],
+    destination: Path | None,
+    fresh: bool,
+) -> RunOutcome:
+    """Reads what a run came to whose every stage has ended.
+
+    Args:
+        pipeline: Its name.
+        run_id: The run.
+        facts: Which data it read.
+        gate_uri: The data gate's verdict.
+        evaluation_uri: The evaluator's findings.
+        infra_refusal: Why the infra validator refused; nothing where it did not.
+        destination: Folder that was pushed to; None where nothing was.
+        fresh: Whether this run pushed, rather than an earlier one with the same result.
+
+    Returns:
+        The outcome, without its log and times.
+    """
+    evaluation = _read_json(Path(evaluation_uri) / EVALUATION_FILE)
+    passed = _read_json(Path(gate_uri) / VERDICT_FILE)
+    # Of a model that was not blessed, the infra validator only says that.
+    reasons = infra_refusal if evaluation["blessed"] else evaluation["reasons"]
     blessed = bool(evaluation["blessed"]) and not reasons
     return RunOutcome(
-        pipeline=config.name,
+        pipeline=pipeline,
         run_id=run_id,
         status=("pushed" if fresh else "unchanged") if blessed else "not_blessed",
         data=dataclasses.replace(facts, examples=passed["examples"], drift=passed["drift"]),
@@ -80,8 +115,6 @@ def collect_outcome(
         reasons=reasons,
         notices=[] if destination is None else not_served(destination),
         pushed=str(destination) if destination else None,
-        seconds=seconds,
-        cached=cached,
     )
 
 
