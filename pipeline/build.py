@@ -112,10 +112,12 @@ def build_pipeline_at(
     judging = _judging(config, ingestion, transform, training[-1], place)
     pushing = _pushing(config, ingestion, judging[-1], place.push_root, data_sha256)
     before = place.before_ingestion(ingestion)
+    stages = [*before, ingestion, *validation, transform, *training, *judging, *pushing]
+    last = place.after_push(config, {stage.id: stage for stage in stages})
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=place.pipeline_root(config),
-        components=[*before, ingestion, *validation, transform, *training, *judging, *pushing],
+        components=[*stages, *last],
         enable_cache=cache,
         metadata_connection_config=place.metadata(config),
         beam_pipeline_args=list(beam_args),

@@ -6,11 +6,13 @@ and the line is found by the name that stands before it.
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from pipeline.outcome import Status
 from pipeline_config import GateRefusalError, UserInputError
 
 _USER_LINE = re.compile(r"(?:UserInputError|SettingError): (?P<line>[^\n]+)")
+_REFUSAL_LINE = re.compile(r"GateRefusalError: (?P<line>[^\n]+)")
 _BEAM_SUFFIX = re.compile(r"\s*\[while running .*$")
 _FULL_DISK = re.compile(r"No space left on device|database or disk is full|Disk quota exceeded")
 _READ_ONLY = re.compile(r"Read-only file system|attempt to write a readonly database")
@@ -46,6 +48,21 @@ def gate_refusal(error: BaseException) -> str | None:
         if isinstance(link, GateRefusalError):
             return str(link)
     return None
+
+
+def last_words(lines: Sequence[str]) -> tuple[Status, str]:
+    """Returns status and reason of a failure by what its process printed, its traceback last.
+
+    Args:
+        lines: Of its standard error; at least the last of them.
+    """
+    text = "\n".join(lines)
+    if refusals := _REFUSAL_LINE.findall(text):
+        return "data_refused", refusals[-1].strip()
+    if mistakes := _USER_LINE.findall(text):
+        return "failed", _clean(mistakes[-1])
+    spoken = [line.strip() for line in lines if line.strip()]
+    return "failed", spoken[-1] if spoken else "it ended without a word"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -1,5 +1,6 @@
 """Where a pipeline runs: the few parts of it that differ from place to place."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tfx.components.example_gen.component import FileBasedExampleGen
@@ -37,6 +38,9 @@ class Place(Protocol):
 
     def blessed_model_before(self, config: PipelineConfig, node: BaseNode, output: str) -> BaseNode:
         """A stage whose output `model` is the latest blessed model older than `node`'s `output`."""
+
+    def after_push(self, config: PipelineConfig, stages: Mapping[str, BaseNode]) -> list[BaseNode]:
+        """Stages that run last; `stages` are all others by their names."""
 
 
 class LocalPlace:
@@ -84,3 +88,8 @@ class LocalPlace:
             model=Channel(type=Model),
             model_blessing=Channel(type=ModelBlessing),
         )
+
+    def after_push(self, config: PipelineConfig, stages: Mapping[str, BaseNode]) -> list[BaseNode]:
+        """None: the runner collects what came of the run from MLMD."""
+        del config, stages
+        return []

@@ -1,10 +1,12 @@
 """Compiles a pipeline for Kubeflow Pipelines 2."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import yaml
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
@@ -15,8 +17,10 @@ from tfx.orchestration.pipeline import Pipeline
 
 from pipeline.beam_profiles import beam_arguments
 from pipeline.build import build_pipeline_at
-from pipeline.runners.kubeflow_place import RESOLVE_STAGE, KubeflowPlace
-from pipeline.runners.kubeflow_spec import for_server, platform_spec
+from pipeline.runners.kubeflow_notes import RUN_ID_PLACEHOLDER, RUNS_FOLDER
+from pipeline.runners.kubeflow_outcome import TellWebhook
+from pipeline.runners.kubeflow_place import RECORD_STAGE, RESOLVE_STAGE, KubeflowPlace
+from pipeline.runners.kubeflow_spec import for_server, platform_spec, stage_tasks
 from pipeline.runners.kubeflow_target import KubeflowTarget
 from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
 from span_patterns import has_spans
@@ -28,19 +32,28 @@ DATA_PARAMETER = "data_folder"
 
 INGESTION_STAGE = "ExampleGen"
 
+EXIT_HANDLER = "TellWebhook"
+
+_PUSH_STAGES = ("WarmStartResolver", "BaselineResolver", "VersionedPusher")
+"""Those that look into the push directory, or write to it."""
+
 _SPAN_FOLDERS = {"number": "span-{SPAN}", "date": "span-{YYYY}-{MM}-{DD}"}
 
 
 def compile_documents(config: PipelineConfig, target: KubeflowTarget) -> list[dict[str, Any]]:
     """Returns the YAML documents: the pipeline's specification and, if needed, the platform's.
 
+    Where the config names a webhook, an exit handler posts to it. For that every step leaves word
+    in the push directory, so a claim of it is mounted in all of them.
+
     Raises:
         UserInputError: The patterns name spans in another way than `target.spans`.
     """
     data, push = target.data, target.push
+    runs_folder = f"{push.path}/{RUNS_FOLDER}" if config.schedule.webhook_url else None
     config = dataclasses.replace(config, data=_with_span_folders(config.data, target))
     pipeline = build_pipeline_at(
-        KubeflowPlace(push.path, target.pipeline_root or ""),
+        KubeflowPlace(push.path, target.pipeline_root or "", runs_folder),
         config,
         data_directory=RuntimeParameter(name=DATA_PARAMETER, ptype=str),
         data_sha256=None,
@@ -54,20 +67,24 @@ def compile_documents(config: PipelineConfig, target: KubeflowTarget) -> list[di
             use_pipeline_spec_2_1=True,
         )
     )
+    if runs_folder is not None:
+        runner.set_exit_handler(_exit_handler(config, runs_folder))
     spec = for_server(
         runner.run(pipeline, write_out=False)["pipelineSpec"],
         resolve_stage=RESOLVE_STAGE,
         ingestion_stage=INGESTION_STAGE,
+        record_stage=RECORD_STAGE,
         defaults={DATA_PARAMETER: f"{data.path.rstrip('/')}/{config.data.folder}"},
         pipeline_root=target.pipeline_root,
+        runs_folder=runs_folder,
         remote_stages=_beam_stages(pipeline) if target.beam_profile == "dataflow" else (),
     )
     mounts = {
-        RESOLVE_STAGE: [data],
-        INGESTION_STAGE: [data],
-        "WarmStartResolver": [push],
-        "BaselineResolver": [push],
-        "VersionedPusher": [push],
+        stage: [
+            *([data] if stage in (RESOLVE_STAGE, INGESTION_STAGE) else []),
+            *([push] if stage in _PUSH_STAGES or runs_folder is not None else []),
+        ]
+        for stage in (*stage_tasks(spec), EXIT_HANDLER)
     }
     platform = platform_spec(spec, mounts)
     return [spec, platform] if platform else [spec]
@@ -86,6 +103,20 @@ def write_documents(documents: list[dict[str, Any]], path: Path) -> None:
         partial.rename(path)
     except OSError as error:
         raise UserInputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _exit_handler(config: PipelineConfig, runs_folder: str) -> BaseNode:
+    webhook = {
+        "webhook_url": config.schedule.webhook_url,
+        "webhook_on": config.schedule.webhook_on,
+    }
+    handler = TellWebhook(
+        pipeline=config.name,
+        runs_folder=runs_folder,
+        run_id=RUN_ID_PLACEHOLDER,
+        webhook=json.dumps(webhook),
+    )
+    return handler.with_id(EXIT_HANDLER)
 
 
 def _beam_stages(pipeline: Pipeline) -> list[str]:

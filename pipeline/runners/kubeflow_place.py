@@ -1,14 +1,19 @@
 """Kubeflow Pipelines as a place for `pipeline.build`."""
 
+from collections.abc import Mapping
+
 from google.protobuf import text_format
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base.base_node import BaseNode
 
 from components.schema.curated import curated_schema
+from pipeline.runners.kubeflow_notes import RUN_ID_PLACEHOLDER
+from pipeline.runners.kubeflow_outcome import RecordOutcome
 from pipeline.runners.kubeflow_stages import ResolveData, ServedModel, WriteSchema
 from pipeline_config import PipelineConfig
 
 RESOLVE_STAGE = "ResolveData"
+RECORD_STAGE = "RecordOutcome"
 
 
 class KubeflowPlace:
@@ -17,11 +22,13 @@ class KubeflowPlace:
     Args:
         push_root: The push directory, as a container sees it.
         pipeline_root: Where artifacts go; empty for the server's own.
+        runs_folder: Where a run's stages leave word for its exit handler; None without one.
     """
 
-    def __init__(self, push_root: str, pipeline_root: str) -> None:
+    def __init__(self, push_root: str, pipeline_root: str, runs_folder: str | None = None) -> None:
         self._push_root = push_root
         self._pipeline_root = pipeline_root
+        self._runs_folder = runs_folder
 
     @property
     def push_root(self) -> str:
@@ -60,3 +67,20 @@ class KubeflowPlace:
         stage = ServedModel(push_root=self._push_root, model_name=config.pusher.model_name)
         stage.add_upstream_node(node)
         return stage
+
+    def after_push(self, config: PipelineConfig, stages: Mapping[str, BaseNode]) -> list[BaseNode]:
+        """The stage that records what came of the run, where somebody is to be told."""
+        if self._runs_folder is None:
+            return []
+        infra_validator = stages.get("InfraValidator")
+        stage = RecordOutcome(
+            verdict=stages["DataGate"].outputs["verdict"],
+            evaluation=stages["ThresholdEvaluator"].outputs["evaluation"],
+            pushed_model=stages["VersionedPusher"].outputs["pushed_model"],
+            infra_blessing=infra_validator.outputs["blessing"] if infra_validator else None,
+            pipeline=config.name,
+            data_folder=stages["ExampleGen"].exec_properties["input_base"],
+            runs_folder=self._runs_folder,
+            run_id=RUN_ID_PLACEHOLDER,
+        )
+        return [stage.with_id(RECORD_STAGE)]

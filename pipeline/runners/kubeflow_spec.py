@@ -6,7 +6,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from pipeline.runners.kubeflow_step import REMOTE_FLAG
+from tfx.orchestration.kubeflow.utils import TFX_DAG_NAME
+
+from pipeline.runners.kubeflow_notes import RUN_ID_PARAMETER, RUN_ID_PLACEHOLDER
+from pipeline.runners.kubeflow_step import NOTES_FLAG, REMOTE_FLAG
 from pipeline.runners.kubeflow_target import Storage
 
 Json = dict[str, Any]
@@ -21,8 +24,10 @@ def for_server(
     *,
     resolve_stage: str,
     ingestion_stage: str,
+    record_stage: str,
     defaults: Mapping[str, str],
     pipeline_root: str | None,
+    runs_folder: str | None = None,
     remote_stages: Collection[str] = (),
 ) -> Json:
     """Returns the `PipelineSpec` of TFX's `KubeflowV2DagRunner` with what the server lacks.
@@ -35,13 +40,17 @@ def for_server(
       either finds none.
     - TFX gives runtime parameters no defaults, and writes the pipeline root beside the
       specification rather than into it.
+    - With an exit handler TFX puts all stages into a DAG of their own, but does not hand the
+      runtime parameters down to it.
 
     Args:
         spec: TFX's; it is not changed.
         resolve_stage: The stage that finds the data; it runs each time.
         ingestion_stage: ExampleGen.
+        record_stage: The stage that records what came of the run; it too runs each time.
         defaults: Runtime parameter -> default.
         pipeline_root: Where artifacts go; None for the server's own.
+        runs_folder: Where stages that fail leave word; None for nowhere.
         remote_stages: Stages that work on other machines than their container.
     """
     adapted = copy.deepcopy(spec)
@@ -54,22 +63,35 @@ def for_server(
     for stage in remote_stages:
         label = adapted["components"][stage]["executorLabel"]
         executors[label]["container"]["command"].append(REMOTE_FLAG)
-    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
-    for stage, task in root["dag"]["tasks"].items():
+    _hand_down_parameters(adapted)
+    digest = _digest(spec)
+    for stage, task in stage_tasks(adapted).items():
         component = adapted["components"][task["componentRef"]["name"]]
-        if stage == resolve_stage:
+        if runs_folder is not None:
+            command = executors[component["executorLabel"]]["container"]["command"]
+            command += [NOTES_FLAG, runs_folder, stage]
+        if stage in (resolve_stage, record_stage):
             task.pop("cachingOptions", None)
+        if stage == resolve_stage:
             _declare(component, "outputDefinitions", WINDOW_PARAMETER, FINGERPRINT_PARAMETER)
+            _declare(component, "inputDefinitions", RUN_ID_PARAMETER)
+            _give_constant(task, RUN_ID_PARAMETER, RUN_ID_PLACEHOLDER)
             continue
         _declare(component, "inputDefinitions", FINGERPRINT_PARAMETER, SPEC_PARAMETER)
         _give_output(task, resolve_stage, FINGERPRINT_PARAMETER)
         _give_constant(task, SPEC_PARAMETER, digest)
-        if stage == ingestion_stage:
+        if stage in (ingestion_stage, record_stage):
             _declare(component, "inputDefinitions", WINDOW_PARAMETER)
             _give_output(task, resolve_stage, WINDOW_PARAMETER)
     if pipeline_root is not None:
         adapted["defaultPipelineRoot"] = pipeline_root
     return adapted
+
+
+def stage_tasks(spec: Json) -> Json:
+    """Returns the task of each stage by its name, without that of an exit handler."""
+    tasks: Json = spec["components"].get(TFX_DAG_NAME, spec["root"])["dag"]["tasks"]
+    return tasks
 
 
 def platform_spec(spec: Json, mounts: Mapping[str, Iterable[Storage]]) -> Json | None:
@@ -82,9 +104,9 @@ def platform_spec(spec: Json, mounts: Mapping[str, Iterable[Storage]]) -> Json |
     executors = {
         spec["components"][stage]["executorLabel"]: {
             "pvcMount": [
-                {"constant": storage.claim, "mountPath": storage.mount}
-                for storage in storages
-                if storage.claim
+                {"constant": claim, "mountPath": mount}
+                for claim, mount in {storage.claim: storage.mount for storage in storages}.items()
+                if claim
             ]
         }
         for stage, storages in mounts.items()
@@ -94,6 +116,27 @@ def platform_spec(spec: Json, mounts: Mapping[str, Iterable[Storage]]) -> Json |
     if not mounted:
         return None
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": mounted}}}}
+
+
+def _hand_down_parameters(spec: Json) -> None:
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    if TFX_DAG_NAME not in spec["components"]:
+        return
+    dag, task = spec["components"][TFX_DAG_NAME], spec["root"]["dag"]["tasks"][TFX_DAG_NAME]
+    for name, declared in parameters.items():
+        kind = {"parameterType": declared["parameterType"]}
+        dag.setdefault("inputDefinitions", {}).setdefault("parameters", {})[name] = kind
+        _parameters(task)[name] = {"componentInputParameter": name}
+
+
+def _digest(spec: Json) -> str:
+    """Returns a digest of all stages; who is told of the run's end is no part of it."""
+    tasks = stage_tasks(spec)
+    components = {name: spec["components"][name] for name in tasks}
+    labels = {component["executorLabel"] for component in components.values()}
+    executors = {name: spec["deploymentSpec"]["executors"][name] for name in labels}
+    content = json.dumps([tasks, components, executors], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _declare(component: Json, side: str, *names: str) -> None:

@@ -6,16 +6,21 @@ it has no file system but Google's. So URIs become the launcher's paths on the w
 become URIs on the way out. Nothing heavy is imported here.
 
 A step whose Beam pipeline runs on other machines (`--remote`) reads and writes at the URIs, as
-these have no part in the container's files.
+these have no part in the container's files. One that fails leaves word of it (`--notes`).
 """
 
+import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from pipeline.failures import last_words
+from pipeline.runners.kubeflow_notes import note_failure, run_of_step
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 
@@ -28,25 +33,29 @@ LAUNCHER_FOLDERS: Mapping[str, str] = MappingProxyType(
 """Scheme of a URI -> where KFP's launcher keeps what is behind it."""
 
 REMOTE_FLAG = "--remote"
+NOTES_FLAG = "--notes"
 
 _INVOCATION = "--json_serialized_invocation_args"
+
+_LINES_KEPT = 50
+"""Of what a step says last; Beam puts a dozen lines behind the one that counts."""
 
 
 def main() -> int:
     """Runs one step; returns the exit code of TFX's entry point."""
-    arguments = sys.argv[1:]
-    folders = LAUNCHER_FOLDERS
-    if remote := REMOTE_FLAG in arguments:
-        arguments.remove(REMOTE_FLAG)
-        folders = {}
+    options, arguments = _parse(sys.argv[1:])
+    folders = {} if options.remote else LAUNCHER_FOLDERS
     position = arguments.index(_INVOCATION) + 1
     given = json.loads(arguments[position])
     invocation = localised(given, folders)
-    if remote:
+    if options.remote:
         # TFX keeps what its workers share for a while in the folder of this file.
         invocation["outputs"]["outputFile"] = beside_outputs(given)
     arguments[position] = json.dumps(invocation)
-    code = subprocess.run([sys.executable, "-m", TFX_ENTRY_POINT, *arguments]).returncode
+    code, said = _run_entry_point(arguments)
+    if code and options.notes:
+        folder, stage = options.notes
+        _leave_word(given, folder, stage, code, said)
     if code == 0:
         told = json.loads(_read(invocation["outputs"]["outputFile"]))
         file = Path(given["outputs"]["outputFile"])
@@ -54,6 +63,44 @@ def main() -> int:
         file.write_text(json.dumps(delocalised(told, folders)))
     # A signal's number is negative here; a shell's way of telling it is 128 more.
     return code if code >= 0 else 128 - code
+
+
+def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Returns this command's own options, and what is left to TFX's entry point."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument(REMOTE_FLAG, action="store_true")
+    parser.add_argument(NOTES_FLAG, nargs=2, metavar=("FOLDER", "STAGE"))
+    return parser.parse_known_args(arguments)
+
+
+def _run_entry_point(arguments: Sequence[str]) -> tuple[int, list[str]]:
+    """Returns the exit code, and the last lines of what was said, which the log has too."""
+    kept: deque[str] = deque(maxlen=_LINES_KEPT)
+    command = [sys.executable, "-m", TFX_ENTRY_POINT, *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            sys.stderr.buffer.write(line)
+            sys.stderr.buffer.flush()
+            kept.append(line.decode(errors="replace").rstrip())
+    return process.returncode, list(kept)
+
+
+def _leave_word(
+    invocation: dict[str, Any], folder: str, stage: str, code: int, said: Sequence[str]
+) -> None:
+    run = run_of_step(invocation, stage)
+    if run is None:
+        print(f"{stage}: its outputs do not tell the run's id", file=sys.stderr)
+        return
+    status, reason = last_words(said)
+    if code < 0:
+        status, reason = "failed", f"killed by signal {-code}"
+    try:
+        note_failure(Path(folder, run), stage, status, reason)
+    except OSError as error:
+        # The failure itself is worth more than word of it.
+        print(f"{stage}: cannot leave word in {folder}: {error}", file=sys.stderr)
 
 
 def localised(

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pipeline_config import UserInputError
 
-DATA_MOUNT = "/mnt/aepipe/data"
-PUSH_MOUNT = "/mnt/aepipe/push"
+MOUNTS = "/mnt/aepipe"
+"""A claim is mounted below it, under its own name: once, also where it is used for two things."""
 
 _BUCKETS = ("gs://", "s3://", "minio://")
 _CLAIM = re.compile(r"pvc://(?P<claim>[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)(?:/(?P<path>.*))?")
@@ -73,17 +73,18 @@ class KubeflowTarget:
         if self.data_uri.startswith("gs://") and len(self.data_uri) > len("gs://"):
             return Storage(self.data_uri.rstrip("/"))
         remote = "pvc://CLAIM/PATH, gs://BUCKET/PATH"
-        return _folder("--data-uri", self.data_uri, DATA_MOUNT, remote)
+        return _folder("--data-uri", self.data_uri, remote)
 
     @property
     def push(self) -> Storage:
         """The push directory."""
-        return _folder("--push-uri", self.push_uri, PUSH_MOUNT, "pvc://CLAIM/PATH")
+        return _folder("--push-uri", self.push_uri, "pvc://CLAIM/PATH")
 
 
-def _folder(option: str, uri: str, mount: str, remote: str) -> Storage:
+def _folder(option: str, uri: str, remote: str) -> Storage:
     if found := _CLAIM.fullmatch(uri):
         path = (found["path"] or "").strip("/")
+        mount = f"{MOUNTS}/{found['claim']}"
         return Storage(f"{mount}/{path}".rstrip("/"), found["claim"], mount)
     if uri.startswith("/"):
         return Storage(uri.rstrip("/") or "/")

@@ -12,12 +12,16 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from google.protobuf import json_format, struct_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
+
+WHATEVER_HAPPENED = pb.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
+"""Of an exit handler."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,46 +54,57 @@ class DryRun:
         self._cache: dict[str, TaskRun] = {}
 
     def run(self, **parameters: str) -> dict[str, TaskRun]:
-        """Runs all tasks in the order of their dependencies."""
+        """Runs all tasks in the order of their dependencies, then an exit handler in any case."""
         given = {name: struct_pb2.Value(string_value=text) for name, text in parameters.items()}
         for name, declared in self.spec.root.input_definitions.parameters.items():
             if name not in given:
                 assert declared.HasField("default_value"), f"{name} has no default"
                 given[name] = declared.default_value
-        run_folder = self._folder / uuid.uuid4().hex
+        run_folder = self._folder / self.spec.pipeline_info.name / str(uuid.uuid4())
         done: dict[str, TaskRun] = {}
-        for name in self.order():
-            done[name] = self._run_task(name, done, given, run_folder)
+        try:
+            self._run_dag(self.spec.root.dag.tasks, done, given, run_folder)
+        finally:
+            for name, task in self.spec.root.dag.tasks.items():
+                if task.trigger_policy.strategy == WHATEVER_HAPPENED:
+                    done[name] = self._run_task(name, task, done, given, run_folder)
         return done
 
-    def order(self) -> list[str]:
-        """Returns the tasks, each after all that it depends on."""
-        tasks = self.spec.root.dag.tasks
-        ordered: list[str] = []
-        while len(ordered) < len(tasks):
-            ready = [
-                name
-                for name in sorted(tasks)
-                if name not in ordered and set(dependencies(tasks[name])) <= set(ordered)
-            ]
-            assert ready, f"a cycle, or a task that is not there, after {ordered}"
-            ordered += ready
-        return ordered
+    def _run_dag(
+        self,
+        tasks: Mapping[str, pb.PipelineTaskSpec],
+        done: dict[str, TaskRun],
+        given: dict[str, struct_pb2.Value],
+        run_folder: Path,
+    ) -> None:
+        for name in order(tasks):
+            task = tasks[name]
+            component = self.spec.components[task.component_ref.name]
+            if not component.HasField("dag"):
+                done[name] = self._run_task(name, task, done, given, run_folder)
+                continue
+            # A DAG knows what its task hands down to it and nothing else.
+            inner = {
+                key: _parameter(source, done, given, run_folder)
+                for key, source in task.inputs.parameters.items()
+            }
+            assert set(inner) == set(component.input_definitions.parameters)
+            self._run_dag(component.dag.tasks, done, inner, run_folder)
 
     def _run_task(
         self,
         name: str,
+        task: pb.PipelineTaskSpec,
         done: dict[str, TaskRun],
         given: dict[str, struct_pb2.Value],
         run_folder: Path,
     ) -> TaskRun:
-        task = self.spec.root.dag.tasks[name]
         component = self.spec.components[task.component_ref.name]
         container = self.executors[component.executor_label].container
         call = pb.ExecutorInput()
         for key, source in task.inputs.parameters.items():
             assert key in component.input_definitions.parameters, f"{name}: {key} not declared"
-            call.inputs.parameter_values[key].CopyFrom(_parameter(source, done, given))
+            call.inputs.parameter_values[key].CopyFrom(_parameter(source, done, given, run_folder))
         for key, source in task.inputs.artifacts.items():
             produced = source.task_output_artifact
             artifact = done[produced.producer_task].artifacts[produced.output_artifact_key]
@@ -111,6 +126,21 @@ class DryRun:
         return self._cache[key]
 
 
+def order(tasks: Mapping[str, pb.PipelineTaskSpec]) -> list[str]:
+    """Returns the tasks, each after all that it depends on; an exit handler is not among them."""
+    names = [n for n in sorted(tasks) if tasks[n].trigger_policy.strategy != WHATEVER_HAPPENED]
+    ordered: list[str] = []
+    while len(ordered) < len(names):
+        ready = [
+            name
+            for name in names
+            if name not in ordered and set(dependencies(tasks[name])) <= set(ordered)
+        ]
+        assert ready, f"a cycle, or a task that is not there, after {ordered}"
+        ordered += ready
+    return ordered
+
+
 def dependencies(task: pb.PipelineTaskSpec) -> list[str]:
     """Returns explicit dependencies and those that inputs make."""
     return [
@@ -128,10 +158,13 @@ def _parameter(
     source: pb.TaskInputsSpec.InputParameterSpec,
     done: dict[str, TaskRun],
     given: dict[str, struct_pb2.Value],
+    run_folder: Path,
 ) -> struct_pb2.Value:
     kind = source.WhichOneof("kind")
     if kind == "runtime_value":
         assert source.runtime_value.HasField("constant"), "the server knows no other value"
+        if source.runtime_value.constant.string_value == "{{$.pipeline_job_uuid}}":
+            return struct_pb2.Value(string_value=run_folder.name)
         return source.runtime_value.constant
     if kind == "component_input_parameter":
         return given[source.component_input_parameter]

@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.conftest import Aepipe
 from tests.pipeline.runners.kubeflow_dry_run import DryRun, StepFailedError, TaskRun
+from tests.pipeline.webhook_server import Webhook
 
 ALL_RUN = {
     "ResolveData", "SchemaGen", "ExampleGen", "StatisticsGen", "ExampleValidator", "DataGate",
@@ -21,6 +23,12 @@ ALL_RUN = {
 FEW_EPOCHS = ("--set", "trainer.epochs=12", "--set", "trainer.batch_size=64")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    with Webhook.serving() as server:
+        yield server
 
 
 @pytest.fixture
@@ -53,6 +61,19 @@ def evaluation_of(stages: dict[str, TaskRun]) -> dict[str, Any]:
     folder = stages["ThresholdEvaluator"].artifacts["evaluation"].uri
     content: dict[str, Any] = json.loads(Path(folder, "evaluation.json").read_text())
     return content
+
+
+def logged_outcome(exit_handler: TaskRun) -> dict[str, Any]:
+    (line,) = [line for line in exit_handler.log.splitlines() if '{"runs": [' in line]
+    outcome: dict[str, Any] = json.loads(line[line.index("{") :])["runs"][0]
+    return outcome
+
+
+def listed(aepipe: Aepipe, folder: Path) -> list[dict[str, Any]]:
+    result = aepipe("models", "list", "--models-dir", folder / "push", "--json")
+    assert result.exit_code == 0, result.err
+    models: list[dict[str, Any]] = json.loads(result.out)["versions"]
+    return models
 
 
 def compiled(aepipe: Aepipe, folder: Path, pipeline: str, *options: str | Path) -> DryRun:
@@ -118,12 +139,13 @@ def test_a_window_of_spans_is_pushed_and_pushed_again_when_a_span_arrives(
     assert len(pushed(tmp_path / "push", "ecg_anomaly_detector")) == 2
 
 
-def test_images_without_spans_are_pushed(
-    aepipe: Aepipe, small_sample: Path, tmp_path: Path
+def test_images_without_spans_are_pushed_and_no_webhook_is_told_of_it(
+    aepipe: Aepipe, small_sample: Path, tmp_path: Path, webhook: Webhook
 ) -> None:
     server = compiled(
         aepipe, tmp_path, "basic", "--data-uri", small_sample, *FEW_EPOCHS,
         "--set", "evaluator.upper_bounds.val_loss=0.2",
+        "--set", f"schedule.webhook_url={webhook.url}",
     )  # fmt: skip
 
     done = server.run()
@@ -134,10 +156,19 @@ def test_images_without_spans_are_pushed(
     assert done["ResolveData"].parameters["span_window"].string_value == ""
     pushed_model = done["VersionedPusher"].artifacts["pushed_model"]
     assert pushed_model.metadata["pushed_version"] == str(version)
+    # The exit handler found what the last stage recorded, and left nothing behind.
+    recorded = logged_outcome(done["TellWebhook"])
+    assert recorded["status"] == "pushed"
+    assert recorded["pushed"] == str(manifest.parent)
+    assert recorded["metrics"]["val_loss"] == evaluation_of(done)["metrics"]["val_loss"]
+    assert set(recorded["data"]["examples"]) == {"train", "eval"}
+    assert webhook.received == []
+    assert list((tmp_path / "push" / ".runs").iterdir()) == []
+    assert [entry["model"] for entry in listed(aepipe, tmp_path)] == ["basic_autoencoder"]
 
 
-def test_a_bad_span_stops_the_run_at_the_gate_with_its_reason(
-    aepipe: Aepipe, ecg_rows: list[str], tmp_path: Path
+def test_a_bad_span_stops_the_run_at_the_gate_and_the_webhook_is_told_why(
+    aepipe: Aepipe, ecg_rows: list[str], tmp_path: Path, webhook: Webhook
 ) -> None:
     data = tmp_path / "data"
     write_span(data, 1, ecg_rows[: len(ecg_rows) // 2])
@@ -146,20 +177,34 @@ def test_a_bad_span_stops_the_run_at_the_gate_with_its_reason(
         for row in ecg_rows[len(ecg_rows) // 2 :]
     ]
     write_span(data, 2, scaled)
-    server = compiled(aepipe, tmp_path, "anomaly", "--data-uri", data, "--spans", "number")
+    server = compiled(
+        aepipe, tmp_path, "anomaly", "--data-uri", data, "--spans", "number",
+        "--set", f"schedule.webhook_url={webhook.url}",
+    )  # fmt: skip
 
     with pytest.raises(StepFailedError) as stopped:
         server.run()
 
     assert stopped.value.task == "DataGate"
-    assert "GateRefusalError" in stopped.value.log.splitlines()[-1]
-    assert "signal" in stopped.value.log.splitlines()[-1]
-    assert not (tmp_path / "push").exists()
+    _, _, refusal = stopped.value.log.splitlines()[-1].partition("GateRefusalError: ")
+    assert "signal" in refusal
+    ((_, body),) = webhook.received
+    (run,) = body["runs"]
+    assert (run["pipeline"], run["status"]) == ("anomaly", "data_refused")
+    assert run["reasons"] == [f"DataGate: {refusal}"]
+    (run_folder,) = (tmp_path / "root" / "anomaly").iterdir()
+    assert run["run_id"] == run_folder.name
+    assert list((tmp_path / "push").rglob("*")) == [tmp_path / "push" / ".runs"]
 
 
-def test_an_empty_data_folder_is_told_of_by_name(aepipe: Aepipe, tmp_path: Path) -> None:
+def test_an_empty_data_folder_is_told_of_by_name(
+    aepipe: Aepipe, tmp_path: Path, webhook: Webhook
+) -> None:
     (tmp_path / "data" / "ecg").mkdir(parents=True)
-    server = compiled(aepipe, tmp_path, "anomaly", "--data-uri", tmp_path / "data")
+    server = compiled(
+        aepipe, tmp_path, "anomaly", "--data-uri", tmp_path / "data",
+        "--set", f"schedule.webhook_url={webhook.url}",
+    )  # fmt: skip
 
     with pytest.raises(StepFailedError) as stopped:
         server.run()
@@ -167,3 +212,7 @@ def test_an_empty_data_folder_is_told_of_by_name(aepipe: Aepipe, tmp_path: Path)
     assert stopped.value.task == "ResolveData"
     expected = f"{tmp_path}/data/ecg/*.csv*: no file matches"
     assert expected in stopped.value.log
+    ((_, body),) = webhook.received
+    (run,) = body["runs"]
+    assert run["status"] == "failed"
+    assert run["reasons"] == [f"ResolveData: {expected}: put data there"]

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import kfp
 import pytest
 import yaml
 from google.protobuf import json_format
@@ -159,8 +160,8 @@ def test_claims_are_mounted_where_they_are_used_and_nowhere_else(
 
     platform = json_format.ParseDict(documents[1], pb.PlatformSpec())
     mounts = json_format.MessageToDict(platform)["platforms"]["kubernetes"]["deploymentSpec"]
-    raw = {"pvcMount": [{"constant": "raw", "mountPath": "/mnt/aepipe/data"}]}
-    models = {"pvcMount": [{"constant": "models", "mountPath": "/mnt/aepipe/push"}]}
+    raw = {"pvcMount": [{"constant": "raw", "mountPath": "/mnt/aepipe/raw"}]}
+    models = {"pvcMount": [{"constant": "models", "mountPath": "/mnt/aepipe/models"}]}
     assert mounts["executors"] == {
         "ResolveData_executor": raw,
         "ExampleGen_executor": raw,
@@ -170,9 +171,9 @@ def test_claims_are_mounted_where_they_are_used_and_nowhere_else(
     }
     spec = specification(documents)
     folder = spec.root.input_definitions.parameters["data_folder"]
-    assert folder.default_value.string_value == "/mnt/aepipe/data/2026/ecg"
+    assert folder.default_value.string_value == "/mnt/aepipe/raw/2026/ecg"
     pusher = spec.root.dag.tasks["VersionedPusher"].inputs.parameters
-    assert pusher["push_root"].runtime_value.constant.string_value == "/mnt/aepipe/push"
+    assert pusher["push_root"].runtime_value.constant.string_value == "/mnt/aepipe/models"
 
 
 def test_a_bucket_is_read_without_a_mount_and_artifacts_go_where_they_are_told(
@@ -219,6 +220,61 @@ def test_a_window_of_spans_is_part_of_the_ingestion(aepipe: Aepipe, tmp_path: Pa
     ((split,),) = [json.loads(given["input_config"])["splits"]]
     assert split["pattern"] == "span-{YYYY}-{MM}-{DD}/*.csv*"
     assert json.loads(given["range_config"]) == {"rolling_range": {"num_spans": 3}}
+
+
+WEBHOOK = ("--set", "schedule.webhook_url=https://hook.example/a")
+
+
+def test_a_webhook_is_told_by_an_exit_handler_whatever_happens(
+    aepipe: Aepipe, tmp_path: Path
+) -> None:
+    documents = compiled(aepipe, tmp_path, "anomaly", "--push-uri", "pvc://models/s", *WEBHOOK)
+
+    spec = specification(documents)
+    tasks = spec.root.dag.tasks
+    assert set(tasks) == {"tfx-dag", "TellWebhook"}
+    handler = tasks["TellWebhook"]
+    assert list(handler.dependent_tasks) == ["tfx-dag"]
+    strategy = pb.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
+    assert handler.trigger_policy.strategy == strategy
+    # Not all servers can tell an exit handler the final status of what was before it.
+    assert {source.WhichOneof("kind") for source in handler.inputs.parameters.values()} == {
+        "runtime_value"
+    }
+    dag = spec.components["tfx-dag"]
+    assert set(dag.input_definitions.parameters) == {"data_folder"}
+    handed_down = tasks["tfx-dag"].inputs.parameters["data_folder"]
+    assert handed_down.component_input_parameter == "data_folder"
+    # It is loaded by the KFP SDK too, which is what uploads it.
+    loaded = kfp.components.load_component_from_text(yaml.safe_dump(documents[0]))
+    assert loaded.name == "anomaly"
+
+
+def test_every_stage_can_leave_word_to_the_exit_handler(aepipe: Aepipe, tmp_path: Path) -> None:
+    options = ("--data-uri", "pvc://all/d", "--push-uri", "pvc://all/s", *WEBHOOK)
+    documents = compiled(aepipe, tmp_path, "anomaly", *options)
+
+    spec = specification(documents)
+    stages = set(spec.components["tfx-dag"].dag.tasks)
+    assert {"ResolveData", "Trainer", "RecordOutcome"} <= stages
+    for stage in stages:
+        command = list(executors(documents)[f"{stage}_executor"].container.command)
+        assert command[3:] == ["--notes", "/mnt/aepipe/all/s/.runs", stage]
+    mounts = documents[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    # One claim is one mount, also where a step reads the data and leaves word.
+    mounted = {"pvcMount": [{"constant": "all", "mountPath": "/mnt/aepipe/all"}]}
+    assert mounts == {f"{stage}_executor": mounted for stage in (*stages, "TellWebhook")}
+
+
+def test_who_is_told_changes_nothing_of_what_is_cached(aepipe: Aepipe, tmp_path: Path) -> None:
+    def steps(url: str) -> tuple[Any, Any]:
+        setting = f"schedule.webhook_url={url}"
+        documents = compiled(aepipe, tmp_path, "anomaly", "--set", setting)
+        found = executors(documents)
+        del found["TellWebhook_executor"]
+        return specification(documents).components["tfx-dag"], found
+
+    assert steps("https://hook.example/a") == steps("https://hook.example/b")
 
 
 def test_a_setting_makes_another_specification(aepipe: Aepipe, tmp_path: Path) -> None:

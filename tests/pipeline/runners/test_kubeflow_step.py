@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.runners.kubeflow_notes import noted_failures
 from pipeline.runners.kubeflow_step import delocalised, localised
 
 
@@ -128,6 +129,7 @@ def test_a_failing_executor_fails_the_step_and_names_the_fault(tmp_path: Path) -
                 "input_config": json.dumps({"splits": [{"name": "all", "pattern": "*.csv*"}]}),
                 "range_config": "",
                 "custom_config": "{}",
+                "run_id": "run-1",
             }
         },
         "outputs": {"outputFile": str(tmp_path / "out" / "metadata.json")},
@@ -139,6 +141,9 @@ def test_a_failing_executor_fails_the_step_and_names_the_fault(tmp_path: Path) -
             sys.executable,
             "-m",
             "pipeline.runners.kubeflow_step",
+            "--notes",
+            str(tmp_path / "runs"),
+            "ResolveData",
             "--executor_class_path",
             "pipeline.runners.kubeflow_stages.ResolveData_Executor",
             "--json_serialized_invocation_args",
@@ -156,3 +161,5 @@ def test_a_failing_executor_fails_the_step_and_names_the_fault(tmp_path: Path) -
         f"UserInputError: {missing}/*.csv*: no file matches: put data there"
     )
     assert not (tmp_path / "out").exists()
+    reason = f"{missing}/*.csv*: no file matches: put data there"
+    assert noted_failures(tmp_path / "runs" / "run-1") == [("ResolveData", "failed", reason)]
