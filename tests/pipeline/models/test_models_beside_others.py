@@ -25,18 +25,18 @@ with pushing(Path(sys.argv[1])):
 """
 
 HOLD_DATABASE = """
-import sqlite3, sys
+import select, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("BEGIN EXCLUSIVE")
 print("held", flush=True)
-sys.stdin.readline()
+select.select([sys.stdin], [], [], float(sys.argv[2]))
 connection.rollback()
 """
 
 
-def holding(script: str, path: Path) -> "subprocess.Popen[str]":
+def holding(script: str, path: Path, seconds: float = 600) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
-        [sys.executable, "-c", script, str(path)],
+        [sys.executable, "-c", script, str(path), str(seconds)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -90,14 +90,12 @@ def test_a_rollback_waits_for_the_push_that_is_under_way(home: Home, folder: Pat
 
 @pytest.mark.slow
 def test_a_busy_database_delays_the_record_only(aepipe: Aepipe, home: Home, folder: Path) -> None:
-    busy = holding(HOLD_DATABASE, home.metadata_path("anomaly"))
-    # Longer than MLMD waits by itself.
-    timer = threading.Timer(15, release, [busy])
-    timer.start()
+    # It lets go by itself: while MLMD waits, no thread of this process runs.
+    busy = holding(HOLD_DATABASE, home.metadata_path("anomaly"), seconds=15)
 
     result = aepipe("models", "rollback", MODEL, "--home", home.root)
 
-    timer.join()
+    release(busy)
     assert result.exit_code == 0
     assert "notice" not in result.err
     assert served_version(folder) == 12
