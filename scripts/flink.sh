@@ -64,7 +64,7 @@ get_library() {
     rm -rf "$folder/lib"
     mvn -B -q -f "$folder/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
         "-DoutputDirectory=$PWD/$folder/lib" >>"$folder/maven.log" 2>&1 || return 1
-    "$python" - "$folder" "$jar" <<'END'
+    "$python" - "$folder" "$jar.partial" <<'END' && mv "$jar.partial" "$jar"
 import pathlib, sys, textwrap, zipfile
 folder, jar = map(pathlib.Path, sys.argv[1:])
 names = " ".join(f"lib/{path.name}" for path in sorted((folder / "lib").glob("*.jar")))

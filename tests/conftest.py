@@ -1,7 +1,10 @@
 """The command `aepipe` as a test sees it: arguments in, exit code and output out."""
 
 import dataclasses
+import fcntl
 import json
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +15,7 @@ from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from data.sample import write_sample
+from pipeline.beam_profiles import FLINK_JOB_SERVER
 from pipeline.cli import main
 from pipeline.settings import configured
 from pipeline_config import PIPELINES
@@ -73,6 +77,25 @@ def small_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for config in configured(list(PIPELINES), SMALL):
         write_sample(config, directory)
     return directory
+
+
+@pytest.fixture(scope="session")
+def flink_job_server() -> Path:
+    """What `make flink` gets; tests of several processes may want it at the same time."""
+    if not shutil.which("java"):
+        pytest.skip("there is no Java on this machine")
+    FLINK_JOB_SERVER.parent.mkdir(exist_ok=True)
+    with (FLINK_JOB_SERVER.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        got = subprocess.run(
+            ["sh", "scripts/flink.sh", "get"],
+            cwd=FLINK_JOB_SERVER.parents[1],
+            capture_output=True,
+            text=True,
+        )
+    if got.returncode:
+        pytest.skip(f"no Flink job server: {got.stderr.strip().splitlines()[-1]}")
+    return FLINK_JOB_SERVER
 
 
 class FolderScheduling(LoadScopeScheduling):

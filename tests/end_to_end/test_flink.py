@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -48,13 +47,8 @@ def cluster(path: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def flink() -> Iterator[str]:
+def flink(flink_job_server: Path) -> Iterator[str]:
     """Address of the cluster that `make flink` starts; one that runs is taken and left running."""
-    if not shutil.which("java"):
-        pytest.skip("there is no Java on this machine")
-    got = flink_sh("get")
-    if got.returncode:
-        pytest.skip(f"no Flink job server: {got.stderr.strip().splitlines()[-1]}")
     was_running = flink_sh("status").returncode == 0
     started = flink_sh("start")
     assert started.returncode == 0, started.stderr

@@ -11,17 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.beam_profiles import FLINK_JOB_SERVER
 from tests.pipeline.predict.tiny_served import as_lines, make_signals, write_csv
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", ["multicore", "flink"])
 def test_other_workers_give_the_same_rows_from_several_ranges(
-    tmp_path: Path, models: Path, predicted: Callable[..., dict[str, Any]], profile: str
+    tmp_path: Path,
+    models: Path,
+    predicted: Callable[..., dict[str, Any]],
+    profile: str,
+    request: pytest.FixtureRequest,
 ) -> None:
-    if profile == "flink" and not FLINK_JOB_SERVER.exists():
-        pytest.skip(f"there is no {FLINK_JOB_SERVER}: `make flink` gets it")
+    if profile == "flink":
+        request.getfixturevalue("flink_job_server")
     block = as_lines(make_signals(1000))
     # More than one range of `RANGE_BYTES`.
     file = write_csv(tmp_path / "ecg.csv", [*(block * 280), "a,bad,row"])
