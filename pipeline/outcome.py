@@ -43,7 +43,8 @@ class DataFacts:
     Attributes:
         source: `given`, `downloaded` or `sample`.
         directory: The folder that was read.
-        sha256: Digest over names and contents of the files that the model is made of.
+        sha256: Digest over names and contents of the files that the model is made of; empty where
+            a run on Kubeflow Pipelines tells of it, as the spans'.
         examples: Examples by split; empty where the run ended before they were counted.
         spans: The spans of these files, oldest first; empty where data does not come in spans.
         previous_span: The span that the newest one was compared with; None where there is none.
