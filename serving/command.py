@@ -1,7 +1,6 @@
 """The command that starts the server; TensorFlow and KServe are imported only then."""
 
 import logging.config
-import os
 import socket
 import sys
 import warnings
@@ -12,6 +11,7 @@ import click
 from serving.errors import ServerInputError
 from serving.ports import bound_socket
 from serving.settings import ServerSettings
+from serving.tensorflow_greeting import import_tensorflow
 
 _LOGGING = {
     "version": 1,
@@ -95,8 +95,6 @@ def serve(
             queue_rows=queue_rows,
             body_bytes=body_mib * 2**20,
         )
-        # What fails in TensorFlow is raised; its own log says at each start that there is no GPU.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with bound_socket(host, grpc_port, "grpc-port"):
             pass
         with bound_socket(host, port, "port") as bound:
@@ -112,6 +110,7 @@ def _serve(settings: ServerSettings, bound: socket.socket) -> None:
     # On import KServe reads the command line of the process as its own.
     arguments, sys.argv = sys.argv, sys.argv[:1]
     logging.config.dictConfig(_LOGGING)
+    import_tensorflow()
     from serving.server import serve as serve_until_stopped
 
     sys.argv = arguments

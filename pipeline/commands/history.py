@@ -1,13 +1,13 @@
 """`aepipe runs`, `show` and `report`: what past runs came to."""
 
 import json
-import os
 from pathlib import Path
 
 import click
 
 from pipeline.commands.options import home_option, json_option
 from pipeline_config import PIPELINES, UserInputError
+from serving.tensorflow_greeting import import_tensorflow
 
 
 @click.command()
@@ -45,7 +45,6 @@ def report(run_id: str | None, home: Path) -> None:
     from pipeline.history import find_run, past_runs
     from pipeline.home import Home
     from pipeline.lineage import open_store
-    from pipeline.report.page import write_report
 
     where = Home(home.absolute())
     newest = [] if run_id else past_runs(where)[:1]
@@ -54,8 +53,9 @@ def report(run_id: str | None, home: Path) -> None:
     outcome = find_run(where, run_id) if run_id else newest[0]
     if not where.metadata_path(outcome.pipeline).exists():
         raise UserInputError(f"run {outcome.run_id} ended before its first stage: no report of it")
-    # TensorFlow greets on standard error; only its errors are of interest here.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_tensorflow()
+    from pipeline.report.page import write_report
+
     store = open_store(str(where.metadata_path(outcome.pipeline)))
     config = PIPELINES[outcome.pipeline]
     click.echo(write_report(outcome, config, store, where.runs / outcome.run_id))

@@ -1,7 +1,6 @@
 """`aepipe predict`: a served model scores a file."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ import click
 
 from pipeline.beam_profiles import PROFILES
 from pipeline.commands.options import home_option, json_option
+from serving.tensorflow_greeting import import_tensorflow
 
 if TYPE_CHECKING:
     from pipeline.predict.predict import Prediction
@@ -82,8 +82,7 @@ def predict(
     MODEL is a name in the push directory or that of a pipeline. FILE may be gzip-compressed; - is
     CSV on standard input. Rows that cannot be scored are named and do not stop the others.
     """
-    # TensorFlow greets on standard error; only its errors are of interest here.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_tensorflow()
     from pipeline.predict.request import PredictRequest
 
     request = PredictRequest(

@@ -20,6 +20,10 @@ from pipeline.predict.source import Advance, Source
 def progress_bar(source: Source, *, wanted: bool) -> Iterator[Advance]:
     """Yields what moves the bar; there is none where standard error is no terminal."""
     console = Console(stderr=True)
+    if not (wanted and console.is_terminal):
+        # A disabled bar of rich's still ends with an empty line.
+        yield lambda read: None
+        return
     columns = (
         TextColumn("  scoring"),
         BarColumn(),
@@ -27,7 +31,6 @@ def progress_bar(source: Source, *, wanted: bool) -> Iterator[Advance]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    shown = wanted and console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("scoring", total=source.bytes)
         yield lambda read: progress.update(task, completed=read)

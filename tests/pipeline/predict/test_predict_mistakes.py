@@ -1,6 +1,8 @@
 """Each mistake is one line and exit code 2, and outputs stay as they were."""
 
 import gzip
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +69,18 @@ def test_a_bad_file_is_one_line_and_writes_nothing(
     assert line.startswith(str(file))
     assert expected in line
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_person_sees_that_line_and_nothing_of_tensorflow(tmp_path: Path, models: Path) -> None:
+    file = tmp_path / "given"
+    file.write_bytes(b"1,2\n3,4\n")
+    command = [sys.executable, "-m", "pipeline", "predict", "anomaly", file, "--models-dir", models]
+
+    result = subprocess.run(command, capture_output=True, text=True)
+
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"aepipe: {file}: not one of its 2 rows can be scored")
 
 
 def test_an_unknown_model_names_what_is_there(
