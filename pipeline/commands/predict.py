@@ -82,7 +82,6 @@ def predict(
     MODEL is a name in the push directory or that of a pipeline. FILE may be gzip-compressed; - is
     CSV on standard input. Rows that cannot be scored are named and do not stop the others.
     """
-    import_tensorflow()
     from pipeline.predict.request import PredictRequest
 
     request = PredictRequest(
@@ -98,6 +97,7 @@ def predict(
         beam_args=beam_args,
         show_progress=not as_json,
     )
+    import_tensorflow()
     from pipeline.predict.predict import predict as score
 
     prediction = score(request)
