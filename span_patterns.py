@@ -15,7 +15,8 @@ from pipeline_config import UserInputError
 _PLACEHOLDER = re.compile(r"\{(?P<name>SPAN|VERSION|YYYY|MM|DD)(?::(?P<width>\d+))?\}")
 _DATE = ("YYYY", "MM", "DD")
 _DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
-_EPOCH = datetime.date(1970, 1, 1)
+EPOCH = datetime.date(1970, 1, 1)
+"""TFX numbers the spans of dates from here."""
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -128,7 +129,7 @@ def _span(values: dict[str, str]) -> Span | None:
             date = datetime.date(*(int(values[part]) for part in _DATE))
         except ValueError:
             return None
-        number, name = (date - _EPOCH).days, date.isoformat()
+        number, name = (date - EPOCH).days, date.isoformat()
     return Span(number, version, name, tuple(sorted(values.items())))
 
 

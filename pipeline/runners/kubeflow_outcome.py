@@ -21,9 +21,7 @@ from pipeline.outcome import OUTCOME_FILE, DataFacts, RunOutcome, SpanFacts, wri
 from pipeline.runners.kubeflow_notes import noted_failures
 from pipeline.webhook import post_outcome
 from pipeline_config import ScheduleConfig
-
-_EPOCH = datetime.date(1970, 1, 1)
-"""TFX numbers the spans of dates from here."""
+from span_patterns import EPOCH
 
 _LOG = logging.getLogger(__name__)
 
@@ -121,7 +119,7 @@ def _data_facts(folder: str, span_window: str) -> DataFacts:
 
 
 def _span_facts(span: ReadSpan) -> SpanFacts:
-    date = (_EPOCH + datetime.timedelta(days=span.number)).isoformat()
+    date = (EPOCH + datetime.timedelta(days=span.number)).isoformat()
     is_date = any(date in pattern for pattern in span.patterns.values())
     return SpanFacts(span.number, date if is_date else str(span.number), span.version, sha256="")
 
