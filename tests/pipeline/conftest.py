@@ -2,6 +2,7 @@
 
 import io
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,17 @@ import pytest
 from pipeline.home import Home
 from pipeline.outcome import RunOutcome
 from pipeline.run import RunRequest, run_pipelines
+from tests.pipeline.webhook_server import Webhook
 
 LENGTH = 16
 SIZE = 8
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    """A webhook that keeps what it is told."""
+    with Webhook.serving() as server:
+        yield server
 
 
 def write_waves(directory: Path, rows: int = 400, spike: float | None = None) -> Path:

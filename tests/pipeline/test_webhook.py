@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,12 +23,6 @@ RUN = RunOutcome(
     status="data_refused",
     reasons=["eval: feature 'signal' has a value of 1e+09"],
 )
-
-
-@pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    with Webhook.serving() as server:
-        yield server
 
 
 def test_what_is_posted_is_what_run_json_prints(webhook: Webhook) -> None:

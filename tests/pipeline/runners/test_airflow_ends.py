@@ -1,7 +1,6 @@
 """How a DAG run ends badly, each run in one process by `airflow dags test`."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from tests.pipeline.runners.airflow_trial import DAG, DagRun, Trial
 from tests.pipeline.webhook_server import Webhook
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    with Webhook.serving() as server:
-        yield server
 
 
 def try_out(tmp_path: Path, webhook: Webhook, *settings: str) -> tuple[Trial, DagRun]:

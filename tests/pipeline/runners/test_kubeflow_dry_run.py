@@ -3,7 +3,6 @@
 import gzip
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,6 @@ ALL_RUN = {
 FEW_EPOCHS = ("--set", "trainer.epochs=12", "--set", "trainer.batch_size=64")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
-
-
-@pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    with Webhook.serving() as server:
-        yield server
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def outputs(uri: str) -> dict[str, Any]:
     [
         (outputs("minio://mlpipeline/v2/artifacts/anomaly/3f-2a/Trainer/9c-1/model"), "3f-2a"),
         # Servers before 2.1 have no folder for each execution.
-        (outputs("gs://bucket/root/anomaly/3f-2a/Trainer/model"), "3f-2a"),
+        (outputs("gs://bucket/artifacts/anomaly/3f-2a/Trainer/model"), "3f-2a"),
         # A root that names the stage elsewhere.
         (outputs("s3://bucket/Trainers/anomaly/3f-2a/Trainer/9c-1/model"), "3f-2a"),
         ({"inputs": {"parameterValues": {"run_id": "3f-2a"}}, "outputs": {}}, "3f-2a"),

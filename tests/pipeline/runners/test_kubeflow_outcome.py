@@ -1,7 +1,6 @@
 """What the last stage records of a run, and what the exit handler makes of what it finds."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,6 @@ from tests.pipeline.webhook_server import Webhook
 
 RUN = "3f9a-run"
 METRICS = {"accuracy": 0.93, "recall": None}
-
-
-@pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    with Webhook.serving() as server:
-        yield server
 
 
 def execute(stage: Any, inputs: dict[str, Artifact], **properties: str) -> None:
@@ -47,7 +40,9 @@ def record(folder: Path, *, refused: list[str], infra: str | None = None, **give
     blessing.uri = str(folder / "blessing")
     write_blessing(blessing, infra)
     pushed_model = PushedModel()
-    pushed_model.uri = f"/root/anomaly/{given.pop('pushed_by', RUN)}/VersionedPusher/pushed_model"
+    pushed_model.uri = (
+        f"/artifacts/anomaly/{given.pop('pushed_by', RUN)}/VersionedPusher/pushed_model"
+    )
     if not refused and infra is None:
         version = folder / "push" / "ecg" / "1700000000"
         version.mkdir(parents=True)

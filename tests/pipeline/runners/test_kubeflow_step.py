@@ -22,7 +22,7 @@ def artifact(uri: str, **metadata: Any) -> dict[str, Any]:
         ("minio://mlpipeline/v2/a/model", "/minio/mlpipeline/v2/a/model"),
         ("s3://bucket/a/model", "/s3/bucket/a/model"),
         ("gs://bucket/a/model", "/gcs/bucket/a/model"),
-        ("/data/root/a/model", "/data/root/a/model"),
+        ("/data/artifacts/a/model", "/data/artifacts/a/model"),
     ],
 )
 def test_a_uri_becomes_the_launchers_path_and_back(uri: str, path: str) -> None:
