@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 import uvloop
 from kserve import ModelServer
 
+from serving.grpc_server import GrpcServer
 from serving.open_inference import (
     PushDirectoryDataPlane,
     PushDirectoryRepository,
     ReadOnlyRepositoryExtension,
 )
 from serving.ports import taken
-from serving.protocol_servers import GrpcServer, HttpServer
+from serving.protocol_servers import HttpServer
 from serving.push_directory import PushDirectory
 from serving.settings import ServerSettings
 
