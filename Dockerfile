@@ -8,11 +8,11 @@ ENV UV_LINK_MODE=copy \
     VIRTUAL_ENV=/opt/venv
 WORKDIR /opt/aepipe
 # The lock installs slowly and changes seldom, the code the other way round.
-COPY requirements/uv.txt requirements/kubeflow.txt requirements/
+COPY requirements/uv.txt requirements/base.txt requirements/
 RUN --mount=type=cache,target=/root/.cache \
     pip install --require-hashes --requirement requirements/uv.txt \
     && python -m venv --without-pip /opt/venv \
-    && uv pip sync --require-hashes --compile-bytecode requirements/kubeflow.txt
+    && uv pip sync --require-hashes --compile-bytecode requirements/base.txt
 COPY pyproject.toml README.md pipeline_config.py span_patterns.py ./
 COPY components/ components/
 COPY data/ data/

@@ -1,6 +1,7 @@
-"""Tells a webhook of a run that ended badly."""
+"""Posts a run that ended badly to a webhook."""
 
 import logging
+import os
 import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -15,6 +16,10 @@ TIMEOUT_SECONDS = (5.0, 15.0)
 
 DELAYS_SECONDS = (2.0, 8.0)
 """Waits between tries; so there is one try more."""
+
+WEBHOOK_VARIABLE = "AEPIPE_WEBHOOK_URL"
+"""Environment variable: the webhook, if `schedule.webhook_url` names none. Unlike a setting it is
+neither in a process list nor in a compiled file; on a cluster it comes from a secret."""
 
 _MAY_PASS = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -35,19 +40,20 @@ def post_outcome(
         One line that says why nobody was told; None where somebody was, or nobody had to be. It
         names the URL's host alone, as the rest may be a secret.
     """
-    if not schedule.webhook_url or outcome.status not in schedule.webhook_on:
+    url = schedule.webhook_url or os.environ.get(WEBHOOK_VARIABLE, "")
+    if not url or outcome.status not in schedule.webhook_on:
         return None
     reason = None
     for delay in (*delays, None):
-        reason, may_pass = _post(outcome, schedule.webhook_url)
+        reason, may_pass = _post(outcome, url)
         if reason is None:
-            _LOG.info("told %s of run %s", _host(schedule), outcome.run_id)
+            _LOG.info("told %s of run %s", _host(url), outcome.run_id)
             return None
         if not may_pass or delay is None:
             break
-        _LOG.info("the webhook at %s %s; trying again", _host(schedule), reason)
+        _LOG.info("the webhook at %s %s; trying again", _host(url), reason)
         time.sleep(delay)
-    return f"nobody was told of this end: the webhook at {_host(schedule)} {reason}"
+    return f"nobody was told of this end: the webhook at {_host(url)} {reason}"
 
 
 def _post(outcome: RunOutcome, url: str) -> tuple[str | None, bool]:
@@ -66,9 +72,9 @@ def _post(outcome: RunOutcome, url: str) -> tuple[str | None, bool]:
     return f"answered {answer.status_code} {answer.reason}", answer.status_code in _MAY_PASS
 
 
-def _host(schedule: ScheduleConfig) -> str:
+def _host(url: str) -> str:
     try:
-        parts = urlsplit(schedule.webhook_url)
+        parts = urlsplit(url)
         return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
     except ValueError:
         return "a malformed URL"

@@ -15,9 +15,7 @@ compile() {
 
 compile "$all" --all-extras pyproject.toml
 compile requirements/base.txt --generate-hashes --constraint "$all" pyproject.toml
-for extra in airflow kubeflow; do
-    compile "requirements/$extra.txt" --generate-hashes --constraint "$all" --extra "$extra" pyproject.toml
-done
+compile requirements/airflow.txt --generate-hashes --constraint "$all" --extra airflow pyproject.toml
 # Tests run every orchestrator for real, so the developers' lock holds all extras.
 compile requirements/dev.txt --generate-hashes --constraint "$all" --all-extras pyproject.toml
 echo uv | compile requirements/uv.txt --generate-hashes -

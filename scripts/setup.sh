@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes .venv/ from a hash-pinned lock: scripts/setup.sh base|airflow|kubeflow|dev
-# Needs python3 and nothing else; does nothing where the lock is installed already.
+# Makes .venv/ from a hash-pinned lock: scripts/setup.sh base|airflow|dev
+# Needs python3 and nothing else; does nothing if the lock is installed already.
 set -eu
 cd "$(dirname "$0")/.."
 lock="${1:-base}"
@@ -16,7 +16,7 @@ installed() { [ "$(cat ".venv/.installed-$1" 2>/dev/null)" = "$(digest "$1")" ];
 
 # Every lock holds base, and dev holds all.
 if [ -x .venv/bin/aepipe ]; then
-    for enough in "$lock" dev $([ "$lock" != base ] || echo airflow kubeflow); do
+    for enough in "$lock" dev $([ "$lock" != base ] || echo airflow); do
         if installed "$enough"; then exit 0; fi
     done
 fi
@@ -28,7 +28,7 @@ case "$(uname -s) $(uname -m)" in
 esac
 command -v python3 >/dev/null || stop "python3 is missing; install it with the system's package manager."
 
-# uv: the system's own, else a private one in .uv/ by whichever way this machine allows.
+# uv: the system's own, else a private one in .uv/, pinned by hash.
 find_uv() {
     for candidate in "$(command -v uv || true)" .uv/bin/uv; do
         if [ -n "$candidate" ] && "$candidate" --version >/dev/null 2>&1; then
@@ -47,18 +47,13 @@ get_uv() {
         return
     fi
     rm -rf .uv
-    if python3 -m pip install --quiet --target .uv --require-hashes -r requirements/uv.txt >&2 2>/dev/null; then
-        return
-    fi
-    rm -rf .uv
-    UV_UNMANAGED_INSTALL="$PWD/.uv/bin" python3 -c '
-import subprocess, urllib.request
-script = urllib.request.urlopen("https://astral.sh/uv/install.sh", timeout=30).read()
-subprocess.run(["sh"], input=script, check=True)' >/dev/null 2>&1 || true
+    python3 -m pip install --quiet --target .uv --require-hashes -r requirements/uv.txt >&2 2>/dev/null ||
+        rm -rf .uv
 }
 
 uv="$(find_uv)" || { get_uv; uv="$(find_uv)"; } ||
-    stop "cannot get uv: install python3-venv (or uv itself), check the network, and try again."
+    stop "cannot install the pinned uv: install the system's package python3-venv (or uv itself)," \
+        "check the network, and try again."
 
 [ -x .venv/bin/python ] && .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' ||
     "$uv" venv --quiet --clear --python 3.11 .venv ||

@@ -56,7 +56,7 @@ def test_what_is_no_instruction_is_refused() -> None:
 
 
 def test_the_image_has_the_code_and_nothing_of_this_checkout_besides(context: set[str]) -> None:
-    assert {"pipeline/cli.py", "components/schema/signal.pbtxt", "requirements/kubeflow.txt"} <= (
+    assert {"pipeline/cli.py", "components/schema/signal.pbtxt", "requirements/base.txt"} <= (
         context
     )
     assert not [path for path in context if path.startswith(("tests/", ".git/", ".venv/"))]
@@ -149,7 +149,7 @@ def freeze(installed: Path) -> dict[str, str]:
 
 
 def locked() -> dict[str, str]:
-    text = (REPOSITORY / "requirements" / "kubeflow.txt").read_text()
+    text = (REPOSITORY / "requirements" / "base.txt").read_text()
     found = re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==(\S+)", text, re.MULTILINE)
     assert sys.version_info[:2] == (3, 11)
     return {normalised(name): version for name, version in found}

@@ -1,5 +1,6 @@
 """Set-up on a machine where it cannot work: one clear line, exit code 2."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -67,5 +68,13 @@ def test_no_way_to_get_uv(machine: Path) -> None:
     _fake(machine, "python3", "exit 1")
     result = _set_up(machine)
     assert result.returncode == 2
-    assert result.stderr.splitlines()[-1].startswith("setup: cannot get uv: ")
+    assert result.stderr.splitlines()[-1].startswith("setup: cannot install the pinned uv: ")
     assert not (machine / "clone" / ".venv").exists()
+
+
+def test_nothing_unpinned_is_run_from_the_network() -> None:
+    lines = (REPOSITORY / "scripts" / "setup.sh").read_text().splitlines()
+    assert not [line for line in lines if re.search(r"urlopen|curl |wget |\| *sh\b", line)]
+    installs = [line for line in lines if re.search(r"pip (install|sync)", line)]
+    assert len(installs) >= 3
+    assert all("--require-hashes" in line or "--no-deps" in line for line in installs)

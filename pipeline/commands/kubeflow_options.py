@@ -10,11 +10,7 @@ import click
 
 from pipeline.log_capture import logs_to_file
 from pipeline.runners.kubeflow_target import KubeflowTarget
-from pipeline_config import PipelineConfig, UserInputError
-
-KFP_MISSING = (
-    "kfp, the SDK of Kubeflow Pipelines, is not installed: install requirements/kubeflow.txt"
-)
+from pipeline_config import PipelineConfig
 
 
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,6 +63,12 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="An option of Beam beside the profile's, such as --region=R; repeatable.",
         ),
         click.option(
+            "--webhook-secret",
+            metavar="NAME/KEY",
+            help="Secret of the cluster that holds a webhook's URL: a run that ends badly is "
+            "posted there.",
+        ),
+        click.option(
             "--set",
             "settings",
             multiple=True,
@@ -88,13 +90,9 @@ def compile_quietly(
         Pipeline -> YAML documents.
 
     Raises:
-        UserInputError: A pipeline cannot be compiled so, or the extra `kubeflow` is not installed.
+        UserInputError: A pipeline cannot be compiled so.
     """
     with logs_to_file(Path(os.devnull), verbose=False):
-        try:
-            from pipeline.runners.kubeflow import compile_documents
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != "kfp":
-                raise
-            raise UserInputError(KFP_MISSING) from error
+        from pipeline.runners.kubeflow import compile_documents
+
         return {config.name: compile_documents(config, target) for config in configs}

@@ -22,6 +22,7 @@ from pipeline.runners.kubeflow_outcome import TellWebhook
 from pipeline.runners.kubeflow_place import RECORD_STAGE, RESOLVE_STAGE, KubeflowPlace
 from pipeline.runners.kubeflow_spec import for_server, platform_spec, stage_tasks
 from pipeline.runners.kubeflow_target import KubeflowTarget
+from pipeline.webhook import WEBHOOK_VARIABLE
 from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
 from span_patterns import has_spans
 
@@ -43,14 +44,20 @@ _SPAN_FOLDERS = {"number": "span-{SPAN}", "date": "span-{YYYY}-{MM}-{DD}"}
 def compile_documents(config: PipelineConfig, target: KubeflowTarget) -> list[dict[str, Any]]:
     """Returns the YAML documents: the pipeline's specification and, if needed, the platform's.
 
-    Where the config names a webhook, an exit handler posts to it. For that every step leaves word
-    in the push directory, so a claim of it is mounted in all of them.
+    If the target has a secret with a webhook's URL, an exit handler posts to it. For that each
+    step that fails writes its reason into the push directory, so a claim of it is mounted in all.
 
     Raises:
-        UserInputError: The patterns name spans in another way than `target.spans`.
+        UserInputError: The patterns name spans in another way than `target.spans`, or the config
+            holds the webhook's URL itself.
     """
     data, push = target.data, target.push
-    runs_folder = f"{push.path}/{RUNS_FOLDER}" if config.schedule.webhook_url else None
+    if config.schedule.webhook_url:
+        raise UserInputError(
+            "schedule.webhook_url: whoever reads the compiled file would read the URL in clear: "
+            "keep it in a Secret of the cluster and name that with --webhook-secret NAME/KEY"
+        )
+    runs_folder = f"{push.path}/{RUNS_FOLDER}" if target.webhook else None
     config = dataclasses.replace(config, data=_with_span_folders(config.data, target))
     pipeline = build_pipeline_at(
         KubeflowPlace(push.path, target.pipeline_root or "", runs_folder),
@@ -86,7 +93,8 @@ def compile_documents(config: PipelineConfig, target: KubeflowTarget) -> list[di
         ]
         for stage in (*stage_tasks(spec), EXIT_HANDLER)
     }
-    platform = platform_spec(spec, mounts)
+    secrets = {EXIT_HANDLER: {WEBHOOK_VARIABLE: target.webhook}} if target.webhook else {}
+    platform = platform_spec(spec, mounts, secrets)
     return [spec, platform] if platform else [spec]
 
 
@@ -106,15 +114,11 @@ def write_documents(documents: list[dict[str, Any]], path: Path) -> None:
 
 
 def _exit_handler(config: PipelineConfig, runs_folder: str) -> BaseNode:
-    webhook = {
-        "webhook_url": config.schedule.webhook_url,
-        "webhook_on": config.schedule.webhook_on,
-    }
     handler = TellWebhook(
         pipeline=config.name,
         runs_folder=runs_folder,
         run_id=RUN_ID_PLACEHOLDER,
-        webhook=json.dumps(webhook),
+        webhook_on=json.dumps(config.schedule.webhook_on),
     )
     return handler.with_id(EXIT_HANDLER)
 

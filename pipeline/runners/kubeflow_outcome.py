@@ -71,7 +71,7 @@ def TellWebhook(  # noqa: N802 - TFX names a component as a class.
     pipeline: Parameter[str],
     runs_folder: Parameter[str],
     run_id: Parameter[str],
-    webhook: Parameter[str],
+    webhook_on: Parameter[str],
 ) -> None:
     """Posts a run that ended badly, as `aepipe run --json` prints it.
 
@@ -79,12 +79,13 @@ def TellWebhook(  # noqa: N802 - TFX names a component as a class.
         pipeline: Name of the pipeline.
         runs_folder: Folder of all runs' notes; this run's are removed.
         run_id: This run.
-        webhook: `webhook_url` and `webhook_on` of `ScheduleConfig`, as JSON.
+        webhook_on: Of `ScheduleConfig`, as JSON. The URL comes from a secret of the cluster, in
+            the environment.
     """
     folder = Path(runs_folder, run_id)
     outcome = ended(folder, pipeline, run_id)
     _LOG.info("%s", json.dumps({"runs": [outcome.as_dict()]}))
-    if untold := post_outcome(outcome, ScheduleConfig(**json.loads(webhook))):
+    if untold := post_outcome(outcome, ScheduleConfig(webhook_on=tuple(json.loads(webhook_on)))):
         _LOG.error("%s", untold)
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -10,7 +10,7 @@ from tfx.orchestration.kubeflow.utils import TFX_DAG_NAME
 
 from pipeline.runners.kubeflow_notes import RUN_ID_PARAMETER, RUN_ID_PLACEHOLDER
 from pipeline.runners.kubeflow_step import NOTES_FLAG, REMOTE_FLAG
-from pipeline.runners.kubeflow_target import Storage
+from pipeline.runners.kubeflow_target import SecretKey, Storage
 
 Json = dict[str, Any]
 
@@ -94,28 +94,50 @@ def stage_tasks(spec: Json) -> Json:
     return tasks
 
 
-def platform_spec(spec: Json, mounts: Mapping[str, Iterable[Storage]]) -> Json | None:
-    """Returns the `PlatformSpec` that mounts claims; None where there are none.
+def platform_spec(
+    spec: Json,
+    mounts: Mapping[str, Iterable[Storage]],
+    secrets: Mapping[str, Mapping[str, SecretKey]],
+) -> Json | None:
+    """Returns the `PlatformSpec` that mounts claims and hands in secrets; None if it is empty.
 
     Args:
         spec: The `PipelineSpec`.
         mounts: Stage -> what it reads or writes; a stage that is not in the pipeline is left out.
+        secrets: Stage -> environment variable -> the value of a Secret that it gets.
     """
-    executors = {
-        spec["components"][stage]["executorLabel"]: {
-            "pvcMount": [
-                {"constant": claim, "mountPath": mount}
-                for claim, mount in {storage.claim: storage.mount for storage in storages}.items()
-                if claim
-            ]
-        }
-        for stage, storages in mounts.items()
-        if stage in spec["components"]
-    }
-    mounted = {label: config for label, config in executors.items() if config["pvcMount"]}
-    if not mounted:
+    executors: dict[str, Json] = {}
+    for stage in mounts:
+        if stage not in spec["components"]:
+            continue
+        platform: Json = {}
+        if claims := _claim_mounts(mounts[stage]):
+            platform["pvcMount"] = claims
+        if variables := secrets.get(stage):
+            platform["secretAsEnv"] = _secret_variables(variables)
+        if platform:
+            executors[spec["components"][stage]["executorLabel"]] = platform
+    if not executors:
         return None
-    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": mounted}}}}
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+
+
+def _claim_mounts(storages: Iterable[Storage]) -> list[Json]:
+    return [
+        {"constant": claim, "mountPath": mount}
+        for claim, mount in {storage.claim: storage.mount for storage in storages}.items()
+        if claim
+    ]
+
+
+def _secret_variables(variables: Mapping[str, SecretKey]) -> list[Json]:
+    return [
+        {
+            "secretName": value.secret,
+            "keyToEnv": [{"secretKey": value.key, "envVar": variable}],
+        }
+        for variable, value in variables.items()
+    ]
 
 
 def _hand_down_parameters(spec: Json) -> None:

@@ -10,6 +10,11 @@ MOUNTS = "/mnt/aepipe"
 """A claim is mounted below it, under its own name: once, also where it is used for two things."""
 
 _BUCKETS = ("gs://", "s3://", "minio://")
+_SECRET_KEY = re.compile(
+    r"(?P<secret>[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)/(?P<key>[-._a-zA-Z0-9]{1,253})"
+)
+"""Kubernetes' rules for the name of a Secret (a DNS subdomain) and for a key in it."""
+
 _CLAIM = re.compile(r"pvc://(?P<claim>[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)(?:/(?P<path>.*))?")
 
 
@@ -28,6 +33,19 @@ class Storage:
     mount: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class SecretKey:
+    """One value of a Secret of the cluster.
+
+    Attributes:
+        secret: Name of the Secret.
+        key: Key of the value in it.
+    """
+
+    secret: str
+    key: str
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KubeflowTarget:
     """Where and on what the steps run.
@@ -42,6 +60,8 @@ class KubeflowTarget:
         spans: How span folders are named, where the data comes in such.
         beam_profile: Where the steps' Beam pipelines run: in the step, or on Dataflow.
         beam_args: Options of Beam beside the profile's.
+        webhook_secret: Secret and key that hold the webhook's URL, as NAME/KEY; None for no
+            webhook.
 
     Raises:
         UserInputError: An address of another kind, or one that Dataflow's workers cannot reach.
@@ -54,9 +74,10 @@ class KubeflowTarget:
     spans: Literal["number", "date"] | None = None
     beam_profile: str = "local"
     beam_args: tuple[str, ...] = ()
+    webhook_secret: str | None = None
 
     def __post_init__(self) -> None:
-        _ = self.data, self.push
+        _ = self.data, self.push, self.webhook
         root = self.pipeline_root
         if root is not None and not root.startswith(_BUCKETS):
             raise UserInputError(
@@ -79,6 +100,20 @@ class KubeflowTarget:
     def push(self) -> Storage:
         """The push directory."""
         return _folder("--push-uri", self.push_uri, "pvc://CLAIM/PATH")
+
+    @property
+    def webhook(self) -> SecretKey | None:
+        """The value that holds the webhook's URL."""
+        if self.webhook_secret is None:
+            return None
+        found = _SECRET_KEY.fullmatch(self.webhook_secret)
+        if not found:
+            # What was given may be the URL itself, which no log should hold.
+            raise UserInputError(
+                "--webhook-secret: expected NAME/KEY of a Secret in the cluster, such as "
+                "aepipe/webhook-url"
+            )
+        return SecretKey(found["secret"], found["key"])
 
 
 def _folder(option: str, uri: str, remote: str) -> Storage:

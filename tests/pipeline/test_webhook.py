@@ -124,6 +124,23 @@ def test_a_webhook_that_fails_changes_nothing_of_a_local_run(
     assert json.loads(kept.read_text())["notices"] == run["notices"]
 
 
+def test_the_url_may_come_from_the_environment_and_is_written_nowhere(
+    aepipe: Aepipe, webhook: Webhook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AEPIPE_WEBHOOK_URL", f"{webhook.url}/token-of-nobody")
+    webhook.answers = [404]
+    home = tmp_path / "home"
+    result = aepipe("run", "anomaly", "--home", home, "--data-dir", tmp_path / "missing")
+    assert result.exit_code == 2
+    assert len(webhook.received) == 1
+    (run,) = (home / "runs").iterdir()
+    shown = [aepipe(command, run.name, "--home", home) for command in ("show", "report")]
+    texts = [*(one.out + one.err for one in (result, *shown))]
+    texts += [path.read_text(errors="replace") for path in home.rglob("*") if path.is_file()]
+    assert len(texts) > 4
+    assert not [text for text in texts if "token-of-nobody" in text]
+
+
 def test_of_several_pipelines_each_is_posted(
     aepipe: Aepipe, webhook: Webhook, tmp_path: Path
 ) -> None:

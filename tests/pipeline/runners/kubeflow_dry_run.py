@@ -42,14 +42,25 @@ class StepFailedError(Exception):
 
 
 class DryRun:
-    """A server with one pipeline; its cache outlives a run."""
+    """A server with one pipeline; its cache outlives a run.
 
-    def __init__(self, file: Path, folder: Path) -> None:
+    Args:
+        file: The compiled documents.
+        folder: Its object store.
+        secrets: Secret -> key -> value, as the cluster holds them.
+    """
+
+    def __init__(
+        self, file: Path, folder: Path, secrets: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
         documents = list(yaml.safe_load_all(file.read_text()))
         self.spec = json_format.ParseDict(documents[0], pb.PipelineSpec())
         self.executors = json_format.ParseDict(
             json_format.MessageToDict(self.spec.deployment_spec), pb.PipelineDeploymentConfig()
         ).executors
+        kubernetes = documents[1]["platforms"]["kubernetes"] if documents[1:] else {}
+        self._platform = kubernetes.get("deploymentSpec", {}).get("executors", {})
+        self._secrets = secrets or {}
         self._folder = folder
         self._cache: dict[str, TaskRun] = {}
 
@@ -122,8 +133,16 @@ class DryRun:
         for output in component.output_definitions.parameters:
             call.outputs.parameters[output].output_file = f"{task_folder}/parameters/{output}"
         call.outputs.output_file = f"{task_folder}/kfp_outputs/output_metadata.json"
-        self._cache[key] = _execute(name, container, call, task_folder)
+        variables = self._secret_variables(component.executor_label)
+        self._cache[key] = _execute(name, container, call, task_folder, variables)
         return self._cache[key]
+
+    def _secret_variables(self, executor: str) -> dict[str, str]:
+        return {
+            pair["envVar"]: self._secrets[secret["secretName"]][pair["secretKey"]]
+            for secret in self._platform.get(executor, {}).get("secretAsEnv", [])
+            for pair in secret["keyToEnv"]
+        }
 
 
 def order(tasks: Mapping[str, pb.PipelineTaskSpec]) -> list[str]:
@@ -189,7 +208,13 @@ def _cache_key(call: pb.ExecutorInput, component: Any, container: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _execute(name: str, container: Any, call: pb.ExecutorInput, folder: Path) -> TaskRun:
+def _execute(
+    name: str,
+    container: Any,
+    call: pb.ExecutorInput,
+    folder: Path,
+    variables: Mapping[str, str],
+) -> TaskRun:
     folder.mkdir(parents=True)
     invocation = json_format.MessageToJson(call, indent=None)
     command = [part.replace("{{$}}", invocation) for part in (*container.command, *container.args)]
@@ -200,6 +225,7 @@ def _execute(name: str, container: Any, call: pb.ExecutorInput, folder: Path) ->
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             "TF_CPP_MIN_LOG_LEVEL": "2",
+            **variables,
         },
         cwd=folder,
         text=True,

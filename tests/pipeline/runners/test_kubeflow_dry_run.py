@@ -69,12 +69,25 @@ def listed(aepipe: Aepipe, folder: Path) -> list[dict[str, Any]]:
     return models
 
 
-def compiled(aepipe: Aepipe, folder: Path, pipeline: str, *options: str | Path) -> DryRun:
+WEBHOOK = ("--webhook-secret", "aepipe/webhook-url")
+
+
+def secret_of(webhook: Webhook) -> dict[str, dict[str, str]]:
+    return {"aepipe": {"webhook-url": webhook.url}}
+
+
+def compiled(
+    aepipe: Aepipe,
+    folder: Path,
+    pipeline: str,
+    *options: str | Path,
+    secrets: dict[str, dict[str, str]] | None = None,
+) -> DryRun:
     result = aepipe(
         "compile", "kubeflow", pipeline, "--push-uri", folder / "push", "-o", folder, *options
     )
     assert result.exit_code == 0, result.err
-    return DryRun(folder / f"{pipeline}.yaml", folder / "root")
+    return DryRun(folder / f"{pipeline}.yaml", folder / "root", secrets)
 
 
 def test_a_window_of_spans_is_pushed_and_pushed_again_when_a_span_arrives(
@@ -138,7 +151,7 @@ def test_images_without_spans_are_pushed_and_no_webhook_is_told_of_it(
     server = compiled(
         aepipe, tmp_path, "basic", "--data-uri", small_sample, *FEW_EPOCHS,
         "--set", "evaluator.upper_bounds.val_loss=0.2",
-        "--set", f"schedule.webhook_url={webhook.url}",
+        *WEBHOOK, secrets=secret_of(webhook),
     )  # fmt: skip
 
     done = server.run()
@@ -172,7 +185,7 @@ def test_a_bad_span_stops_the_run_at_the_gate_and_the_webhook_is_told_why(
     write_span(data, 2, scaled)
     server = compiled(
         aepipe, tmp_path, "anomaly", "--data-uri", data, "--spans", "number",
-        "--set", f"schedule.webhook_url={webhook.url}",
+        *WEBHOOK, secrets=secret_of(webhook),
     )  # fmt: skip
 
     with pytest.raises(StepFailedError) as stopped:
@@ -196,7 +209,7 @@ def test_an_empty_data_folder_is_told_of_by_name(
     (tmp_path / "data" / "ecg").mkdir(parents=True)
     server = compiled(
         aepipe, tmp_path, "anomaly", "--data-uri", tmp_path / "data",
-        "--set", f"schedule.webhook_url={webhook.url}",
+        *WEBHOOK, secrets=secret_of(webhook),
     )  # fmt: skip
 
     with pytest.raises(StepFailedError) as stopped:

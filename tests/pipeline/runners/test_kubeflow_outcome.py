@@ -70,15 +70,16 @@ def recorded(folder: Path) -> dict[str, Any]:
 
 
 def tell(folder: Path, webhook: Webhook, *ends: str) -> None:
-    settings = {"webhook_url": webhook.url, "webhook_on": ends or ("failed", "not_blessed")}
-    execute(
-        TellWebhook,
-        {},
-        pipeline="anomaly",
-        runs_folder=str(folder / "runs"),
-        run_id=RUN,
-        webhook=json.dumps(settings),
-    )
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AEPIPE_WEBHOOK_URL", webhook.url)
+        execute(
+            TellWebhook,
+            {},
+            pipeline="anomaly",
+            runs_folder=str(folder / "runs"),
+            run_id=RUN,
+            webhook_on=json.dumps(ends or ("failed", "not_blessed")),
+        )
 
 
 @pytest.mark.parametrize(("pushed_by", "status"), [(RUN, "pushed"), ("before", "unchanged")])

@@ -222,7 +222,7 @@ def test_a_window_of_spans_is_part_of_the_ingestion(aepipe: Aepipe, tmp_path: Pa
     assert json.loads(given["range_config"]) == {"rolling_range": {"num_spans": 3}}
 
 
-WEBHOOK = ("--set", "schedule.webhook_url=https://hook.example/a")
+WEBHOOK = ("--webhook-secret", "aepipe/webhook-url")
 
 
 def test_a_webhook_is_told_by_an_exit_handler_whatever_happens(
@@ -263,18 +263,33 @@ def test_every_stage_can_leave_word_to_the_exit_handler(aepipe: Aepipe, tmp_path
     mounts = documents[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     # One claim is one mount, also where a step reads the data and leaves word.
     mounted = {"pvcMount": [{"constant": "all", "mountPath": "/mnt/aepipe/all"}]}
-    assert mounts == {f"{stage}_executor": mounted for stage in (*stages, "TellWebhook")}
+    secret = {
+        "secretName": "aepipe",
+        "keyToEnv": [{"secretKey": "webhook-url", "envVar": "AEPIPE_WEBHOOK_URL"}],
+    }
+    assert mounts == {f"{stage}_executor": mounted for stage in stages} | {
+        "TellWebhook_executor": mounted | {"secretAsEnv": [secret]}
+    }
+
+
+def test_a_webhooks_url_is_never_compiled_in(aepipe: Aepipe, tmp_path: Path) -> None:
+    setting = "schedule.webhook_url=https://hook.example/a"
+    result = aepipe("compile", "kubeflow", "anomaly", "-o", tmp_path / "out", "--set", setting)
+    assert result.exit_code == 2
+    (line,) = result.err.splitlines()
+    assert "--webhook-secret NAME/KEY" in line
+    assert "hook.example" not in line
+    assert not (tmp_path / "out").exists()
 
 
 def test_who_is_told_changes_nothing_of_what_is_cached(aepipe: Aepipe, tmp_path: Path) -> None:
-    def steps(url: str) -> tuple[Any, Any]:
-        setting = f"schedule.webhook_url={url}"
-        documents = compiled(aepipe, tmp_path, "anomaly", "--set", setting)
+    def steps(secret: str) -> tuple[Any, Any]:
+        documents = compiled(aepipe, tmp_path, "anomaly", "--webhook-secret", secret)
         found = executors(documents)
         del found["TellWebhook_executor"]
         return specification(documents).components["tfx-dag"], found
 
-    assert steps("https://hook.example/a") == steps("https://hook.example/b")
+    assert steps("aepipe/a") == steps("aepipe/b")
 
 
 def test_a_setting_makes_another_specification(aepipe: Aepipe, tmp_path: Path) -> None:
@@ -304,6 +319,8 @@ def test_a_schema_of_another_length_travels_along(aepipe: Aepipe, tmp_path: Path
         (["--push-uri", "gs://b/p"], "--push-uri gs://b/p: expected pvc://CLAIM/PATH or an"),
         (["--pipeline-root", "/tmp"], "--pipeline-root /tmp: expected gs://, s3://, minio://"),
         (["--set", "data.pattern=s-{SPAN}/*", "--spans", "date"], "names spans itself"),
+        (["--webhook-secret", "https://hook.example/a"], "expected NAME/KEY of a Secret"),
+        (["--webhook-secret", "aepipe"], "--webhook-secret: expected NAME/KEY of a Secret"),
     ],
 )
 def test_what_cannot_work_there_is_refused(
