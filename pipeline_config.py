@@ -6,7 +6,9 @@ here: the command line and an Airflow DAG file read this module at start-up.
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
@@ -50,9 +52,58 @@ class SettingError(UserInputError):
     """A configuration value is out of its range; the message names the setting."""
 
 
+NameKind = Literal["model", "pipeline", "run", "label"]
+
+_LONGEST_NAMES: Mapping[NameKind, int] = MappingProxyType(
+    # A run is named after its pipeline, the time and four characters.
+    {"model": 63, "pipeline": 63, "run": 127, "label": 63}
+)
+
+
+def is_name(kind: NameKind, name: str) -> bool:
+    """Returns whether a name can be one folder, one part of a URL and one word of a command line.
+
+    Such a name has only ASCII letters, digits, `_`, `-` and `.`. It is not hidden (`.` first), does
+    not read as an option (`-` first), and is short enough for a file system to take it with a
+    suffix. A label also begins with a letter, as a version's number is asked for in its place.
+    """
+    first = "[A-Za-z]" if kind == "label" else "[A-Za-z0-9_]"
+    known = re.fullmatch(f"{first}[A-Za-z0-9_.-]*", name) is not None
+    return known and len(name) <= _LONGEST_NAMES[kind]
+
+
+def name_rule(kind: NameKind) -> str:
+    """Returns what `is_name` asks for, to go after "expected" in an error's message."""
+    noun = kind if kind == "label" else f"{kind} name"
+    first = "beginning with a letter" if kind == "label" else "not beginning with - or ."
+    longest = _LONGEST_NAMES[kind]
+    return f"a {noun} of letters, digits, _, - and ., {first}, of {longest} characters at most"
+
+
+def check_name(kind: NameKind, name: str) -> None:
+    """Checks a name that a user gave.
+
+    Raises:
+        UserInputError: It is not one; see `is_name`.
+    """
+    if not is_name(kind, name):
+        raise UserInputError(f"{name!r}: expected {name_rule(kind)}")
+
+
 def _require(condition: bool, setting: str, value: object, expected: str) -> None:
     if not condition:
         raise SettingError(f"{setting}={value!r}: expected {expected}")
+
+
+def _require_below(folder: str, setting: str) -> None:
+    """Checks that a folder stays below the one that it is looked for in."""
+    parts = PurePath(folder).parts
+    _require(
+        bool(parts) and ".." not in parts and parts[0] != "/" and folder.isprintable(),
+        setting,
+        folder,
+        "a folder below the data directory, such as ecg or plant/ecg",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,6 +131,7 @@ class SignalData:
     sample_rows: int = 5_000
 
     def __post_init__(self) -> None:
+        _require_below(self.folder, "data.folder")
         _require(self.length >= 2, "data.length", self.length, "2 or more samples per row")
         _require(self.split in ("hash", "tutorial"), "data.split", self.split, "hash or tutorial")
         _require(self.window >= 1, "data.window", self.window, "1 or more spans")
@@ -119,6 +171,7 @@ class ImageData:
     sample_eval: int = 2_000
 
     def __post_init__(self) -> None:
+        _require_below(self.folder, "data.folder")
         _require(self.height >= 1, "data.height", self.height, "1 or more pixels")
         _require(self.width >= 1, "data.width", self.width, "1 or more pixels")
         _require(self.window >= 1, "data.window", self.window, "1 or more spans")
@@ -344,6 +397,12 @@ class PusherConfig:
     warmup_requests: int = 4
 
     def __post_init__(self) -> None:
+        _require(
+            is_name("model", self.model_name),
+            "pusher.model_name",
+            self.model_name,
+            name_rule("model"),
+        )
         _require(self.keep >= 0, "pusher.keep", self.keep, "0 (all) or more versions")
         _require(
             1 <= self.warmup_requests <= 1000,
@@ -451,6 +510,9 @@ class PipelineConfig:
     infra_validator: InfraValidatorConfig = InfraValidatorConfig()
     pusher: PusherConfig
     schedule: ScheduleConfig = ScheduleConfig()
+
+    def __post_init__(self) -> None:
+        _require(is_name("pipeline", self.name), "name", self.name, name_rule("pipeline"))
 
     @property
     def is_detector(self) -> bool:

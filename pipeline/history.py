@@ -12,7 +12,7 @@ from ml_metadata.proto.metadata_store_pb2 import Execution, Value
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
 from pipeline.outcome import EXIT_CODES, OUTCOME_FILE, DataFacts, RunOutcome, SpanFacts
-from pipeline_config import UserInputError
+from pipeline_config import UserInputError, is_name
 
 Executions = Mapping[str, list[Execution]]
 """What `pipeline.lineage.run_executions` returns."""
@@ -44,6 +44,8 @@ def outcome_from_dict(values: Mapping[str, Any]) -> RunOutcome:
             known["data"] = _data_facts(known["data"])
         outcome = RunOutcome(**known)
         EXIT_CODES[outcome.status]
+        if not is_name("run", outcome.run_id):
+            raise ValueError(f"{outcome.run_id!r} is not the name of a run")
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"not the outcome of a run: {error}") from error
     return outcome

@@ -7,17 +7,15 @@ was before or what is after, and a rollback is no more than one new file.
 import dataclasses
 import json
 import os
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from components.versioned_pusher.versions import flush, list_versions, remove
-from pipeline_config import UserInputError
+from pipeline_config import UserInputError, is_name
 
 VERSION_FILE = "versions.json"
 
-_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _EXAMPLE = '{"labels": {"stable": 12}, "pinned": 12, "withheld": [13]}'
 
 
@@ -132,11 +130,6 @@ def prune(model_directory: Path, keep: int) -> list[int]:
     return removed
 
 
-def is_label(name: str) -> bool:
-    """Tells whether a name can be a label: a letter, then letters, digits, `_` and `-`."""
-    return _LABEL.fullmatch(name) is not None
-
-
 def replace_text(path: Path, text: str) -> None:
     """Gives a small file new content by one rename, also in the face of a power cut."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -150,7 +143,7 @@ def _labels(path: Path, value: Any) -> dict[str, int]:
     if not isinstance(value, dict | None):
         raise _malformed(path, "'labels' is not an object of label to version")
     for label in value or {}:
-        if not is_label(label):
+        if not is_name("label", label):
             raise _malformed(path, f"{label!r} is not a label")
     return {label: _version(path, version) for label, version in (value or {}).items()}
 

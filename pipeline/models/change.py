@@ -8,13 +8,12 @@ from typing import Any
 from components.versioned_pusher.tf_serving_config import unlisted_labels, write_models_config
 from components.versioned_pusher.version_file import (
     VersionFile,
-    is_label,
     prune,
     read_version_file,
     write_version_file,
 )
 from components.versioned_pusher.versions import list_versions, pushing
-from pipeline_config import UserInputError
+from pipeline_config import UserInputError, check_name
 
 Decide = Callable[[Sequence[int], VersionFile], VersionFile]
 """Versions on disk and what is in force -> what is to be; raises `UserInputError` to refuse."""
@@ -91,8 +90,7 @@ def label(folder: Path, name: str, version: int | None) -> Change:
     Raises:
         UserInputError: The name cannot be a label, or there is no such version.
     """
-    if not is_label(name):
-        raise UserInputError(f"{name!r}: expected a label of letters, digits, _ and -")
+    check_name("label", name)
 
     def decide(versions: Sequence[int], content: VersionFile) -> VersionFile:
         target = content.served(versions) if version is None else version
