@@ -291,6 +291,6 @@ def _pushing(
         push_root=push_root,
         config=json.dumps(section_as_dict(config.pusher)),
         run=json.dumps({"pipeline": config.name, "data_sha256": data_sha256}),
-        fingerprint=source_fingerprint("components/versioned_pusher"),
+        fingerprint=source_fingerprint("components/versioned_pusher", "serving/push_directory"),
     )
     return [*nodes, pusher]

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.versioned_pusher.version_file import served_version
-from components.versioned_pusher.versions import list_versions
 from pipeline_config import UserInputError
+from serving.push_directory.version_file import served_version
+from serving.push_directory.versions import list_versions
 
 if TYPE_CHECKING:
     from kserve import V1beta1InferenceService, V1beta1PredictorSpec

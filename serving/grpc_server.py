@@ -16,9 +16,9 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from serving.errors import InvalidRequestError, RequestError
 from serving.open_inference import ReadOnlyRepositoryExtension, versioned_name
-from serving.push_directory import PushDirectory
 from serving.settings import ServerSettings
 from serving.tf_serving_grpc import ModelService, PredictionService
+from serving.watched_directory import PushDirectory
 
 _RPCS_IN_HAND = 1024
 """gRPC answers RESOURCE_EXHAUSTED beyond."""

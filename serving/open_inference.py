@@ -12,9 +12,9 @@ from kserve.utils.utils import from_np_dtype, generate_uuid
 from serving import metrics
 from serving.errors import InvalidRequestError, RequestError
 from serving.loaded_version import LoadedVersion
-from serving.push_directory import PushDirectory
 from serving.served_model import ServedModel
 from serving.tensors import STRING, TensorSpec, numbers
+from serving.watched_directory import PushDirectory
 
 _PROTOCOL = "open_inference"
 _VERSION_PART = "/versions/"

@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse
 from serving.body_limit import BodyLimit
 from serving.errors import RequestError
 from serving.open_inference import ReadOnlyRepositoryExtension, versioned_name
-from serving.push_directory import PushDirectory
 from serving.settings import ServerSettings
 from serving.tf_serving_rest import tf_serving_routes
+from serving.watched_directory import PushDirectory
 
 _BODIES_IN_HAND = 4
 """Bodies of the largest size that are held at the same time; of small ones it is thousands."""

@@ -17,8 +17,8 @@ from serving.open_inference import (
 )
 from serving.ports import taken
 from serving.protocol_servers import HttpServer
-from serving.push_directory import PushDirectory
 from serving.settings import ServerSettings
+from serving.watched_directory import PushDirectory
 
 _LOG = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from tensorflow_serving.apis import (
 from serving import metrics
 from serving.errors import InvalidRequestError, RequestError
 from serving.loaded_version import SERVING_DEFAULT, LoadedVersion
-from serving.push_directory import PushDirectory
 from serving.served_model import ServedModel
 from serving.tf_serving_status import SIGNATURE_DEF, model_metadata, model_status
+from serving.watched_directory import PushDirectory
 
 _PROTOCOL = "tf_serving_grpc"
 

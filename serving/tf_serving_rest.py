@@ -14,10 +14,10 @@ from starlette.routing import BaseRoute, Route
 
 from serving import metrics
 from serving.errors import InvalidRequestError, NotServedError, RequestError
-from serving.push_directory import PushDirectory
 from serving.served_model import ServedModel
 from serving.tf_serving_json import answer, read_body, read_inputs
 from serving.tf_serving_status import SIGNATURE_DEF, model_metadata, model_status
+from serving.watched_directory import PushDirectory
 
 _PROTOCOL = "tf_serving_rest"
 _VERBS = ("predict",)

@@ -20,12 +20,16 @@ from tfx.types.standard_component_specs import (
 from tfx.utils import io_utils
 
 from components.versioned_pusher.copy_check import check_copy
-from components.versioned_pusher.manifest import pushed_by, write_manifest
-from components.versioned_pusher.serving_inputs import read_serving_inputs, write_warmup_requests
-from components.versioned_pusher.tf_serving_config import write_models_config
-from components.versioned_pusher.version_file import prune, read_version_file
-from components.versioned_pusher.versions import next_version, publish, pushing
+from components.versioned_pusher.serving_inputs import (
+    read_serving_inputs,
+    read_signatures,
+    write_warmup_requests,
+)
 from pipeline_config import PusherConfig
+from serving.push_directory.manifest import pushed_by, write_manifest
+from serving.push_directory.models_config import write_models_config
+from serving.push_directory.version_file import prune, read_version_file
+from serving.push_directory.versions import next_version, publish, pushing
 
 CONFIG_KEY = "config"
 FINGERPRINT_KEY = "fingerprint"
@@ -83,12 +87,12 @@ class Executor(tfx_pusher.Executor):
                     write_warmup_requests(directory, config.model_name, inputs)
                 write_manifest(
                     directory,
-                    model=model,
                     model_name=config.model_name,
                     version=version,
                     run_id=run_id,
                     run=json.loads(exec_properties[RUN_KEY]),
                     evaluation=_read_evaluation(input_dict),
+                    signatures=read_signatures(model),
                 )
 
             destination = pushed_by(model_directory, run_id) or publish(

@@ -1,6 +1,6 @@
-"""Real examples as inputs of `serving_default`, and as requests to warm a server up with."""
+"""What a pushed model takes: its signatures, and real examples as inputs and warm-up requests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,24 @@ def write_warmup_requests(
                 row = tf.make_tensor_proto(value[number : number + 1])
                 request.inputs[name].CopyFrom(row)
             writer.write(log.SerializeToString())
+
+
+def read_signatures(model: Any) -> dict[str, dict[str, Any]]:
+    """Returns the signatures of a loaded SavedModel as JSON values: dtypes and shapes by name."""
+    return {
+        name: {
+            "inputs": _tensors(signature.structured_input_signature[1]),
+            "outputs": _tensors(signature.structured_outputs),
+        }
+        for name, signature in model.signatures.items()
+    }
+
+
+def _tensors(specs: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+        for name, spec in specs.items()
+    }
 
 
 def _read_records(examples: list[Artifact], count: int) -> Iterator[bytes]:

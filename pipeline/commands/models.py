@@ -200,8 +200,8 @@ def _directory(home: Path, models_dir: Path | None) -> Path:
 
 
 def _configured_keep(folder: Path) -> int:
-    from components.versioned_pusher.version_file import served_version
     from pipeline.models.pushed import pipeline_of
+    from serving.push_directory.version_file import served_version
 
     config = PIPELINES.get(pipeline_of(folder, served_version(folder)) or "")
     if config is None:

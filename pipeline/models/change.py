@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.versioned_pusher.tf_serving_config import unlisted_labels, write_models_config
-from components.versioned_pusher.version_file import (
+from pipeline_config import UserInputError, check_name
+from serving.push_directory.models_config import unlisted_labels, write_models_config
+from serving.push_directory.version_file import (
     VersionFile,
     prune,
     read_version_file,
     write_version_file,
 )
-from components.versioned_pusher.versions import list_versions, pushing
-from pipeline_config import UserInputError, check_name
+from serving.push_directory.versions import list_versions, pushing
 
 Decide = Callable[[Sequence[int], VersionFile], VersionFile]
 """Versions on disk and what is in force -> what is to be; raises `UserInputError` to refuse."""

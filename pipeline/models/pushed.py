@@ -2,15 +2,13 @@
 
 import dataclasses
 import difflib
-import json
 from pathlib import Path
 from typing import Any, Literal
 
-from components.versioned_pusher.version_file import VersionFile, read_version_file
-from components.versioned_pusher.versions import list_versions
 from pipeline_config import PIPELINES, UserInputError
-
-MANIFEST_FILE = "aepipe.json"
+from serving.push_directory.manifest import read_manifest
+from serving.push_directory.version_file import VersionFile, read_version_file
+from serving.push_directory.versions import list_versions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +85,7 @@ def pushed_versions(folder: Path) -> list[PushedVersion]:
 
 def pipeline_of(folder: Path, version: int) -> str | None:
     """Returns the pipeline that pushed a version, or None where nothing tells."""
-    told = _manifest(folder / str(version)).get("pipeline")
+    told = read_manifest(folder / str(version)).get("pipeline")
     if told is not None:
         return str(told)
     names = [name for name, config in PIPELINES.items() if config.pusher.model_name == folder.name]
@@ -97,7 +95,7 @@ def pipeline_of(folder: Path, version: int) -> str | None:
 def _pushed_version(
     folder: Path, version: int, content: VersionFile, versions: list[int]
 ) -> PushedVersion:
-    manifest = _manifest(folder / str(version))
+    manifest = read_manifest(folder / str(version))
     metrics = manifest.get("metrics") or {}
     metric = _key_metric(pipeline_of(folder, version), metrics)
     state: Literal["served", "kept", "withheld"] = "kept"
@@ -125,15 +123,6 @@ def _key_metric(pipeline: str | None, metrics: dict[str, Any]) -> str | None:
     if config is not None and config.evaluator.baseline_metric in metrics:
         return config.evaluator.baseline_metric
     return next(iter(metrics), None)
-
-
-def _manifest(version_directory: Path) -> dict[str, Any]:
-    """Reads `aepipe.json`; a version that somebody else put there is served without it."""
-    try:
-        content = json.loads((version_directory / MANIFEST_FILE).read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _size(directory: Path) -> int:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from components.versioned_pusher.version_file import read_version_file
-from components.versioned_pusher.versions import list_versions
+from serving.push_directory.version_file import read_version_file
+from serving.push_directory.versions import list_versions
 
 
 def not_served(destination: Path) -> list[str]:

@@ -3,9 +3,9 @@
 import difflib
 from pathlib import Path
 
-from components.versioned_pusher.version_file import read_version_file, served_version
-from components.versioned_pusher.versions import list_versions
 from pipeline_config import PIPELINES, UserInputError
+from serving.push_directory.version_file import read_version_file, served_version
+from serving.push_directory.versions import list_versions
 
 
 def find_version(models_dir: Path, model: str, version: str | None) -> Path:

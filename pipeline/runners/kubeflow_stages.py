@@ -19,10 +19,10 @@ from tfx.types.standard_artifacts import Model, Schema
 from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.span_window.window import resolve_window
-from components.versioned_pusher.version_file import served_version
-from components.versioned_pusher.versions import list_versions
 from pipeline.runners.kubeflow_step import ABSENT_PROPERTY
 from pipeline_config import UserInputError
+from serving.push_directory.version_file import served_version
+from serving.push_directory.versions import list_versions
 
 SCHEMA_FILE = "schema.pbtxt"
 NO_MODEL_FILE = "NO_MODEL"

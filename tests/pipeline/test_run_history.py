@@ -129,7 +129,9 @@ def test_the_lineage_of_a_pushed_run(home: Home, waves: Path, pushed: RunOutcome
         "Trainer": source_fingerprint("trainer"),
         "ThresholdEvaluator": source_fingerprint("components/threshold_evaluator"),
         "InfraValidator": source_fingerprint("components/infra_validator", "serving"),
-        "VersionedPusher": source_fingerprint("components/versioned_pusher"),
+        "VersionedPusher": source_fingerprint(
+            "components/versioned_pusher", "serving/push_directory"
+        ),
     }
     assert told["blessed"] is True
     assert told["metrics"] == pushed.metrics

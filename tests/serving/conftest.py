@@ -16,8 +16,6 @@ import numpy as np
 import pytest
 import requests
 
-from tests.serving.tiny_detector import push
-
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "ecg_anomaly_detector"
 
@@ -128,6 +126,9 @@ def running_server(models_dir: Path, *options: str) -> Iterator[RunningServer]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server with one version of one model; tests that use it leave both as they are."""
+    # Tests of the push directory alone stay without TensorFlow.
+    from tests.serving.tiny_detector import push
+
     models_dir = tmp_path_factory.mktemp("models")
     push(models_dir / MODEL, 7, level=0.25)
     with running_server(models_dir, "--body-mib=4") as running:
@@ -137,6 +138,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 @pytest.fixture(scope="session")
 def changing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server whose folder each test gives a model of its own."""
+    from tests.serving.tiny_detector import push
+
     models_dir = tmp_path_factory.mktemp("changing")
     push(models_dir / "first", 1, level=0.0)
     with running_server(models_dir) as running:

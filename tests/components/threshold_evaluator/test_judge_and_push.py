@@ -21,8 +21,8 @@ from components.blessed_model_resolver.strategy import LatestBlessedModelBefore
 from components.threshold_evaluator.component import ThresholdEvaluator
 from components.threshold_evaluator.config import EvaluationConfig
 from components.versioned_pusher.component import VersionedPusher
-from components.versioned_pusher.versions import list_versions
 from pipeline_config import PusherConfig, ThresholdEvaluatorConfig, section_as_dict
+from serving.push_directory.versions import list_versions
 
 
 @component

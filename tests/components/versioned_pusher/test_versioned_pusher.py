@@ -26,9 +26,9 @@ from tfx.utils import path_utils
 from components.versioned_pusher.copy_check import BrokenCopyError, check_copy
 from components.versioned_pusher.executor import Executor
 from components.versioned_pusher.serving_inputs import read_serving_inputs
-from components.versioned_pusher.version_file import served_version
-from components.versioned_pusher.versions import list_versions
 from pipeline_config import PusherConfig, UserInputError
+from serving.push_directory.version_file import served_version
+from serving.push_directory.versions import list_versions
 
 SIGNALS = np.arange(24, dtype=np.float32).reshape(6, 4)
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)

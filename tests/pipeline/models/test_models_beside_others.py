@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from components.versioned_pusher.version_file import read_version_file, served_version
 from pipeline.home import Home
 from pipeline.lineage import open_store
 from pipeline.models.change import label, rollback
+from serving.push_directory.version_file import read_version_file, served_version
 from tests.conftest import Aepipe
 from tests.pipeline.models.conftest import MODEL
 
 PUSH_AND_WAIT = """
 import sys
 from pathlib import Path
-from components.versioned_pusher.versions import publish, pushing
+from serving.push_directory.versions import publish, pushing
 with pushing(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()

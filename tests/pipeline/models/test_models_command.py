@@ -12,10 +12,10 @@ from google.protobuf import text_format
 from ml_metadata.proto.metadata_store_pb2 import Event, Execution
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from components.versioned_pusher.version_file import served_version
-from components.versioned_pusher.versions import list_versions
 from pipeline.home import Home
 from pipeline.lineage import open_store
+from serving.push_directory.version_file import served_version
+from serving.push_directory.versions import list_versions
 from tests.conftest import Aepipe, Result
 from tests.pipeline.models.conftest import MODEL, push_by_hand
 

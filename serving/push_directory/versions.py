@@ -42,6 +42,18 @@ def list_versions(model_directory: Path) -> list[int]:
     return sorted(int(entry.name) for entry in model_directory.iterdir() if _is_version(entry))
 
 
+def content_stamp(version_directory: Path) -> tuple[tuple[str, int, int], ...]:
+    """Returns name, size and time of each file, so that a change of a folder can be seen."""
+    stamp = []
+    for path in sorted(version_directory.rglob("*")):
+        try:
+            facts = path.stat()
+        except OSError:
+            continue
+        stamp.append((str(path.relative_to(version_directory)), facts.st_size, facts.st_mtime_ns))
+    return tuple(stamp)
+
+
 def next_version(model_directory: Path) -> int:
     """Returns seconds since 1970, like TFX's Pusher, or one more than the latest version.
 

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
-from components.versioned_pusher.tf_serving_config import write_models_config
+from serving.push_directory.models_config import write_models_config
 
 
 def make_model(push_root: Path, name: str, *versions: int, **content: Any) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 
+from pipeline_config import UserInputError
 from serving import metrics
 from serving.errors import NotServedError
 from serving.loaded_version import LoadedVersion
+from serving.push_directory.version_file import VersionFile, read_version_file
+from serving.push_directory.versions import content_stamp, list_versions
 from serving.served_model import ServedModel, VersionStatus
 from serving.settings import ServerSettings
-from serving.version_policy import VersionPolicy, content_stamp, find_versions, read_policy
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ class PushDirectory:
         self._loading = loading
         self._computing = computing
         self._models: dict[str, ServedModel] = {}
-        self._policies: dict[str, VersionPolicy] = {}
+        self._policies: dict[str, VersionFile] = {}
         self._broken: dict[tuple[str, int], Stamp] = {}
         self._told: dict[str, str] = {}
         self._stopped = asyncio.Event()
@@ -93,10 +95,11 @@ class PushDirectory:
 
     async def _follow(self, folder: Path) -> None:
         try:
-            versions = await asyncio.to_thread(find_versions, folder)
+            numbers = await asyncio.to_thread(list_versions, folder)
         except OSError as error:
             self._tell(str(folder), f"cannot be read: {error}")
             return
+        versions = {number: folder / str(number) for number in numbers}
         policy = await asyncio.to_thread(self._policy, folder)
         model = self._models.get(folder.name)
         if model is None:
@@ -112,14 +115,14 @@ class PushDirectory:
         }
         self._settle(model, default, labels, versions)
 
-    def _policy(self, folder: Path) -> VersionPolicy:
+    def _policy(self, folder: Path) -> VersionFile:
         """Reads the policy; a broken file leaves the one before in force."""
         try:
-            self._policies[folder.name] = read_policy(folder)
+            self._policies[folder.name] = read_version_file(folder)
             self._told.pop(str(folder), None)
-        except (OSError, ValueError) as error:
+        except (OSError, UserInputError) as error:
             self._tell(str(folder), f"the policy before stays in force: {error}")
-        return self._policies.get(folder.name, VersionPolicy())
+        return self._policies.get(folder.name, VersionFile())
 
     async def _first_that_loads(
         self, model: ServedModel, preferred: list[int], versions: Mapping[int, Path]

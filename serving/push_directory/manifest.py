@@ -6,31 +6,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.versioned_pusher.versions import list_versions
+from serving.push_directory.versions import list_versions
 
 MANIFEST_FILE = "aepipe.json"
 
 
 def write_manifest(
-    model_directory: Path,
+    version_directory: Path,
     *,
-    model: Any,
     model_name: str,
     version: int,
     run_id: str | None,
     run: Mapping[str, Any],
     evaluation: Mapping[str, Any] | None,
+    signatures: Mapping[str, Any],
 ) -> None:
     """Writes the manifest of a version.
 
     Args:
-        model_directory: The version's folder.
-        model: The loaded SavedModel, for its signatures.
+        version_directory: The version's folder.
         model_name: Name of the model at the server.
         version: The version.
         run_id: Which run pushed it.
         run: Facts of the pipeline that do not change from run to run, such as its name.
         evaluation: Content of `evaluation.json`.
+        signatures: JSON values: signature -> `inputs` and `outputs` -> name -> dtype and shape.
     """
     judged = evaluation or {}
     content = {
@@ -44,37 +44,24 @@ def write_manifest(
         "blessed": judged.get("blessed"),
         "reasons": judged.get("reasons", []),
         "notes": judged.get("notes", []),
-        "signatures": {
-            name: {
-                "inputs": _tensors(signature.structured_input_signature[1]),
-                "outputs": _tensors(signature.structured_outputs),
-            }
-            for name, signature in model.signatures.items()
-        },
+        "signatures": signatures,
     }
     text = json.dumps(content, indent=2, sort_keys=True)
-    Path(model_directory, MANIFEST_FILE).write_text(text)
+    Path(version_directory, MANIFEST_FILE).write_text(text)
+
+
+def read_manifest(version_directory: Path) -> dict[str, Any]:
+    """Returns the manifest of a version; empty for a version that somebody else put there."""
+    try:
+        content = json.loads((version_directory / MANIFEST_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def pushed_by(model_directory: Path, run_id: str | None) -> Path | None:
-    """Returns the version that a run has pushed; None where it has pushed none or has no name."""
+    """Returns the version that a run has pushed; None if it has pushed none or has no name."""
     if run_id is None:
         return None
     versions = (model_directory / str(version) for version in list_versions(model_directory))
-    return next((version for version in versions if _run_of(version) == run_id), None)
-
-
-def _run_of(version: Path) -> str | None:
-    try:
-        run_id: str | None = json.loads((version / MANIFEST_FILE).read_text())["run_id"]
-    except (OSError, ValueError, KeyError, TypeError):
-        # Copied there by hand.
-        return None
-    return run_id
-
-
-def _tensors(specs: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
-        for name, spec in specs.items()
-    }
+    return next((v for v in versions if read_manifest(v).get("run_id") == run_id), None)

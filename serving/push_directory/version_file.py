@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.versioned_pusher.versions import flush, list_versions, remove
 from pipeline_config import UserInputError, is_name
+from serving.push_directory.versions import flush, list_versions, remove
 
 VERSION_FILE = "versions.json"
 
@@ -43,9 +43,16 @@ class VersionFile:
         Args:
             versions: What is on disk; at least one.
         """
-        if self.pinned is not None and self.pinned in versions:
-            return self.pinned
-        return max(set(versions) - self.withheld or versions)
+        return self.by_preference(versions)[0]
+
+    def by_preference(self, versions: Collection[int]) -> list[int]:
+        """Returns the versions in the order in which they are to be the default one.
+
+        The first that can be served is it: the pinned one, then the others from new to old, then
+        those withheld.
+        """
+        newest_first = sorted(versions, reverse=True)
+        return sorted(newest_first, key=lambda v: (v != self.pinned, v in self.withheld))
 
     def kept(self, versions: Collection[int]) -> set[int]:
         """Returns which of the versions are never pruned: labelled, pinned or served by default."""

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from components.versioned_pusher.version_file import (
+from pipeline_config import UserInputError
+from serving.push_directory.version_file import (
     VersionFile,
     prune,
     read_version_file,
     served_version,
     write_version_file,
 )
-from components.versioned_pusher.versions import list_versions
-from pipeline_config import UserInputError
+from serving.push_directory.versions import list_versions
 
 
 def make_versions(folder: Path, *versions: int) -> Path:

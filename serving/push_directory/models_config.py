@@ -1,0 +1,120 @@
+"""`models.config`: what TensorFlow Serving needs to serve a whole push directory.
+
+TensorFlow Serving answers a request that names no version with the largest version it has loaded.
+So no version above the default one may be listed, not even for a label: after a rollback it would
+answer again. Such a label is left out until its version is the default one, or older.
+"""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from pipeline_config import UserInputError
+from serving.push_directory.version_file import VersionFile, read_version_file, replace_text
+from serving.push_directory.versions import list_versions
+
+CONFIG_FILE = "models.config"
+
+MOUNT = "/models"
+"""Where TensorFlow Serving's container finds the push directory."""
+
+_LOCK_FILE = ".models.config.lock"
+_ENTRY = re.compile(r"^  config \{\n    name: (?P<name>.*)\n(?:    .*\n)*  \}\n", re.MULTILINE)
+_LOG = logging.getLogger(__name__)
+_HEADER = "# aepipe writes this file anew at each push and each `aepipe models` change.\n"
+
+
+def write_models_config(push_root: Path) -> Path:
+    """Writes `models.config` for all models below a push directory, by one rename.
+
+    Pushes of several models may call it at the same time: each reads all models anew while it
+    holds the lock, so the last one to write has seen every change.
+
+    Args:
+        push_root: The push directory.
+
+    Returns:
+        The file.
+    """
+    path = push_root / CONFIG_FILE
+    with FileLock(push_root / _LOCK_FILE):
+        before = _entries(path)
+        # The list is there even if it is empty: TensorFlow Serving ignores an empty file.
+        lines = [_HEADER, "model_config_list {\n"]
+        for folder in sorted(push_root.iterdir()):
+            if not folder.name.startswith("."):
+                lines.append(_entry(folder, before))
+        replace_text(path, "".join([*lines, "}\n"]))
+    return path
+
+
+def unlisted_labels(content: VersionFile, versions: Sequence[int]) -> dict[str, int]:
+    """Returns the labels of versions that TensorFlow Serving must not load; see above."""
+    served = content.served(versions)
+    return {
+        label: version
+        for label, version in content.labels.items()
+        if version in versions and version > served
+    }
+
+
+def _entry(folder: Path, before: Mapping[str, str]) -> str:
+    """Returns a model's `config {...}`, or nothing if it has no version."""
+    versions = list_versions(folder)
+    if not versions:
+        return ""
+    try:
+        content = read_version_file(folder)
+    except UserInputError as error:
+        # One model's broken file stops neither the others nor what TensorFlow Serving does now.
+        _LOG.warning("models.config: %s is left as it was: %s", folder.name, error)
+        return before.get(_quoted(folder.name), "")
+    served = content.served(versions)
+    labels = {
+        label: version
+        for label, version in sorted(content.labels.items())
+        if version in versions and version <= served
+    }
+    listed = sorted({served, *labels.values()})
+    if listed == versions[-1:] and content.pinned != served:
+        policy = ["latest {", "  num_versions: 1", "}"]
+    else:
+        policy = ["specific {", *(f"  versions: {version}" for version in listed), "}"]
+    lines = [
+        "config {",
+        f"  name: {_quoted(folder.name)}",
+        f"  base_path: {_quoted(f'{MOUNT}/{folder.name}')}",
+        '  model_platform: "tensorflow"',
+        "  model_version_policy {",
+        *(f"    {line}" for line in policy),
+        "  }",
+    ]
+    for label, version in labels.items():
+        lines += [
+            "  version_labels {",
+            f"    key: {_quoted(label)}",
+            f"    value: {version}",
+            "  }",
+        ]
+    return "".join(f"  {line}\n" for line in [*lines, "}"])
+
+
+def _entries(path: Path) -> dict[str, str]:
+    """Returns the entries of a file that this module wrote, by their quoted names."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {found["name"]: found[0] for found in _ENTRY.finditer(text)}
+
+
+def _quoted(text: str) -> str:
+    """Returns a string of protobuf's text format, in ASCII."""
+    escaped = "".join(
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03o}"
+        for byte in text.encode(errors="surrogateescape")
+    )
+    return f'"{escaped}"'
