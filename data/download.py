@@ -186,7 +186,7 @@ def _bar(name: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
         yield lambda count: None
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

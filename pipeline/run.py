@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
+from rich.text import Text
 
 from data.sources import DataSource, resolve
 from pipeline import failures
@@ -21,7 +22,13 @@ from pipeline.no_new_data import inputs_sha256, standing_result
 from pipeline.outcome import RunOutcome, Status, write_outcome
 from pipeline.settings import configured
 from pipeline.spans import RunData, choose_data
-from pipeline.terminal import TerminalListener, print_header, print_notice, print_outcome
+from pipeline.terminal import (
+    TerminalListener,
+    plain_console,
+    print_header,
+    print_notice,
+    print_outcome,
+)
 from pipeline.webhook import post_outcome
 from pipeline_config import PipelineConfig, UserInputError
 
@@ -88,7 +95,7 @@ def _run_one(config: PipelineConfig, request: RunRequest, human_output: TextIO) 
     untold = post_outcome(outcome, config.schedule)
     if untold is None:
         return outcome
-    print_notice(Console(file=human_output), untold)
+    print_notice(plain_console(human_output), untold)
     outcome = dataclasses.replace(outcome, notices=[*outcome.notices, untold])
     if outcome.log:
         with contextlib.suppress(OSError):
@@ -104,7 +111,7 @@ def _run_at_home(
         home.prepare(config)
         with home.lock(config.name):
             if request.if_new_data and (standing := standing_outcome(config, request, home)):
-                console = Console(file=human_output)
+                console = plain_console(human_output)
                 print_header(console, config)
                 print_outcome(console, standing)
                 return standing
@@ -142,7 +149,7 @@ def _run_locked(
     log = directory / LOG_FILE
     for_people = "output" if human_output is sys.stdout else "error"
     with logs_to_file(log, verbose=request.verbose) as streams:
-        console = Console(file=getattr(streams, for_people))
+        console = plain_console(getattr(streams, for_people))
         print_header(console, config)
         outcome = dataclasses.replace(
             _run_and_classify(config, request, home, run_id, console), log=str(log)
@@ -251,7 +258,7 @@ def _execute(
     console: Console,
 ) -> RunOutcome:
     if "tensorflow" not in sys.modules:
-        console.print("  [dim]loading TensorFlow and TFX …[/]")
+        console.print(Text("  loading TensorFlow and TFX …", "dim"))
     # The models are Keras 3 on TensorFlow, whatever a user's own Keras settings say.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     from pipeline.build import build_pipeline

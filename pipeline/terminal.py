@@ -1,22 +1,38 @@
 """What a person sees of a run: one tidy line a stage, then the result."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from pipeline.outcome import RunOutcome
 from pipeline_config import PipelineConfig
 
+_GAP = 2
+"""Blanks between two columns."""
+
+_GOOD, _BAD = "bold green", "bold red"
+
 _STATUS_TEXT = {
-    "pushed": "[bold green]blessed and pushed[/]",
-    "no new data": "[bold green]no new data[/], nothing run",
-    "unchanged": "[bold green]nothing changed[/], nothing pushed",
-    "not_blessed": "[bold red]not blessed[/], nothing pushed",
-    "data_refused": "[bold red]refused by the data gate[/], nothing trained or pushed",
-    "failed": "[bold red]failed[/], nothing pushed",
+    "pushed": ("blessed and pushed", _GOOD, ""),
+    "no new data": ("no new data", _GOOD, ", nothing run"),
+    "unchanged": ("nothing changed", _GOOD, ", nothing pushed"),
+    "not_blessed": ("not blessed", _BAD, ", nothing pushed"),
+    "data_refused": ("refused by the data gate", _BAD, ", nothing trained or pushed"),
+    "failed": ("failed", _BAD, ", nothing pushed"),
 }
+"""Status -> its words, their style, and what follows without one."""
+
+
+def plain_console(file: TextIO | None = None, *, stderr: bool = False) -> Console:
+    """Returns a console that prints each text as it is.
+
+    rich reads `[archive]` in a path as a style and `:key:` as a picture; what aepipe prints holds
+    paths and names of users, so it styles by `Text` alone.
+    """
+    return Console(file=file, stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 class TerminalListener:
@@ -34,36 +50,43 @@ class TerminalListener:
     def started(self, stage: str) -> None:
         """Announces the stage where the terminal can take the line back."""
         if self._console.is_terminal:
-            self._console.print(f"  [dim]…[/] {stage}", end="\r")
+            self._console.print(Text.assemble(("  … ", "dim"), stage), end="\r")
 
     def finished(self, stage: str, seconds: float, cached: bool) -> None:
         """Prints the stage's line and keeps its time."""
         self.seconds[stage] = round(seconds, 3)
         if cached:
             self.cached.append(stage)
-        note = "  [dim]cached[/]" if cached else ""
-        self._console.print(f"  [green]✓[/] {stage:<20} {seconds:6.1f} s{note}")
+        note = ("  cached" if cached else "", "dim")
+        self._console.print(
+            Text.assemble(("  ✓ ", "green"), f"{stage:<20} {seconds:6.1f} s", note), soft_wrap=True
+        )
 
 
 def print_header(console: Console, config: PipelineConfig) -> None:
     """Prints which pipeline runs."""
-    console.print(f"[bold]{config.name}[/]  {config.description}")
+    console.print(Text.assemble((config.name, "bold"), f"  {config.description}"), soft_wrap=True)
 
 
 def print_notice(console: Console, notice: str) -> None:
     """Prints a line that must not be missed."""
-    console.print(f"[bold black on yellow] {notice} [/]", soft_wrap=True)
+    console.print(Text(f" {notice} ", "bold black on yellow"), soft_wrap=True)
 
 
 def print_outcome(console: Console, outcome: RunOutcome) -> None:
     """Prints metrics, threshold, verdict, reasons and paths of one run."""
     for notice in outcome.notices:
         print_notice(console, notice)
-    table = Table.grid(padding=(0, 2))
-    for name, value in _rows(outcome):
-        table.add_row(f"  {name}", value)
-    console.print(table, soft_wrap=True)
+    print_fields(console, _rows(outcome))
     console.print()
+
+
+def print_fields(console: Console, rows: Sequence[tuple[str, str | Text]]) -> None:
+    """Prints a line a row: its name, then its value, never cut: a path stays one word."""
+    width = max((cell_len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        padding = " " * (width - cell_len(name) + 2)
+        console.print(Text.assemble(f"  {name}{padding}", value), soft_wrap=True)
 
 
 def print_runs(outcomes: Sequence[RunOutcome]) -> None:
@@ -84,22 +107,43 @@ def print_runs(outcomes: Sequence[RunOutcome]) -> None:
     )
 
 
-def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Prints rows of equal keys as a table, or that there are none."""
-    console = Console()
+def print_table(rows: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
+    """Prints rows of equal keys, or that there are none.
+
+    They are a line each under a line of names, unless a terminal is too narrow for the longest:
+    then each row is a block with a line a key, so that no name is cut.
+
+    Args:
+        rows: What to print; None is left empty.
+        console: Where to; standard output by default.
+    """
+    console = console or plain_console()
     if not rows:
         console.print("nothing")
         return
-    table = Table(box=None, header_style="bold")
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    console.print(table)
+    names = [name.replace("_", " ") for name in rows[0]]
+    cells = [["" if value is None else str(value) for value in row.values()] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
+    if console.is_terminal and sum(widths) + _GAP * (len(widths) - 1) > console.width:
+        for row in cells:
+            print_fields(console, list(zip(names, row, strict=True)))
+            console.print()
+        return
+    console.print(Text(_line(names, widths), "bold"), soft_wrap=True)
+    for row in cells:
+        console.print(Text(_line(row, widths)), soft_wrap=True)
 
 
-def _rows(outcome: RunOutcome) -> list[tuple[str, str]]:
-    rows = [("verdict", _STATUS_TEXT[outcome.status])]
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [
+        cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)
+    ]
+    return (" " * _GAP).join(padded).rstrip()
+
+
+def _rows(outcome: RunOutcome) -> list[tuple[str, str | Text]]:
+    words, style, rest = _STATUS_TEXT[outcome.status]
+    rows: list[tuple[str, str | Text]] = [("verdict", Text.assemble((words, style), rest))]
     rows += _span_rows(outcome)
     rows += [("because", reason) for reason in outcome.reasons]
     rows += [(name, _figure(value)) for name, value in outcome.metrics.items()]

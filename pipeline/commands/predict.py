@@ -110,8 +110,7 @@ def predict(
 
 
 def _print(prediction: "Prediction") -> None:
-    from rich.console import Console
-
     from pipeline.predict.terminal import print_prediction
+    from pipeline.terminal import plain_console
 
-    print_prediction(Console(), prediction)
+    print_prediction(plain_console(), prediction)

@@ -1,26 +1,23 @@
 """What a person sees of a prediction."""
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from pipeline.predict.predict import Prediction
+from pipeline.terminal import print_fields
 
 
 def print_prediction(console: Console, prediction: Prediction) -> None:
     """Prints what was found, and where it was written."""
     found = prediction.as_dict()
-    console.print(f"[bold]{found['model']}[/]  version {found['version']}")
-    table = Table.grid(padding=(0, 2))
-    for name, value in _rows(prediction):
-        table.add_row(f"  {name}", escape(value))
-    console.print(table, soft_wrap=True)
+    console.print(Text.assemble((found["model"], "bold"), f"  version {found['version']}"))
+    print_fields(console, _rows(prediction))
 
 
-def _rows(prediction: Prediction) -> list[tuple[str, str]]:
+def _rows(prediction: Prediction) -> list[tuple[str, str | Text]]:
     summary, request = prediction.summary, prediction.request
     found = prediction.as_dict()
-    rows = [("examples", f"{summary.examples:,}")]
+    rows: list[tuple[str, str | Text]] = [("examples", f"{summary.examples:,}")]
     if prediction.is_detector:
         rows.append(("anomalies", f"{summary.anomalies:,} ({found['anomaly_share']:.2%})"))
     rows += [(f"error {name}", f"{value:.6g}") for name, value in summary.quantiles.items()]
