@@ -10,13 +10,13 @@ import uvloop
 from kserve import ModelServer
 
 from serving.grpc_server import GrpcServer
+from serving.http_server import HttpServer
 from serving.open_inference import (
     PushDirectoryDataPlane,
     PushDirectoryRepository,
     ReadOnlyRepositoryExtension,
 )
 from serving.ports import taken
-from serving.protocol_servers import HttpServer
 from serving.settings import ServerSettings
 from serving.watched_directory import PushDirectory
 

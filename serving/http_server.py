@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 
 from serving.body_limit import BodyLimit
 from serving.errors import RequestError
+from serving.http_connection import HttpConnection
 from serving.open_inference import ReadOnlyRepositoryExtension, versioned_name
 from serving.settings import ServerSettings
 from serving.tf_serving_rest import tf_serving_routes
@@ -38,6 +39,8 @@ class HttpServer(RESTServer):
         super().__init__("kserve.model_server:app", data_plane, extension, bound.getsockname()[1])
         # A line for each request would cost more than the request.
         self.config.access_log = False
+        self.config.http = HttpConnection
+        self.config.ws = "none"
         self._directory = directory
         self._settings = settings
         self._bound = bound
