@@ -15,6 +15,7 @@ _USER_LINE = re.compile(r"(?:UserInputError|SettingError): (?P<line>[^\n]+)")
 _REFUSAL_LINE = re.compile(r"GateRefusalError: (?P<line>[^\n]+)")
 _BEAM_SUFFIX = re.compile(r"\s*\[while running .*$")
 _FULL_DISK = re.compile(r"No space left on device|database or disk is full|Disk quota exceeded")
+_HELD_DATABASE = re.compile(r"Concurrent writes aborted|database is locked")
 _READ_ONLY = re.compile(r"Read-only file system|attempt to write a readonly database")
 
 
@@ -40,6 +41,11 @@ def full_disk(error: BaseException) -> OSError | None:
         if _READ_ONLY.search(str(link)):
             return OSError(errno.EROFS, "Read-only file system")
     return None
+
+
+def held_database(error: BaseException) -> bool:
+    """Returns whether `error` is MLMD's, which waited in vain for another process."""
+    return any(_HELD_DATABASE.search(str(link)) for link in _chain(error))
 
 
 def gate_refusal(error: BaseException) -> str | None:

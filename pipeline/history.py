@@ -11,6 +11,7 @@ from ml_metadata.proto.metadata_store_pb2 import Execution, Value
 
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
+from pipeline.metadata_file import require_usable
 from pipeline.outcome import EXIT_CODES, OUTCOME_FILE, DataFacts, RunOutcome, SpanFacts
 from pipeline_config import UserInputError, is_name
 
@@ -107,6 +108,7 @@ def lineage(home: Home, run_id: str) -> dict[str, Any]:
     executions: Executions = {}
     examples: dict[str, Any] = {}
     stages: list[dict[str, Any]] = []
+    require_usable(home, outcome.pipeline)
     if metadata_path.exists():
         store = open_store(str(metadata_path))
         executions = run_executions(store, run_id)

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 
-from ml_metadata import MetadataStore
+from ml_metadata import MetadataStore, errors
 from ml_metadata.proto.metadata_store_pb2 import (
     Artifact,
     ConnectionConfig,
@@ -12,13 +13,32 @@ from ml_metadata.proto.metadata_store_pb2 import (
     SqliteMetadataSourceConfig,
 )
 
+from pipeline.home import Home
+from pipeline.metadata_file import require_usable
+from pipeline_config import UserInputError
+
 
 def open_store(sqlite_path: str) -> MetadataStore:
-    """Opens the metadata store of one pipeline."""
+    """Opens the metadata store of one pipeline.
+
+    Args:
+        sqlite_path: `Home.metadata_path` of the pipeline.
+
+    Raises:
+        UserInputError: The file is damaged, lost or held by another process.
+    """
+    path = Path(sqlite_path)
+    require_usable(*Home.of_metadata_path(path))
+    if not path.exists():
+        raise UserInputError(f"{path}: there is no such file: run the pipeline first")
     config = ConnectionConfig()
     config.sqlite.filename_uri = sqlite_path
     config.sqlite.connection_mode = SqliteMetadataSourceConfig.READWRITE
-    return MetadataStore(config)
+    try:
+        return MetadataStore(config)
+    except (RuntimeError, errors.StatusError) as error:
+        # A plain RuntimeError is what MLMD raises if it cannot open its file.
+        raise UserInputError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
 def run_executions(store: MetadataStore, run_id: str) -> dict[str, list[Execution]]:

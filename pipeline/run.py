@@ -18,6 +18,7 @@ from pipeline.beam_profiles import beam_arguments, require_reachable
 from pipeline.history import past_runs
 from pipeline.home import DATA_CACHE, Home, new_run_id, unwritable
 from pipeline.log_capture import logs_to_file
+from pipeline.metadata_file import find_fault, held_by_another, require_usable
 from pipeline.no_new_data import inputs_sha256, standing_result
 from pipeline.outcome import RunOutcome, Status, write_outcome
 from pipeline.settings import configured
@@ -110,6 +111,7 @@ def _run_at_home(
     try:
         home.prepare(config)
         with home.lock(config.name):
+            require_usable(home, config.name, writing=True)
             if request.if_new_data and (standing := standing_outcome(config, request, home)):
                 console = plain_console(human_output)
                 print_header(console, config)
@@ -198,7 +200,7 @@ def _run_and_classify(
         console.print(f"  data: {source.source}, {source.directory}", soft_wrap=True)
         outcome = _execute(read, request, home, run_id, listener, console)
     except Exception as error:
-        status, reason = classify(error, home)
+        status, reason = classify(error, home, config.name)
         seconds = listener.seconds | {"total": round(time.monotonic() - start, 3)}
         outcome = RunOutcome(
             pipeline=config.name,
@@ -234,7 +236,7 @@ def _choose(config: PipelineConfig, source: DataSource, home: Home) -> RunData:
     return read
 
 
-def classify(error: Exception, home: Home) -> tuple[Status, str]:
+def classify(error: Exception, home: Home, pipeline: str) -> tuple[Status, str]:
     """Returns status and reason of a refusal or a user's mistake; raises a bug again."""
     if refusal := failures.gate_refusal(error):
         return "data_refused", refusal
@@ -242,6 +244,11 @@ def classify(error: Exception, home: Home) -> tuple[Status, str]:
         return "failed", mistake
     if disk := failures.full_disk(error):
         return "failed", unwritable(home.root, disk)
+    if failures.held_database(error):
+        return "failed", held_by_another(home.metadata_path(pipeline)).line
+    # MLMD has no one error for a file that was damaged or lost while it was open.
+    if fault := find_fault(home, pipeline):
+        return "failed", fault.line
     raise error
 
 

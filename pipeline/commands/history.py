@@ -45,12 +45,14 @@ def report(run_id: str | None, home: Path) -> None:
     from pipeline.history import find_run, past_runs
     from pipeline.home import Home
     from pipeline.lineage import open_store
+    from pipeline.metadata_file import require_usable
 
     where = Home(home.absolute())
     newest = [] if run_id else past_runs(where)[:1]
     if not run_id and not newest:
         raise UserInputError(f"no run in {where.root}: run a pipeline first, or name its --home")
     outcome = find_run(where, run_id) if run_id else newest[0]
+    require_usable(where, outcome.pipeline)
     if not where.metadata_path(outcome.pipeline).exists():
         raise UserInputError(f"run {outcome.run_id} ended before its first stage: no report of it")
     import_tensorflow()

@@ -16,9 +16,10 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact, Event, Execution, Exe
 
 from pipeline.lineage import open_store
 from pipeline.models.change import Change
+from pipeline_config import UserInputError
 
 _ATTEMPTS = 2
-"""MLMD itself waits ten seconds and more for another process, in each."""
+"""Each waits ten seconds and more for another process."""
 
 _PUSHED_MODEL = "PushedModel"
 """TFX's name of the artifact type; to import it from there takes ten seconds."""
@@ -44,12 +45,13 @@ def record_change(metadata_path: Path, change: Change) -> str | None:
     for _ in range(_ATTEMPTS):
         try:
             _put(open_store(str(metadata_path)), change)
-        except (errors.StatusError, RuntimeError) as error:
-            # A plain RuntimeError is what MLMD raises where it cannot open its file.
-            fault = error
+        except UserInputError as error:
+            line = str(error)
+        except errors.StatusError as error:
+            line = f"{metadata_path}: {str(error).splitlines()[0]}"
         else:
             return None
-    return f"not recorded in {metadata_path}: {str(fault).splitlines()[0]}"
+    return f"not recorded: {line}"
 
 
 def _put(store: MetadataStore, change: Change) -> None:

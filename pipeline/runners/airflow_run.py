@@ -21,6 +21,7 @@ from pipeline.build import build_pipeline
 from pipeline.collect import collect_outcome, mark_abandoned
 from pipeline.home import Home
 from pipeline.lineage import open_store, run_executions
+from pipeline.metadata_file import require_usable
 from pipeline.outcome import RunOutcome
 from pipeline.runners.airflow_graph import Graph, require_same_graph, stage_graph
 from pipeline.runners.airflow_outcome import BEGUN_FILE
@@ -75,7 +76,11 @@ def run_node(home: Home, pipeline: str, run_id: str, stage: str) -> None:
     """Runs one node, or does nothing where an earlier try has finished it.
 
     Call it while holding the pipeline's lock: what MLMD calls running then was killed.
+
+    Raises:
+        UserInputError: The pipeline's metadata file cannot be used.
     """
+    require_usable(home, pipeline, writing=True)
     metadata_path = home.metadata_path(pipeline)
     killed = _killed_executions(metadata_path, run_id, stage)
     mark_abandoned(metadata_path)

@@ -47,7 +47,7 @@ def choose_data(
         AirflowFailException: The user's data or a setting is wrong.
     """
     home = _home()
-    with _failure_told(ti, home):
+    with _failure_told(ti, home, pipeline):
         from pipeline.beam_profiles import beam_arguments
         from pipeline.no_new_data import inputs_sha256
         from pipeline.run import RunRequest, read_data, standing_outcome
@@ -86,7 +86,7 @@ def run_stage(pipeline: str, stage: str, ti: TaskInstance) -> None:
     """
     home = _home()
     run_id = ti.xcom_pull(task_ids=CHOOSE_DATA, key=_RUN_ID)
-    with _failure_told(ti, home), _log_kept(home, run_id), pipeline_lock(home, pipeline):
+    with _failure_told(ti, home, pipeline), _log_kept(home, run_id), pipeline_lock(home, pipeline):
         from pipeline.runners.airflow_run import run_node
 
         run_node(home, pipeline, run_id, stage)
@@ -139,7 +139,7 @@ def name_of_run(pipeline: str, dag_run: DagRun, inputs: str) -> str:
 
 
 @contextlib.contextmanager
-def _failure_told(ti: TaskInstance, home: Home) -> Iterator[None]:
+def _failure_told(ti: TaskInstance, home: Home, pipeline: str) -> Iterator[None]:
     """Leaves the reason of a failure to `finish`; ends the tries where another one is no use."""
     from pipeline.run import classify
 
@@ -150,7 +150,7 @@ def _failure_told(ti: TaskInstance, home: Home) -> Iterator[None]:
         raise
     except Exception as error:
         try:
-            status, reason = classify(error, home)
+            status, reason = classify(error, home, pipeline)
         except Exception:
             ti.xcom_push(key=FAILURE, value={"status": "failed", "reason": _crash(error)})
             raise

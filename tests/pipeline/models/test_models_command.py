@@ -414,7 +414,8 @@ def test_metadata_that_is_no_database_does_not_stop_a_rollback(
     result = models("rollback", MODEL)
 
     assert result.exit_code == 0
-    assert "notice: not recorded in" in result.err
+    path = home.metadata_path("anomaly")
+    assert f"notice: not recorded: {path}: damaged (not an SQLite file)" in result.err
     assert served_version(folder) == 12
 
 
