@@ -112,7 +112,8 @@ class SignalData:
 
     Attributes:
         folder: Sub-folder of the data directory; the directory itself serves where it is absent.
-        pattern: Which files; `{SPAN}`, `{YYYY}`, `{MM}`, `{DD}` and `{VERSION}` are TFX's.
+        pattern: Which files; `{SPAN}`, `{YYYY}`, `{MM}`, `{DD}` and `{VERSION}` are TFX's. See
+            `data.files.matching_names`.
         length: Samples per row.
         split: "hash" (80/20 by content) or "tutorial" (scikit-learn's
             `train_test_split(test_size=0.2, random_state=21)` over the rows in file order).
@@ -123,7 +124,7 @@ class SignalData:
 
     feature: ClassVar[str] = "signal"
     folder: str = "ecg"
-    pattern: str = "*.csv*"
+    pattern: str = "*.csv{,.gz}"
     length: int = 140
     split: Literal["hash", "tutorial"] = "hash"
     window: int = 1
@@ -161,8 +162,8 @@ class ImageData:
 
     feature: ClassVar[str] = "image"
     folder: str = "fashion_mnist"
-    train_pattern: str = "train-*-ubyte*"
-    eval_pattern: str = "t10k-*-ubyte*"
+    train_pattern: str = "train-*-ubyte{,.gz}"
+    eval_pattern: str = "t10k-*-ubyte{,.gz}"
     height: int = 28
     width: int = 28
     window: int = 1

@@ -13,6 +13,11 @@ from collections.abc import Collection, Iterable, Sequence
 from pipeline_config import UserInputError
 
 _PLACEHOLDER = re.compile(r"\{(?P<name>SPAN|VERSION|YYYY|MM|DD)(?::(?P<width>\d+))?\}")
+_TOKEN = re.compile(
+    _PLACEHOLDER.pattern + r"|(?P<choice>\{[^{}/]*,[^{}/]*\})|(?P<set>\[[!^]?[^\]][^\]]*\])|.",
+    re.DOTALL,
+)
+_ESCAPED_IN_SET = str.maketrans({mark: f"\\{mark}" for mark in "\\[^&~|"})
 _DATE = ("YYYY", "MM", "DD")
 _DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
 EPOCH = datetime.date(1970, 1, 1)
@@ -70,8 +75,8 @@ def as_glob(pattern: str) -> str:
     return _PLACEHOLDER.sub("*", pattern)
 
 
-def find_spans(pattern: str, names: Iterable[str]) -> dict[int, Span]:
-    """Returns the spans that files of a pattern belong to, each with its newest version.
+def files_by_span(pattern: str, names: Iterable[str]) -> dict[Span, list[str]]:
+    """Returns the files of each span, in its newest version alone.
 
     Args:
         pattern: With placeholders.
@@ -79,24 +84,31 @@ def find_spans(pattern: str, names: Iterable[str]) -> dict[int, Span]:
             `span-4.partial/ecg.csv` for `span-{SPAN}/*.csv`, belongs to no span.
 
     Returns:
-        Span number -> span, ascending.
+        Span -> its names in the order given; by number, ascending.
 
     Raises:
         UserInputError: The pattern repeats a placeholder, names half a date, or has a version
             without a span; or a span's number has leading zeros that the pattern does not have.
     """
     expression = re.compile(_as_regex(pattern))
-    spans: dict[int, Span] = {}
+    found: dict[int, tuple[Span, list[str]]] = {}
     for name in names:
-        found = expression.fullmatch(name)
-        span = _span(found.groupdict()) if found else None
+        match = expression.fullmatch(name)
+        span = _span(match.groupdict()) if match else None
         if span is None:
             continue
         _require_plain_numbers(pattern, span)
-        known = spans.get(span.number)
-        if known is None or (span.version or 0) > (known.version or 0):
-            spans[span.number] = span
-    return dict(sorted(spans.items()))
+        known, of_span = found.setdefault(span.number, (span, []))
+        if known.version == span.version:
+            of_span.append(name)
+        elif (span.version or 0) > (known.version or 0):
+            found[span.number] = (span, [name])
+    return dict(found[number] for number in sorted(found))
+
+
+def find_spans(pattern: str, names: Iterable[str]) -> dict[int, Span]:
+    """Returns the spans that files of a pattern belong to, by number; see `files_by_span`."""
+    return {span.number: span for span in files_by_span(pattern, names)}
 
 
 def without_excluded(spans: Iterable[int], excluded: Collection[int]) -> list[int]:
@@ -152,17 +164,26 @@ def _as_regex(pattern: str) -> str:
         )
     if names == ["VERSION"]:
         raise UserInputError(f"{pattern}: {{VERSION}} needs {{SPAN}} or a date beside it")
-    parts = []
-    end = 0
-    for found in _PLACEHOLDER.finditer(pattern):
-        width = found["width"] or _DIGITS.get(found["name"])
-        digits = f"[0-9]{{{width}}}" if width else "[0-9]+"
-        parts += [_glob_regex(pattern[end : found.start()]), f"(?P<{found['name']}>{digits})"]
-        end = found.end()
-    return "".join([*parts, _glob_regex(pattern[end:])])
+    *folders, last = map(part_regex, pattern.split("/"))
+    return "/".join([*folders, f"(?i:{last})"])
 
 
-def _glob_regex(glob: str) -> str:
-    """As in TFX, `*` and `?` do not match a folder's end, and a set `[…]` means what it says."""
-    escaped = re.sub(r"[.+^$(){}|\\]", r"\\\g<0>", glob)
-    return escaped.replace("[!", "[^").replace("*", "[^/]*").replace("?", "[^/]")
+def part_regex(part: str) -> str:
+    """Returns the regular expression for one part, between two `/`, of a file pattern.
+
+    Placeholders are named groups of digits. A set `[…]` that has no end means itself.
+    """
+    return "".join(map(_token_regex, _TOKEN.finditer(part)))
+
+
+def _token_regex(token: re.Match[str]) -> str:
+    if name := token["name"]:
+        width = token["width"] or _DIGITS.get(name)
+        return f"(?P<{name}>[0-9]{{{width}}})" if width else f"(?P<{name}>[0-9]+)"
+    if token["choice"]:
+        return "(?:" + "|".join(map(part_regex, token["choice"][1:-1].split(","))) + ")"
+    if members := token["set"]:
+        negated = "^" if members[1] in "!^" else ""
+        content = members[1 + len(negated) : -1]
+        return f"[{negated}{content.translate(_ESCAPED_IN_SET)}]"
+    return {"*": "[^/]*", "?": "[^/]"}.get(token[0]) or re.escape(token[0])

@@ -2,13 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
+from data.files import matches
 from data.patterns import patterns_of
 from pipeline_config import ImageData, SignalData
-from span_patterns import as_glob
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,8 +104,8 @@ def files_for(
 
     Empty where the config asks for something else than the tutorial's data.
     """
-    globs = [as_glob(pattern) for pattern in patterns_of(data)]
+    patterns = patterns_of(data)
     files = [file for file in catalog if (file.folder, file.shape) == (data.folder, data.shape)]
-    if not all(any(fnmatchcase(file.name, glob) for file in files) for glob in globs):
+    if not all(any(matches(file.name, pattern) for file in files) for pattern in patterns):
         return ()
-    return tuple(file for file in files if any(fnmatchcase(file.name, glob) for glob in globs))
+    return tuple(file for file in files if any(matches(file.name, one) for one in patterns))

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from data.catalog import CATALOG, SourceFile, files_for
-from data.checksum import matching_files
 from data.download import Patience, download
+from data.files import matching_files
 from data.patterns import patterns_of
 from data.sample import DEFAULT_SEED, write_sample
 from data.sources import DATA_VARIABLE, RAW_FOLDER, folder_in

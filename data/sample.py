@@ -5,18 +5,16 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data import ecg_sample, garment_sample
-from data.checksum import matching_files
 from data.durable import publish
+from data.files import matches, matching_files
 from data.patterns import patterns_of
 from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
-from span_patterns import as_glob
 
 DEFAULT_SEED = 2003
 
@@ -93,7 +91,7 @@ def _sizes(folder: Path, names: Iterable[str]) -> dict[str, int]:
 
 def _refuse_unmatched_names(data: SignalData | ImageData) -> None:
     for pattern in patterns_of(data):
-        if not any(fnmatchcase(name, as_glob(pattern)) for name in _names(data)):
+        if not any(matches(name, pattern) for name in _names(data)):
             raise UserInputError(
                 f"no data given for the pattern {pattern!r}: use --data-dir "
                 f"(the built-in sample has {', '.join(_names(data))})"

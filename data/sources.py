@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from data.catalog import CATALOG, SourceFile, files_for
-from data.checksum import matching_files
 from data.download import NoNetworkError, Patience, download
+from data.files import LOCAL, matching_files
 from data.patterns import patterns_of
 from data.sample import write_sample
 from data.spans import with_span_folders
@@ -117,10 +117,19 @@ def _given(config: PipelineConfig, data_dir: Path) -> Path:
     for pattern in patterns_of(with_span_folders(config.data, directory)):
         if not matching_files(directory, [pattern]):
             raise UserInputError(
-                f"{directory}: no file matches {pattern!r}; put the files of {config.name!r} "
-                f"there, or name another folder with --data-dir"
+                f"{directory}: no file matches {pattern!r}, {_content(directory)}; put the files "
+                f"of {config.name!r} there, or name another folder with --data-dir"
             )
     return directory
+
+
+def _content(directory: Path, shown: int = 5) -> str:
+    names = sorted(LOCAL.names(str(directory)))
+    if not names:
+        return "the folder is empty"
+    # A name may hold line ends.
+    listed = ", ".join(repr(name)[1:-1] for name in names[:shown])
+    return f"it holds {listed}" + (f" and {len(names) - shown} more" if len(names) > shown else "")
 
 
 def _sample(config: PipelineConfig, cache_dir: Path, reason: str) -> DataSource:

@@ -1,31 +1,108 @@
-"""Spans in a data folder: which there are, and which files each has."""
+"""Which files of a data folder are read, and which spans they belong to."""
 
 import dataclasses
+import hashlib
+import json
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from data.checksum import matching_files
+from data.files import LOCAL, FileSystem, matching_files, matching_names
 from data.patterns import patterns_of
+from data.window import ReadSpan
 from pipeline_config import ImageData, SignalData, UserInputError
-from span_patterns import Span, find_spans, has_spans
+from span_patterns import files_by_span, has_spans
 
 _PATTERN_FIELDS = ("pattern", "train_pattern", "eval_pattern")
 _NUMBER_FOLDER = re.compile(r"span-([0-9]+)")
 _DATE_FOLDER = re.compile(r"span-[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-@dataclasses.dataclass(frozen=True)
-class SpanFiles:
-    """One span as it lies in the data folder.
+class DataFolder:
+    """What a folder holds for the input splits of an ExampleGen; it is listed once.
 
-    Attributes:
-        span: Its number, newest version and name.
-        files: All its files, sorted by name.
+    Args:
+        base: The folder, or a remote prefix.
+        splits: File pattern by input split.
+        files: Where the folder lies.
+
+    Raises:
+        UserInputError: A folder cannot be read, or a pattern is wrong.
     """
 
-    span: Span
-    files: tuple[Path, ...]
+    def __init__(self, base: str, splits: Mapping[str, str], files: FileSystem = LOCAL) -> None:
+        self.base = base
+        self._splits = splits
+        self._file_system = files
+        self._names = {
+            split: matching_names(base, pattern, files) for split, pattern in splits.items()
+        }
+        named = [pattern for pattern in splits.values() if has_spans(pattern)]
+        if named and len(named) < len(splits):
+            patterns = ", ".join(splits.values())
+            raise UserInputError(f"{patterns}: name spans in both patterns, or in none")
+        self._spans = (
+            {split: files_by_span(splits[split], names) for split, names in self._names.items()}
+            if named
+            else {}
+        )
+
+    @property
+    def span_numbers(self) -> list[int]:
+        """Numbers of the spans, ascending; empty if no pattern names spans."""
+        return sorted({span.number for spans in self._spans.values() for span in spans})
+
+    def span(self, number: int) -> ReadSpan:
+        """Returns the files of one span's newest version.
+
+        Raises:
+            UserInputError: The span lacks files of one input split, has another version of them,
+                or one of them is no file.
+        """
+        found = {
+            split: next((entry for entry in spans.items() if entry[0].number == number), None)
+            for split, spans in self._spans.items()
+        }
+        some = next(span for span, _ in filter(None, found.values()))
+        files = {}
+        for split, pattern in self._splits.items():
+            of_split = found[split]
+            if of_split is None or of_split[0].version != some.version:
+                raise UserInputError(
+                    f"{self.base}/{some.fill(pattern)}: span {some.name} has no such file: add it, "
+                    "or keep the span's folder under another name until it is complete"
+                )
+            files[split] = self._checked(of_split[1])
+        return ReadSpan(some.number, some.name, some.version, files)
+
+    def everything(self) -> ReadSpan:
+        """Returns all files, for patterns without spans.
+
+        Raises:
+            UserInputError: A pattern matches nothing, or what is no file.
+        """
+        for split, pattern in self._splits.items():
+            if not self._names[split]:
+                raise UserInputError(f"{self.base}/{pattern}: no file matches: put data there")
+        files = {split: self._checked(names) for split, names in self._names.items()}
+        return ReadSpan(0, "", None, files)
+
+    def size_and_time_fingerprint(self, spans: Iterable[ReadSpan]) -> str:
+        """Returns a digest of names, sizes and times of all files of some spans."""
+        lines = [
+            (span.number, split, name, *self._file_system.size_and_time(f"{self.base}/{name}"))
+            for span in spans
+            for split, names in sorted(span.files.items())
+            for name in names
+        ]
+        return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
+
+    def _checked(self, names: Iterable[str]) -> tuple[str, ...]:
+        checked = tuple(names)
+        for name in checked:
+            self._file_system.require_file(f"{self.base}/{name}")
+        return checked
 
 
 def with_span_folders(data: SignalData | ImageData, directory: Path) -> SignalData | ImageData:
@@ -62,36 +139,6 @@ def with_span_folders(data: SignalData | ImageData, directory: Path) -> SignalDa
     return dataclasses.replace(data, **patterns)
 
 
-def span_numbers(directory: Path, data: SignalData | ImageData) -> list[int]:
-    """Returns the numbers of a data folder's spans, ascending; none where no pattern names spans.
-
-    Raises:
-        UserInputError: A pattern that TFX cannot read.
-    """
-    return sorted(set().union(*_spans_by_pattern(directory, data).values()))
-
-
-def span_files(directory: Path, data: SignalData | ImageData, number: int) -> SpanFiles:
-    """Returns the files of one span's newest version.
-
-    Raises:
-        UserInputError: The span lacks files of one pattern, or has another version of them.
-    """
-    found = {
-        pattern: spans.get(number) for pattern, spans in _spans_by_pattern(directory, data).items()
-    }
-    (some, *_) = (span for span in found.values() if span)
-    files: set[Path] = set()
-    for pattern, span in found.items():
-        if span is None or span.version != some.version:
-            raise UserInputError(
-                f"{directory / some.fill(pattern)}: span {some.name} has no such file: add it, or "
-                "keep the span's folder under another name until it is complete"
-            )
-        files.update(matching_files(directory, [span.fill(pattern)]))
-    return SpanFiles(some, tuple(sorted(files)))
-
-
 def _placeholder(numbers: list[str], directory: Path) -> str:
     if all(number == str(int(number)) for number in numbers):
         return "{SPAN}"
@@ -103,20 +150,3 @@ def _placeholder(numbers: list[str], directory: Path) -> str:
             "or none a leading zero"
         )
     return f"{{SPAN:{len(numbers[0])}}}"
-
-
-def _spans_by_pattern(directory: Path, data: SignalData | ImageData) -> dict[str, dict[int, Span]]:
-    patterns = patterns_of(data)
-    named = [pattern for pattern in patterns if has_spans(pattern)]
-    if named and len(named) < len(patterns):
-        raise UserInputError(f"{', '.join(patterns)}: name spans in both patterns, or in none")
-    return {
-        pattern: find_spans(
-            pattern,
-            (
-                path.relative_to(directory).as_posix()
-                for path in matching_files(directory, [pattern])
-            ),
-        )
-        for pattern in named
-    }

@@ -24,6 +24,7 @@ from components.threshold_evaluator.component import ThresholdEvaluator
 from components.threshold_evaluator.config import EvaluationConfig
 from components.versioned_pusher.component import VersionedPusher
 from data.patterns import patterns_of
+from data.window import ReadWindow
 from pipeline.fingerprint import source_fingerprint
 from pipeline.home import Home
 from pipeline.place import LocalPlace, Place
@@ -48,6 +49,7 @@ def build_pipeline(
     cache: bool = True,
     window: SpanWindow | None = None,
     excluded_spans: Collection[int] = (),
+    files: ReadWindow | None = None,
 ) -> Pipeline:
     """Builds one autoencoder's pipeline for this machine.
 
@@ -61,6 +63,7 @@ def build_pipeline(
         window: The spans to read, so that they are those that `data_sha256` was made of; None to
             take the newest `config.data.window` spans that ExampleGen finds when it runs.
         excluded_spans: Spans that are not read, except the newest.
+        files: Exactly what to read; None to look for it when ExampleGen runs.
 
     Returns:
         A pipeline for TFX's local runner.
@@ -74,6 +77,7 @@ def build_pipeline(
         cache=cache,
         window=window,
         excluded_spans=excluded_spans,
+        files=files,
     )
 
 
@@ -87,6 +91,7 @@ def build_pipeline_at(
     cache: bool = True,
     window: SpanWindow | None = None,
     excluded_spans: Collection[int] = (),
+    files: ReadWindow | None = None,
 ) -> Pipeline:
     """Builds one autoencoder's pipeline, wherever it runs.
 
@@ -99,11 +104,12 @@ def build_pipeline_at(
         cache: Whether a stage's result of an earlier run may be taken.
         window: The spans to read; None to find the newest at each run.
         excluded_spans: Spans that are not read, except the newest.
+        files: Exactly what to read; None to look for it when ExampleGen runs.
 
     Returns:
         A pipeline for the place's runner.
     """
-    ingestion = _ingestion(config, data_directory, window, excluded_spans)
+    ingestion = _ingestion(config, data_directory, window, excluded_spans, files)
     validation = _validation(config, ingestion.outputs["examples"], place)
     schema, gate = validation[0], validation[-1]
     transform = _transform(config, ingestion.outputs["examples"], schema.outputs["schema"])
@@ -129,6 +135,7 @@ def _ingestion(
     data_directory: str | RuntimeParameter,
     window: SpanWindow | None,
     excluded_spans: Collection[int],
+    files: ReadWindow | None,
 ) -> FileBasedExampleGen:
     ranges = _range_config(config, window)
     if isinstance(config.data, SignalData):
@@ -139,6 +146,7 @@ def _ingestion(
             range_config=ranges,
             excluded_spans=excluded_spans,
             compare_spans=config.gate.compares_spans,
+            files=files,
         )
     else:
         example_gen = idx_example_gen(
@@ -148,6 +156,7 @@ def _ingestion(
             range_config=ranges,
             excluded_spans=excluded_spans,
             compare_spans=config.gate.compares_spans,
+            files=files,
         )
     return example_gen.with_id("ExampleGen")
 

@@ -217,9 +217,11 @@ def _fingerprint_within(custom_config: Any) -> str | None:
 
 
 def _without_fingerprint(value: Any) -> Any:
+    """Leaves out what the code and the data are, which is no configuration."""
     if not isinstance(value, dict):
         return value
-    return {key: _without_fingerprint(v) for key, v in value.items() if key != "fingerprint"}
+    left_out = ("fingerprint", "files")
+    return {key: _without_fingerprint(v) for key, v in value.items() if key not in left_out}
 
 
 def _known_fields(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class DataFacts:
         spans: The spans of these files, oldest first; empty where data does not come in spans.
         previous_span: The span that the newest one was compared with; None where there is none.
         drift: Distance of the newest span from `previous_span` by feature, 0 to 1.
+        files: How many files `sha256` was made of; None where a run on Kubeflow Pipelines tells.
+        bytes: Their size together, as they lie on the disk.
     """
 
     source: str
@@ -58,6 +60,8 @@ class DataFacts:
     spans: list[SpanFacts] = dataclasses.field(default_factory=list)
     previous_span: SpanFacts | None = None
     drift: dict[str, float] = dataclasses.field(default_factory=dict)
+    files: int | None = None
+    bytes: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from data.checksum import FileDigests
 from data.sources import DataSource, resolve
 from pipeline import failures
 from pipeline.beam_profiles import beam_arguments, require_reachable
@@ -26,6 +27,7 @@ from pipeline.spans import RunData, choose_data
 from pipeline.terminal import (
     TerminalListener,
     plain_console,
+    print_data,
     print_header,
     print_notice,
     print_outcome,
@@ -112,21 +114,34 @@ def _run_at_home(
         home.prepare(config)
         with home.lock(config.name):
             require_usable(home, config.name, writing=True)
-            if request.if_new_data and (standing := standing_outcome(config, request, home)):
+            digests = FileDigests()
+            standing = (
+                standing_outcome(config, request, home, digests) if request.if_new_data else None
+            )
+            if standing:
                 console = plain_console(human_output)
                 print_header(console, config)
                 print_outcome(console, standing)
                 return standing
-            return _run_locked(config, request, home, run_id, human_output)
+            return _run_locked(config, request, home, run_id, human_output, digests)
     except UserInputError as error:
         return _failed(config, run_id, str(error))
 
 
-def standing_outcome(config: PipelineConfig, request: RunRequest, home: Home) -> RunOutcome | None:
-    """Returns the outcome of a run with no new data, or None where there is something to run."""
+def standing_outcome(
+    config: PipelineConfig, request: RunRequest, home: Home, digests: FileDigests | None = None
+) -> RunOutcome | None:
+    """Returns the outcome of a run with no new data, or None where there is something to run.
+
+    Args:
+        config: The pipeline.
+        request: What was asked for.
+        home: Output folder.
+        digests: Takes the digests of the files, for the run that may follow.
+    """
     start = time.monotonic()
     try:
-        read = read_data(config, request, home)
+        read = read_data(config, request, home, digests)
     except UserInputError:
         # The run itself tells of it, in its folder.
         return None
@@ -145,7 +160,12 @@ def standing_outcome(config: PipelineConfig, request: RunRequest, home: Home) ->
 
 
 def _run_locked(
-    config: PipelineConfig, request: RunRequest, home: Home, run_id: str, human_output: TextIO
+    config: PipelineConfig,
+    request: RunRequest,
+    home: Home,
+    run_id: str,
+    human_output: TextIO,
+    digests: FileDigests,
 ) -> RunOutcome:
     directory = home.runs / run_id
     log = directory / LOG_FILE
@@ -154,7 +174,7 @@ def _run_locked(
         console = plain_console(getattr(streams, for_people))
         print_header(console, config)
         outcome = dataclasses.replace(
-            _run_and_classify(config, request, home, run_id, console), log=str(log)
+            _run_and_classify(config, request, home, run_id, console, digests), log=str(log)
         )
         if outcome.status != "failed":
             outcome = with_report(outcome, config, home)
@@ -184,7 +204,12 @@ def with_report(outcome: RunOutcome, config: PipelineConfig, home: Home) -> RunO
 
 
 def _run_and_classify(
-    config: PipelineConfig, request: RunRequest, home: Home, run_id: str, console: Console
+    config: PipelineConfig,
+    request: RunRequest,
+    home: Home,
+    run_id: str,
+    console: Console,
+    digests: FileDigests,
 ) -> RunOutcome:
     """Runs a pipeline; a user's mistake and a refusal become outcomes, a bug is raised."""
     read: RunData | None = None
@@ -193,11 +218,11 @@ def _run_and_classify(
     start = time.monotonic()
     try:
         source = _resolve(config, request)
-        read = _choose(config, source, home)
+        read = _choose(config, source, home, digests)
         inputs = inputs_sha256(read.config, read.facts)
         if source.notice:
             print_notice(console, source.notice)
-        console.print(f"  data: {source.source}, {source.directory}", soft_wrap=True)
+        print_data(console, read.facts)
         outcome = _execute(read, request, home, run_id, listener, console)
     except Exception as error:
         status, reason = classify(error, home, config.name)
@@ -215,22 +240,26 @@ def _run_and_classify(
     return dataclasses.replace(outcome, notices=notices, inputs_sha256=inputs)
 
 
-def read_data(config: PipelineConfig, request: RunRequest, home: Home) -> RunData:
+def read_data(
+    config: PipelineConfig, request: RunRequest, home: Home, digests: FileDigests | None = None
+) -> RunData:
     """Finds a pipeline's data and chooses what of it to read.
 
     Raises:
         UserInputError: There is none, or not as it should be.
         DownloadError: The server of the tutorial's data was reached but did not deliver.
     """
-    return _choose(config, _resolve(config, request), home)
+    return _choose(config, _resolve(config, request), home, digests)
 
 
 def _resolve(config: PipelineConfig, request: RunRequest) -> DataSource:
     return resolve(config, data_dir=request.data_dir, environ=os.environ, cache_dir=DATA_CACHE)
 
 
-def _choose(config: PipelineConfig, source: DataSource, home: Home) -> RunData:
-    read = choose_data(config, source, past_runs(home))
+def _choose(
+    config: PipelineConfig, source: DataSource, home: Home, digests: FileDigests | None
+) -> RunData:
+    read = choose_data(config, source, past_runs(home), digests)
     if source.notice:
         return dataclasses.replace(read, notices=(source.notice, *read.notices))
     return read
@@ -285,6 +314,7 @@ def _execute(
         cache=request.cache,
         window=read.window,
         excluded_spans=read.excluded,
+        files=read.files,
     )
     ObservedLocalDagRunner(
         run_id=run_id,

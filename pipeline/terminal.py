@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from rich import filesize
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.outcome import RunOutcome
+from pipeline.outcome import DataFacts, RunOutcome
 from pipeline_config import PipelineConfig
 
 _GAP = 2
@@ -66,6 +67,14 @@ class TerminalListener:
 def print_header(console: Console, config: PipelineConfig) -> None:
     """Prints which pipeline runs."""
     console.print(Text.assemble((config.name, "bold"), f"  {config.description}"), soft_wrap=True)
+
+
+def print_data(console: Console, facts: DataFacts) -> None:
+    """Prints which files a run reads, how many and how large."""
+    noun = "file" if facts.files == 1 else "files"
+    size = filesize.decimal(facts.bytes or 0)
+    line = f"  data: {facts.source}, {facts.directory}, {facts.files} {noun}, {size}"
+    console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def print_notice(console: Console, notice: str) -> None:
@@ -144,6 +153,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _rows(outcome: RunOutcome) -> list[tuple[str, str | Text]]:
     words, style, rest = _STATUS_TEXT[outcome.status]
     rows: list[tuple[str, str | Text]] = [("verdict", Text.assemble((words, style), rest))]
+    rows += _data_rows(outcome)
     rows += _span_rows(outcome)
     rows += [("because", reason) for reason in outcome.reasons]
     rows += [(name, _figure(value)) for name, value in outcome.metrics.items()]
@@ -154,6 +164,13 @@ def _rows(outcome: RunOutcome) -> list[tuple[str, str | Text]]:
     if "total" in outcome.seconds:
         rows.append(("time", f"{outcome.seconds['total']:.1f} s"))
     return rows
+
+
+def _data_rows(outcome: RunOutcome) -> list[tuple[str, str]]:
+    if outcome.data is None or not outcome.data.examples:
+        return []
+    rows = (f"{split} {rows:,}" for split, rows in outcome.data.examples.items())
+    return [("examples", ", ".join(rows))]
 
 
 def _span_rows(outcome: RunOutcome) -> list[tuple[str, str]]:

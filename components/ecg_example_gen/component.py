@@ -9,6 +9,8 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from components.ecg_example_gen.executor import EcgExampleGenExecutor
 from components.span_window.component import SpanWindowExampleGen
 from components.span_window.window import window_settings
+from data.patterns import splits_of
+from data.window import ReadWindow
 from pipeline_config import ID_FEATURE, SignalData
 
 
@@ -20,6 +22,7 @@ def ecg_example_gen(
     range_config: range_config_pb2.RangeConfig | None = None,
     excluded_spans: Collection[int] = (),
     compare_spans: bool = False,
+    files: ReadWindow | None = None,
 ) -> SpanWindowExampleGen:
     """Returns an ExampleGen for CSV rows of `data.length` samples and a label.
 
@@ -34,10 +37,11 @@ def ecg_example_gen(
         range_config: Which spans to take where the pattern has `{SPAN}`; the newest by default.
         excluded_spans: Spans that a window leaves out, except the newest.
         compare_spans: Whether to write the newest span and the one before as splits of their own.
+        files: Exactly what to read; None to look for it when the ExampleGen runs.
     """
     settings = struct_pb2.Struct()
     settings.update({"length": data.length, "split": data.split, "fingerprint": fingerprint})
-    settings.update(window_settings(excluded_spans, compare_spans))
+    settings.update(window_settings(excluded_spans, compare_spans, files))
     packed = any_pb2.Any()
     packed.Pack(settings)
     splits = [
@@ -47,7 +51,10 @@ def ecg_example_gen(
     return SpanWindowExampleGen(
         input_base=input_base,
         input_config=example_gen_pb2.Input(
-            splits=[example_gen_pb2.Input.Split(name="all", pattern=data.pattern)]
+            splits=[
+                example_gen_pb2.Input.Split(name=name, pattern=pattern)
+                for name, pattern in splits_of(data).items()
+            ]
         ),
         output_config=example_gen_pb2.Output(
             split_config=example_gen_pb2.SplitConfig(

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import struct_pb2
 from tfx.components.example_gen import utils
-from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
@@ -18,7 +17,7 @@ from components.ecg_example_gen.examples import to_examples
 from components.ecg_example_gen.row_blocks import RowBlock, read_row_blocks
 from components.ecg_example_gen.tutorial_split import TutorialSplit
 from components.span_window.executor import SpanWindowExecutor
-from components.span_window.window import patterns_to_read
+from components.span_window.window import full_paths, paths_to_read
 from pipeline_config import UserInputError
 
 
@@ -29,9 +28,9 @@ class EcgExampleGenExecutor(SpanWindowExecutor):
         """Returns the PTransform from a file pattern to tf.Examples."""
         return _CsvToExamples
 
-    def read_span(self, exec_properties: dict[str, Any], pattern: str) -> beam.PTransform:
+    def read_span(self, exec_properties: dict[str, Any], paths: list[str]) -> beam.PTransform:
         """Returns the PTransform that reads a span, which may hold one class alone."""
-        return _CsvToExamples(exec_properties, pattern, both_classes=False)
+        return _SpanToExamples(exec_properties, paths)
 
     def GenerateExamplesByBeam(  # noqa: N802
         self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
@@ -79,48 +78,66 @@ def _settings(exec_properties: dict[str, Any]) -> dict[str, Any]:
 
 
 class _CsvToExamples(beam.PTransform):
-    """File pattern -> tf.Examples."""
+    """Input split's pattern -> tf.Examples."""
 
-    def __init__(
-        self, exec_properties: dict[str, Any], split_pattern: str, both_classes: bool = True
-    ) -> None:
+    def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
         super().__init__()
-        self._read_rows = _ReadRows(exec_properties, split_pattern, both_classes)
+        self._read_rows = _ReadRows(exec_properties, split_pattern)
 
     def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[tf.train.Example]:
         return pipeline | "ReadRows" >> self._read_rows | "ToExamples" >> _ToExamples()
 
 
-class _ReadRows(beam.PTransform):
-    """File pattern -> blocks of rows, read side by side file by file."""
+class _SpanToExamples(beam.PTransform):
+    """Paths of one span's files -> tf.Examples."""
 
-    def __init__(
-        self, exec_properties: dict[str, Any], split_pattern: str, both_classes: bool = True
-    ) -> None:
+    def __init__(self, exec_properties: dict[str, Any], paths: list[str]) -> None:
         super().__init__()
-        self._patterns = patterns_to_read(exec_properties, split_pattern)
-        self._length = int(_settings(exec_properties)["length"])
-        self._both_classes = both_classes
+        self._read_files = _ReadFiles(exec_properties, paths)
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[tf.train.Example]:
+        return pipeline | "ReadFiles" >> self._read_files | "ToExamples" >> _ToExamples()
+
+
+class _ReadRows(beam.PTransform):
+    """Input split's pattern -> blocks of rows, which together have both classes."""
+
+    def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
+        super().__init__()
+        spans = paths_to_read(exec_properties, split_pattern)
+        for paths in spans:
+            _refuse_compressed_twins(paths)
+        (self._place,) = full_paths(exec_properties, [split_pattern])
+        self._read_files = _ReadFiles(exec_properties, [path for paths in spans for path in paths])
 
     def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[RowBlock]:
-        blocks = (
-            pipeline
-            | "Files"
-            >> beam.Create([path for one in self._patterns for path in _matching_files(one)])
-            # Without this, Beam fuses the list with its readers and one worker reads every file.
-            | "SpreadFiles" >> beam.Reshuffle()
-            | "ReadRowBlocks" >> beam.FlatMap(read_row_blocks, self._length)
-        )
-        if not self._both_classes:
-            return blocks
+        blocks = pipeline | "ReadFiles" >> self._read_files
         _ = (
             blocks
             | "LabelsOfBlock" >> beam.FlatMap(_distinct_labels)
             | "DistinctLabels" >> beam.Distinct()
             | "AllLabels" >> beam.combiners.ToList()
-            | "RequireBothClasses" >> beam.Map(_require_both_classes, ", ".join(self._patterns))
+            | "RequireBothClasses" >> beam.Map(_require_both_classes, self._place)
         )
         return blocks
+
+
+class _ReadFiles(beam.PTransform):
+    """Paths -> blocks of rows, read side by side file by file."""
+
+    def __init__(self, exec_properties: dict[str, Any], paths: list[str]) -> None:
+        super().__init__()
+        self._paths = paths
+        self._length = int(_settings(exec_properties)["length"])
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[RowBlock]:
+        return (
+            pipeline
+            | "Files" >> beam.Create(self._paths)
+            # Without this, Beam fuses the list with its readers and one worker reads every file.
+            | "SpreadFiles" >> beam.Reshuffle()
+            | "ReadRowBlocks" >> beam.FlatMap(read_row_blocks, self._length)
+        )
 
 
 class _ToExamples(beam.PTransform):
@@ -132,15 +149,12 @@ class _ToExamples(beam.PTransform):
         return blocks | beam.FlatMap(to_examples).with_output_types(tf.train.Example)
 
 
-def _matching_files(pattern: str) -> list[str]:
-    paths = sorted(fileio.glob(pattern))
-    if not paths:
-        raise UserInputError(f"{pattern}: no file matches: put a CSV there or set data.pattern")
+def _refuse_compressed_twins(paths: list[str]) -> None:
+    in_any_case = {path.lower(): path for path in paths}
     for path in paths:
-        if f"{path}.gz" in paths:
-            name = PurePosixPath(path).name
-            raise UserInputError(f"{path}: there is a {name}.gz beside it: remove one of the two")
-    return paths
+        if twin := in_any_case.get(f"{path.lower()}.gz"):
+            name = PurePosixPath(twin).name
+            raise UserInputError(f"{path}: there is a {name} beside it: remove one of the two")
 
 
 def _distinct_labels(block: RowBlock) -> Iterable[int]:

@@ -9,6 +9,8 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from components.idx_example_gen.executor import IdxExampleGenExecutor
 from components.span_window.component import SpanWindowExampleGen
 from components.span_window.window import window_settings
+from data.patterns import splits_of
+from data.window import ReadWindow
 from pipeline_config import ImageData
 
 
@@ -20,6 +22,7 @@ def idx_example_gen(
     range_config: range_config_pb2.RangeConfig | None = None,
     excluded_spans: Collection[int] = (),
     compare_spans: bool = False,
+    files: ReadWindow | None = None,
 ) -> SpanWindowExampleGen:
     """Returns an ExampleGen for a pair of IDX files (images, labels) each for training and eval.
 
@@ -34,15 +37,16 @@ def idx_example_gen(
         range_config: Which spans to take where the patterns have `{SPAN}`; the newest by default.
         excluded_spans: Spans that a window leaves out, except the newest.
         compare_spans: Whether to write the newest span and the one before as splits of their own.
+        files: Exactly what to read; None to look for it when the ExampleGen runs.
     """
     settings = struct_pb2.Struct()
     settings.update({"height": data.height, "width": data.width, "fingerprint": fingerprint})
-    settings.update(window_settings(excluded_spans, compare_spans))
+    settings.update(window_settings(excluded_spans, compare_spans, files))
     packed = any_pb2.Any()
     packed.Pack(settings)
     splits = [
-        example_gen_pb2.Input.Split(name="train", pattern=data.train_pattern),
-        example_gen_pb2.Input.Split(name="eval", pattern=data.eval_pattern),
+        example_gen_pb2.Input.Split(name=name, pattern=pattern)
+        for name, pattern in splits_of(data).items()
     ]
     return SpanWindowExampleGen(
         input_base=input_base,

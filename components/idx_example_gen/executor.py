@@ -13,7 +13,7 @@ from tfx.utils import proto_utils
 from components.idx_example_gen.examples import to_drift_examples, to_examples
 from components.idx_example_gen.idx_pair import ImageBlock, find_pair, read_pair
 from components.span_window.executor import SpanWindowExecutor
-from components.span_window.window import patterns_to_read
+from components.span_window.window import paths_to_read
 
 
 class IdxExampleGenExecutor(SpanWindowExecutor):
@@ -23,23 +23,35 @@ class IdxExampleGenExecutor(SpanWindowExecutor):
         """Returns the PTransform from a file pattern to tf.Examples."""
         return _IdxToExamples
 
-    def read_span(self, exec_properties: dict[str, Any], pattern: str) -> beam.PTransform:
+    def read_span(self, exec_properties: dict[str, Any], paths: list[str]) -> beam.PTransform:
         """Returns the PTransform that reads what is compared of a span."""
-        return _IdxToExamples(exec_properties, pattern, to_drift_examples)
+        return _ReadPairs(exec_properties, [paths], to_drift_examples)
 
 
 class _IdxToExamples(beam.PTransform):
-    """File pattern -> tf.Examples."""
+    """Input split's pattern -> tf.Examples."""
+
+    def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
+        super().__init__()
+        paths = paths_to_read(exec_properties, split_pattern)
+        self._read = _ReadPairs(exec_properties, paths, to_examples)
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[tf.train.Example]:
+        return pipeline | self._read
+
+
+class _ReadPairs(beam.PTransform):
+    """Paths of pairs of files -> tf.Examples."""
 
     def __init__(
         self,
         exec_properties: dict[str, Any],
-        split_pattern: str,
-        encode: Callable[[ImageBlock], Iterator[tf.train.Example]] = to_examples,
+        pairs: list[list[str]],
+        encode: Callable[[ImageBlock], Iterator[tf.train.Example]],
     ) -> None:
         super().__init__()
         self._encode = encode
-        self._patterns = patterns_to_read(exec_properties, split_pattern)
+        self._pairs = pairs
         settings = _settings(exec_properties)
         self._shape = (int(settings["height"]), int(settings["width"]))
 
@@ -47,7 +59,7 @@ class _IdxToExamples(beam.PTransform):
         return (
             pipeline
             # Headers are judged here, before any worker starts.
-            | "Pairs" >> beam.Create([find_pair(one, self._shape) for one in self._patterns])
+            | "Pairs" >> beam.Create([find_pair(paths, self._shape) for paths in self._pairs])
             | "ReadPair" >> beam.FlatMap(read_pair)
             | "ToExamples" >> beam.FlatMap(self._encode).with_output_types(tf.train.Example)
         )

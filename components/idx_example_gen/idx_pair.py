@@ -1,12 +1,11 @@
 """The two files of a split: images and, in the same order, their labels."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
-from tfx.dsl.io import fileio
 
 from components.idx_example_gen.idx_file import IdxHeader, IdxKind, read_blocks, read_header
 from pipeline_config import UserInputError
@@ -35,27 +34,19 @@ class ImageBlock:
     labels: npt.NDArray[np.uint8]
 
 
-def find_pair(pattern: str, shape: tuple[int, int]) -> IdxPair:
-    """Returns the pair of files that a pattern matches; which is which is read from their headers.
+def find_pair(paths: Sequence[str], shape: tuple[int, int]) -> IdxPair:
+    """Returns the pair that some files are; which is which is read from their headers.
 
     Args:
-        pattern: Glob on any file system that TFX knows.
+        paths: At least one, on any file system that Beam knows.
         shape: Configured (height, width) of an image.
 
     Raises:
         UserInputError: There is not exactly one file of each kind, or their headers do not agree
             with each other or with the configuration.
     """
-    paths = sorted(fileio.glob(pattern))
-    if not paths:
-        raise UserInputError(
-            f"{pattern}: no file matches: put a pair of IDX files (images, labels) there"
-        )
     headers = [read_header(path) for path in paths]
-    pair = IdxPair(
-        images=_only(headers, IdxKind.IMAGES, pattern),
-        labels=_only(headers, IdxKind.LABELS, pattern),
-    )
+    pair = IdxPair(images=_only(headers, IdxKind.IMAGES), labels=_only(headers, IdxKind.LABELS))
     _check_sizes(pair, shape)
     return pair
 
@@ -75,13 +66,13 @@ def read_pair(pair: IdxPair, block_bytes: int = BLOCK_BYTES) -> Iterator[ImageBl
         yield ImageBlock(images, labels)
 
 
-def _only(headers: list[IdxHeader], kind: IdxKind, pattern: str) -> IdxHeader:
+def _only(headers: list[IdxHeader], kind: IdxKind) -> IdxHeader:
     found = [header for header in headers if header.kind is kind]
     noun = kind.name.lower()
     if not found:
         raise UserInputError(
-            f"{pattern}: no file of {noun} (magic number {kind:d}) matches: put it beside "
-            f"{headers[0].path}"
+            f"{headers[0].path}: there is no file of {noun} (magic number {kind:d}) to go with "
+            "it: put one beside it"
         )
     if len(found) > 1:
         other = PurePosixPath(found[1].path).name

@@ -10,9 +10,10 @@ from components.span_window.window import WINDOW_PROPERTY, resolve_window
 
 
 class SpanWindowDriver(FileBasedDriver):
-    """Resolves the window before the cache is asked, so that a new span is a new input.
+    """Resolves the files before the cache is asked, so that a new one is a new input.
 
-    Where the patterns name no spans, it is TFX's own driver.
+    TFX's own driver takes whatever its glob matches: hidden files and folders too, and it reads
+    marks such as `[` in the folder's own name as part of the glob.
     """
 
     def resolve_exec_properties(
@@ -21,10 +22,8 @@ class SpanWindowDriver(FileBasedDriver):
         pipeline_info: data_types.PipelineInfo,
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
-        """Adds the window, the newest span with its version, and a fingerprint of all files."""
+        """Adds the files to read, the newest span with its version, and a fingerprint."""
         window = resolve_window(exec_properties)
-        if window is None:
-            return super().resolve_exec_properties(exec_properties, pipeline_info, component_info)
         exec_properties[WINDOW_PROPERTY] = window.to_json()
         exec_properties[utils.SPAN_PROPERTY_NAME] = window.newest.number
         exec_properties[utils.VERSION_PROPERTY_NAME] = window.newest.version

@@ -13,8 +13,9 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
-from components.span_window.window import WINDOW_PROPERTY, ReadWindow, window_to_read
+from components.span_window.window import WINDOW_PROPERTY, full_paths, window_to_read
 from components.span_window.write_examples import WriteExamples
+from data.window import ReadWindow
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -40,11 +41,10 @@ class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
         window = window_to_read(exec_properties)
-        if window is None:
-            self._write_configured_splits(examples, exec_properties)
-            return
         resolved = exec_properties | {WINDOW_PROPERTY: window.to_json()}
         self._write_configured_splits(examples, resolved)
+        if not window.has_spans:
+            return
         examples.set_string_custom_property(WINDOW_PROPERTY, window.to_json())
         examples.set_int_custom_property(utils.SPAN_PROPERTY_NAME, window.newest.number)
         names = artifact_utils.decode_split_names(examples.split_names)
@@ -52,9 +52,9 @@ class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
         if window.drift_spans:
             self._write_drift_splits(examples, window, resolved)
 
-    def read_span(self, exec_properties: dict[str, Any], pattern: str) -> beam.PTransform:
-        """Returns the PTransform that reads files of one span; by default the window's own."""
-        return self.GetInputSourceToExamplePTransform()(exec_properties, pattern)
+    @abc.abstractmethod
+    def read_span(self, exec_properties: dict[str, Any], paths: list[str]) -> beam.PTransform:
+        """Returns the PTransform that reads what is compared of one span's input split."""
 
     def _write_configured_splits(self, examples: Artifact, exec_properties: dict[str, Any]) -> None:
         """What TFX's own `Do` does, with another transform to write."""
@@ -77,8 +77,10 @@ class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
         with self._make_beam_pipeline() as pipeline:
             for name, span in window.drift_spans.items():
                 parts = [
-                    pipeline | f"Read[{name}, {part}]" >> self.read_span(exec_properties, pattern)
-                    for part, pattern in span.patterns.items()
+                    pipeline
+                    | f"Read[{name}, {split}]"
+                    >> self.read_span(exec_properties, full_paths(exec_properties, names))
+                    for split, names in span.files.items()
                 ]
                 _ = (
                     parts

@@ -55,6 +55,7 @@ def begin_run(begun: RunOutcome, read: RunData, home: Home, beam_args: Sequence[
         beam_args=beam_args,
         window=read.window,
         excluded_spans=read.excluded,
+        files=read.files,
     )
     compiled = Compiler().compile(pipeline)
     require_same_graph(stage_graph(read.config), compiled_graph(compiled))

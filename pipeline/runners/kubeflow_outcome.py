@@ -1,6 +1,5 @@
 """What came of a run on Kubeflow Pipelines: a last stage records it, an exit handler tells it."""
 
-import datetime
 import json
 import logging
 import shutil
@@ -14,14 +13,13 @@ from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedModel
 
 from components.infra_validator.blessing import BLESSED_PROPERTY, REASON_PROPERTY
-from components.span_window.window import ReadSpan, ReadWindow
+from data.window import ReadSpan, ReadWindow
 from pipeline.collect import judged_outcome
 from pipeline.history import outcome_from_dict
 from pipeline.outcome import OUTCOME_FILE, DataFacts, RunOutcome, SpanFacts, write_outcome
 from pipeline.runners.kubeflow_notes import noted_failures
 from pipeline.webhook import post_outcome
 from pipeline_config import ScheduleConfig
-from span_patterns import EPOCH
 
 _LOG = logging.getLogger(__name__)
 
@@ -114,15 +112,13 @@ def _data_facts(folder: str, span_window: str) -> DataFacts:
         directory=folder,
         # The files are not read for a digest of their contents here.
         sha256="",
-        spans=[_span_facts(span) for span in window.spans] if window else [],
+        spans=[_span_facts(span) for span in window.spans] if window and window.has_spans else [],
         previous_span=_span_facts(window.previous) if window and window.previous else None,
     )
 
 
 def _span_facts(span: ReadSpan) -> SpanFacts:
-    date = (EPOCH + datetime.timedelta(days=span.number)).isoformat()
-    is_date = any(date in pattern for pattern in span.patterns.values())
-    return SpanFacts(span.number, date if is_date else str(span.number), span.version, sha256="")
+    return SpanFacts(span.number, span.name, span.version, sha256="")
 
 
 def _infra_refusal(blessing: Artifact | None) -> list[str]:

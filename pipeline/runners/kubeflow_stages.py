@@ -9,18 +9,14 @@ from typing import Any
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.components.example_gen import utils
 from tfx.dsl.component.experimental.annotations import OutputArtifact, OutputDict, Parameter
 from tfx.dsl.component.experimental.decorators import component
-from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
 from tfx.types.standard_artifacts import Model, Schema
-from tfx.utils import io_utils, path_utils, proto_utils
+from tfx.utils import io_utils, path_utils
 
 from components.span_window.window import resolve_window
 from pipeline.runners.kubeflow_step import ABSENT_PROPERTY
-from pipeline_config import UserInputError
 from serving.push_directory.version_file import served_version
 from serving.push_directory.versions import list_versions
 
@@ -35,7 +31,7 @@ def ResolveData(  # noqa: N802 - TFX names a component as a class.
     range_config: Parameter[str],
     custom_config: Parameter[str],
 ) -> OutputDict(span_window=str, input_fingerprint=str):  # type: ignore[valid-type]
-    """Finds the spans to read, and whether the data is new: the work of ExampleGen's driver.
+    """Finds the files to read, and whether they are new: the work of ExampleGen's driver.
 
     Args:
         input_base: ExampleGen's.
@@ -44,8 +40,8 @@ def ResolveData(  # noqa: N802 - TFX names a component as a class.
         custom_config: ExampleGen's.
 
     Returns:
-        `span_window`: `ReadWindow` as JSON, empty where the patterns name no spans; and
-        `input_fingerprint`: TFX's digest of names, sizes and times of all files to read.
+        `span_window`: the files to read, `ReadWindow` as JSON; and `input_fingerprint`: a digest
+        of their names, sizes and times.
 
     Raises:
         UserInputError: No file matches, or a span lacks files.
@@ -57,17 +53,7 @@ def ResolveData(  # noqa: N802 - TFX names a component as a class.
         standard_component_specs.CUSTOM_CONFIG_KEY: custom_config,
     }
     window = resolve_window(properties)
-    if window is not None:
-        return {"span_window": window.to_json(), "input_fingerprint": window.fingerprint}
-    source = example_gen_pb2.Input()
-    proto_utils.json_to_proto(input_config, source)
-    for split in source.splits:
-        if not fileio.glob(f"{input_base}/{split.pattern}"):
-            raise UserInputError(f"{input_base}/{split.pattern}: no file matches: put data there")
-    fingerprint, _, _ = utils.calculate_splits_fingerprint_span_and_version(
-        input_base, source.splits
-    )
-    return {"span_window": "", "input_fingerprint": fingerprint}
+    return {"span_window": window.to_json(), "input_fingerprint": window.fingerprint}
 
 
 @component

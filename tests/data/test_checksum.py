@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from data.checksum import files_sha256, matching_files
+from data.checksum import files_sha256
+from data.files import matching_files
 
 NAMES = [
     "ecg.csv",

@@ -123,18 +123,21 @@ def test_an_empty_variable_is_no_folder(find):
         pytest.param(lambda root: None, ANOMALY, "no such folder", id="missing"),
         pytest.param(lambda root: root.touch(), ANOMALY, "a file, not a folder", id="file"),
         pytest.param(
-            lambda root: root.mkdir(), ANOMALY, r"no file matches '\*\.csv\*'", id="empty"
+            lambda root: root.mkdir(),
+            ANOMALY,
+            r"no file matches '\*\.csv\{,\.gz\}', the folder is empty",
+            id="empty",
         ),
         pytest.param(
             lambda root: data_folder(root, "ecg/ecg.txt"),
             ANOMALY,
-            r"/ecg: no file matches '\*\.csv\*'",
+            r"/ecg: no file matches '\*\.csv\{,\.gz\}', it holds ecg\.txt",
             id="no match in the sub-folder",
         ),
         pytest.param(
             lambda root: data_folder(root, "train-images-idx3-ubyte"),
             BASIC,
-            r"no file matches 't10k-\*-ubyte\*'",
+            r"no file matches 't10k-\*-ubyte\{,\.gz\}'",
             id="one split missing",
         ),
         pytest.param(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from data.spans import span_files, span_numbers, with_span_folders
+from data.patterns import splits_of
+from data.spans import DataFolder, with_span_folders
 from pipeline_config import ImageData, SignalData, UserInputError
 
 
@@ -15,15 +16,27 @@ def folder_with(root: Path, *names: str) -> Path:
     return root
 
 
+def folder_of(root: Path, data: SignalData | ImageData) -> DataFolder:
+    return DataFolder(str(root), splits_of(data))
+
+
 @pytest.mark.parametrize(
     ("names", "pattern", "numbers"),
     [
-        (["span-1/a.csv", "span-2/a.csv", "span-10/a.csv.gz"], "span-{SPAN}/*.csv*", [1, 2, 10]),
-        (["span-01/a.csv", "span-02/a.csv", "span-10/a.csv"], "span-{SPAN:2}/*.csv*", [1, 2, 10]),
-        (["span-1970-01-05/a.csv"], "span-{YYYY}-{MM}-{DD}/*.csv*", [4]),
-        (["span-1/a.csv", "span-2.partial/a.csv", "spans.txt"], "span-{SPAN}/*.csv*", [1]),
-        (["span-1/a.csv", "span-2/readme.txt"], "span-{SPAN}/*.csv*", [1]),
-        (["a.csv", "spanner/b.csv"], "*.csv*", []),
+        (
+            ["span-1/a.csv", "span-2/a.csv", "span-10/a.csv.gz"],
+            "span-{SPAN}/*.csv{,.gz}",
+            [1, 2, 10],
+        ),
+        (
+            ["span-01/a.csv", "span-02/a.csv", "span-10/a.csv"],
+            "span-{SPAN:2}/*.csv{,.gz}",
+            [1, 2, 10],
+        ),
+        (["span-1970-01-05/a.csv"], "span-{YYYY}-{MM}-{DD}/*.csv{,.gz}", [4]),
+        (["span-1/a.csv", "span-2.partial/a.csv", "spans.txt"], "span-{SPAN}/*.csv{,.gz}", [1]),
+        (["span-1/a.csv", "span-2/readme.txt"], "span-{SPAN}/*.csv{,.gz}", [1]),
+        (["a.csv", "spanner/b.csv"], "*.csv{,.gz}", []),
     ],
 )
 def test_span_folders_are_found_by_themselves(
@@ -32,22 +45,22 @@ def test_span_folders_are_found_by_themselves(
     found = with_span_folders(SignalData(), folder_with(tmp_path, *names))
     assert isinstance(found, SignalData)
     assert found.pattern == pattern
-    assert span_numbers(tmp_path, found) == numbers
+    assert folder_of(tmp_path, found).span_numbers == numbers
 
 
 def test_a_pattern_that_names_spans_stays(tmp_path: Path) -> None:
     folder_with(tmp_path, "span-1/a.csv", "day-3/b.csv")
     data = SignalData(pattern="day-{SPAN}/*.csv")
     assert with_span_folders(data, tmp_path) == data
-    assert span_numbers(tmp_path, data) == [3]
+    assert folder_of(tmp_path, data).span_numbers == [3]
 
 
 def test_both_patterns_of_images_look_into_the_folders(tmp_path: Path) -> None:
     data = with_span_folders(ImageData(), folder_with(tmp_path, "span-7/train-x-ubyte"))
     assert isinstance(data, ImageData)
     assert (data.train_pattern, data.eval_pattern) == (
-        "span-{SPAN}/train-*-ubyte*",
-        "span-{SPAN}/t10k-*-ubyte*",
+        "span-{SPAN}/train-*-ubyte{,.gz}",
+        "span-{SPAN}/t10k-*-ubyte{,.gz}",
     )
 
 
@@ -69,14 +82,14 @@ def test_folders_that_leave_a_doubt_are_refused(
 def test_only_the_newest_version_of_a_span_counts(tmp_path: Path) -> None:
     folder_with(tmp_path, "span-1/v9/a.csv", "span-1/v10/b.csv", "span-1/v10/c.csv")
     data = SignalData(pattern="span-{SPAN}/v{VERSION}/*.csv")
-    found = span_files(tmp_path, data, 1)
-    assert [file.name for file in found.files] == ["b.csv", "c.csv"]
-    assert found.span.version == 10
+    found = folder_of(tmp_path, data).span(1)
+    assert found.names == ["span-1/v10/b.csv", "span-1/v10/c.csv"]
+    assert found.version == 10
 
 
 def test_a_span_that_lacks_a_file_says_which(tmp_path: Path) -> None:
     folder_with(tmp_path, "span-1/train-x-ubyte", "span-1/t10k-x-ubyte", "span-2/train-x-ubyte")
     data = with_span_folders(ImageData(), tmp_path)
-    assert len(span_files(tmp_path, data, 1).files) == 2
+    assert len(folder_of(tmp_path, data).span(1).names) == 2
     with pytest.raises(UserInputError, match=r"span-2.*: span 2 has no such file"):
-        span_files(tmp_path, data, 2)
+        folder_of(tmp_path, data).span(2)

@@ -70,9 +70,7 @@ def test_bad_row_in_a_later_block_has_its_own_number(
 
 
 def test_no_file_matches(tmp_path: Path, fault_of: Callable[..., str]) -> None:
-    assert fault_of(tmp_path) == (
-        f"{tmp_path}/*.csv*: no file matches: put a CSV there or set data.pattern"
-    )
+    assert fault_of(tmp_path) == (f"{tmp_path}/*.csv{{,.gz}}: no file matches: put data there")
 
 
 def test_same_file_plain_and_compressed(tmp_path: Path, fault_of: Callable[..., str]) -> None:

@@ -105,7 +105,7 @@ def test_half_a_pair(
     write_splits(tmp_path)
     (tmp_path / missing).unlink()
 
-    assert f"train-*-ubyte*: no file of {noun}" in fault_of(tmp_path)
+    assert f"there is no file of {noun}" in fault_of(tmp_path)
 
 
 def test_no_file_matches(

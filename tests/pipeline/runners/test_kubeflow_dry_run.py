@@ -159,7 +159,8 @@ def test_images_without_spans_are_pushed_and_no_webhook_is_told_of_it(
     (version,) = pushed(tmp_path / "push", "basic_autoencoder")
     manifest = tmp_path / "push" / "basic_autoencoder" / str(version) / "aepipe.json"
     assert json.loads(manifest.read_text())["pipeline"] == "basic"
-    assert done["ResolveData"].parameters["span_window"].string_value == ""
+    read = json.loads(done["ResolveData"].parameters["span_window"].string_value)
+    assert sorted(read["spans"][0]["files"]) == ["eval", "train"]
     pushed_model = done["VersionedPusher"].artifacts["pushed_model"]
     assert pushed_model.metadata["pushed_version"] == str(version)
     # The exit handler found what the last stage recorded, and left nothing behind.
@@ -216,7 +217,7 @@ def test_an_empty_data_folder_is_told_of_by_name(
         server.run()
 
     assert stopped.value.task == "ResolveData"
-    expected = f"{tmp_path}/data/ecg/*.csv*: no file matches"
+    expected = f"{tmp_path}/data/ecg/*.csv{{,.gz}}: no file matches"
     assert expected in stopped.value.log
     ((_, body),) = webhook.received
     (run,) = body["runs"]

@@ -10,7 +10,7 @@ from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedModel
 
 from components.infra_validator.blessing import write_blessing
-from components.span_window.window import ReadSpan, ReadWindow
+from data.window import ReadSpan, ReadWindow
 from pipeline.runners.kubeflow_notes import note_failure
 from pipeline.runners.kubeflow_outcome import RecordOutcome, TellWebhook
 from tests.pipeline.webhook_server import Webhook
@@ -85,8 +85,8 @@ def tell(folder: Path, webhook: Webhook, *ends: str) -> None:
 @pytest.mark.parametrize(("pushed_by", "status"), [(RUN, "pushed"), ("before", "unchanged")])
 def test_a_pushed_model(tmp_path: Path, webhook: Webhook, pushed_by: str, status: str) -> None:
     window = ReadWindow(
-        spans=(ReadSpan(19874, 2, {"all": "span-2024-05-31/*.csv"}),),
-        previous=ReadSpan(7, None, {"all": "span-7/*.csv"}),
+        spans=(ReadSpan(19874, "2024-05-31", 2, {"all": ("span-2024-05-31/v2/ecg.csv",)}),),
+        previous=ReadSpan(7, "7", None, {"all": ("span-7/ecg.csv",)}),
         fingerprint="x",
     )
     record(tmp_path, refused=[], pushed_by=pushed_by, span_window=window.to_json())

@@ -218,7 +218,7 @@ def test_a_window_of_spans_is_part_of_the_ingestion(aepipe: Aepipe, tmp_path: Pa
         for key, value in spec.root.dag.tasks["ResolveData"].inputs.parameters.items()
     }
     ((split,),) = [json.loads(given["input_config"])["splits"]]
-    assert split["pattern"] == "span-{YYYY}-{MM}-{DD}/*.csv*"
+    assert split["pattern"] == "span-{YYYY}-{MM}-{DD}/*.csv{,.gz}"
     assert json.loads(given["range_config"]) == {"rolling_range": {"num_spans": 3}}
 
 
