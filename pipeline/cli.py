@@ -10,6 +10,7 @@ import click
 
 from pipeline.commands.compile import compile_
 from pipeline.commands.data import data
+from pipeline.commands.doctor import doctor
 from pipeline.commands.history import report, runs, show
 from pipeline.commands.models import models
 from pipeline.commands.predict import predict
@@ -39,5 +40,5 @@ def main() -> None:
     """The TensorFlow autoencoder tutorial as production TFX pipelines."""
 
 
-for command in (run, runs, show, report, data, serve, predict, models, compile_, schedule):
+for command in (run, runs, show, report, data, serve, predict, models, compile_, schedule, doctor):
     main.add_command(command)

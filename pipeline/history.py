@@ -75,6 +75,15 @@ def past_runs(home: Home) -> list[RunOutcome]:
     return [outcome for *_, outcome in sorted(found, key=lambda run: run[:2], reverse=True)]
 
 
+def killed_runs(home: Home) -> list[Path]:
+    """Returns the folders of runs without an outcome: they were killed, or are under way."""
+    return sorted(
+        folder
+        for folder in home.runs.glob("*-*T*-*")
+        if folder.is_dir() and not (folder / OUTCOME_FILE).exists()
+    )
+
+
 def find_run(home: Home, run_id: str) -> RunOutcome:
     """Returns one run.
 

@@ -37,6 +37,11 @@ class Home:
         """One folder a run: its log, its outcome, its report."""
         return self.root / "runs"
 
+    @property
+    def set_aside(self) -> Path:
+        """What `aepipe doctor --repair` took out of use."""
+        return self.root / "set-aside"
+
     def metadata_path(self, pipeline: str) -> Path:
         """MLMD's SQLite file of one pipeline."""
         return self.root / "metadata" / f"{pipeline}.sqlite"
@@ -69,6 +74,17 @@ class Home:
                 _check_writable(folder)
         except OSError as error:
             raise UserInputError(unwritable(self.root, error)) from error
+
+    def unwritable_folder(self) -> str | None:
+        """Returns the first folder that is there and cannot be written, in one line, or None."""
+        metadata, artifacts = self.metadata_path("any").parent, self.artifacts("any").parent
+        for folder in (self.root, metadata, artifacts, self.push_root, self.runs, self.schemas):
+            try:
+                if os.path.lexists(folder):
+                    _check_writable(folder)
+            except OSError as error:
+                return unwritable(folder, error)
+        return None
 
     @contextlib.contextmanager
     def lock(self, pipeline: str) -> Iterator[None]:

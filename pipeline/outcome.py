@@ -17,6 +17,7 @@ EXIT_CODES: dict[Status, int] = {
 }
 
 OUTCOME_FILE = "run.json"
+REPORT_FILE = "report.html"
 
 
 @dataclasses.dataclass(frozen=True)

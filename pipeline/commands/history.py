@@ -44,8 +44,9 @@ def report(run_id: str | None, home: Path) -> None:
     """Write the HTML report of a run, the newest one by default, and name it."""
     from pipeline.history import find_run, past_runs
     from pipeline.home import Home
-    from pipeline.lineage import open_store
+    from pipeline.lineage import open_store, run_executions
     from pipeline.metadata_file import require_usable
+    from pipeline.outcome import REPORT_FILE
 
     where = Home(home.absolute())
     newest = [] if run_id else past_runs(where)[:1]
@@ -55,9 +56,15 @@ def report(run_id: str | None, home: Path) -> None:
     require_usable(where, outcome.pipeline)
     if not where.metadata_path(outcome.pipeline).exists():
         raise UserInputError(f"run {outcome.run_id} ended before its first stage: no report of it")
+    store = open_store(str(where.metadata_path(outcome.pipeline)))
+    written = where.runs / outcome.run_id / REPORT_FILE
+    if written.exists() and not run_executions(store, outcome.run_id):
+        raise UserInputError(
+            f"run {outcome.run_id} is not in {where.metadata_path(outcome.pipeline)} any more: "
+            f"its report stays as it was written, {written}"
+        )
     import_tensorflow()
     from pipeline.report.page import write_report
 
-    store = open_store(str(where.metadata_path(outcome.pipeline)))
     config = PIPELINES[outcome.pipeline]
     click.echo(write_report(outcome, config, store, where.runs / outcome.run_id))

@@ -10,13 +10,11 @@ import jinja2
 from markupsafe import Markup
 from ml_metadata import MetadataStore
 
-from pipeline.outcome import RunOutcome, Status
+from pipeline.outcome import REPORT_FILE, RunOutcome, Status
 from pipeline.report.findings import Findings, read_findings
 from pipeline.report.samples import Samples, read_samples
 from pipeline.report.theme import PAGE, inline_svg, themed
 from pipeline_config import NORMAL_LABEL, PipelineConfig
-
-REPORT_FILE = "report.html"
 
 SIGNALS = 6
 IMAGES = 10
