@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from data.checksum import files_sha256
+from data.checksum import FileDigests, files_sha256
 from data.sources import DataSource
 from pipeline.history import outcome_from_dict
 from pipeline.no_new_data import inputs_sha256, standing_result
@@ -29,8 +29,13 @@ def source(tmp_path: Path) -> DataSource:
     return DataSource(tmp_path, "given")
 
 
-def choose(source: DataSource, *settings: str, past: list[RunOutcome] | None = None) -> RunData:
-    return choose_data(apply_settings(ANOMALY, settings), source, past or [])
+def choose(
+    source: DataSource,
+    *settings: str,
+    past: list[RunOutcome] | None = None,
+    digests: FileDigests | None = None,
+) -> RunData:
+    return choose_data(apply_settings(ANOMALY, settings), source, past or [], digests)
 
 
 def read(data: RunData) -> list[int]:
@@ -174,3 +179,59 @@ def test_looking_for_new_data_loads_neither_tensorflow_nor_tfx() -> None:
     )
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     assert result.stdout == "[]\n", result.stderr
+
+
+COPIES = ["ecg (1).csv", "ecg copy.csv", "ecg.csv.csv", "sub-ecg.CSV"]
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_of_a_file_is_named(tmp_path: Path, name: str) -> None:
+    for copy in ("ecg.csv", name):
+        (tmp_path / copy).write_text("1\n")
+    with pytest.raises(UserInputError) as raised:
+        choose(DataSource(tmp_path, "given"))
+    expected = f"{tmp_path / name} is a copy of {tmp_path}/ecg.csv: remove one of the two"
+    assert str(raised.value) == expected
+
+
+def test_a_span_with_a_file_of_another_span_is_told(source: DataSource) -> None:
+    (source.directory / "span-4" / "ecg.csv").write_text("3\n")
+    (notice,) = choose(source, "data.window=2").notices
+    assert notice.endswith("span-3/ecg.csv: its rows count twice")
+    assert choose(source).notices == ()
+
+
+@pytest.mark.parametrize("settings", [(), ("data.window=3",)])
+def test_each_file_is_read_once(source: DataSource, settings: tuple[str, ...]) -> None:
+    past = refused_span_3(source, "data_refused", "it drifted")
+    digests = FileDigests()
+    opened = opened_below(source.directory)
+    first = choose(source, *settings, past=past, digests=digests)
+    assert choose(source, *settings, past=past, digests=digests) == first
+    assert len(opened) == len(set(opened)) > 1
+
+
+def opened_below(directory: Path) -> list[str]:
+    """Files below a folder that are opened from now on; a hook cannot be taken off again."""
+    opened: list[str] = []
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and str(arguments[0]).startswith(f"{directory}/"):
+            opened.append(str(arguments[0]))
+
+    sys.addaudithook(hook)
+    return opened
+
+
+def test_how_many_files_and_bytes_are_told(source: DataSource) -> None:
+    facts = choose(source, "data.window=3").facts
+    assert (facts.files, facts.bytes) == (3, 6)
+
+
+def test_a_hidden_file_is_neither_digested_nor_read(source: DataSource) -> None:
+    before = choose(source)
+    for name in (".new.csv", "._ecg.csv", "ecg.csv.bak", "ecg.csv~"):
+        (source.directory / "span-4" / name).write_text("new\n")
+    (source.directory / "span-4" / "old.csv").mkdir()
+    assert choose(source) == before
+    assert before.files.newest.names == ["span-4/ecg.csv"]
