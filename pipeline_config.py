@@ -417,7 +417,7 @@ class PusherConfig:
 class ScheduleConfig:
     """When a scheduler runs the pipeline, and what it does where a run fails.
 
-    Nothing of it changes what a run makes. A local run reads the webhook alone.
+    Nothing of it changes what a run makes. A local run reads the webhook and `keep_runs` alone.
 
     Attributes:
         cron: Five fields of cron in UTC, a preset such as `@daily`, or `none`: only when asked.
@@ -430,6 +430,8 @@ class ScheduleConfig:
         webhook_url: Where a run that ended badly is posted to, as `run --json` prints it; empty for
             nowhere.
         webhook_on: Which ends are posted.
+        keep_runs: Runs of the pipeline that stay when one has ended, as `aepipe runs prune --keep`
+            has it; 0 keeps all.
     """
 
     cron: str = "@daily"
@@ -439,6 +441,7 @@ class ScheduleConfig:
     tags: tuple[str, ...] = ("aepipe",)
     webhook_url: str = ""
     webhook_on: tuple[str, ...] = ("failed", "data_refused", "not_blessed")
+    keep_runs: int = 0
 
     PRESETS: ClassVar[tuple[str, ...]] = (
         "none",
@@ -476,6 +479,12 @@ class ScheduleConfig:
             "schedule.webhook_url",
             self.webhook_url,
             "http://… or https://…, or nothing",
+        )
+        _require(
+            0 <= self.keep_runs <= 1_000_000,
+            "schedule.keep_runs",
+            self.keep_runs,
+            "0 (all) to 1000000 runs",
         )
         for end in self.webhook_on:
             _require(

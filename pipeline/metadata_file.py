@@ -37,6 +37,11 @@ class MetadataFault:
     kind: Literal["damaged", "lost", "held", "forbidden"]
     line: str
 
+    @property
+    def repairable(self) -> bool:
+        """Whether `aepipe doctor --repair` mends it."""
+        return self.kind in ("damaged", "lost")
+
 
 def require_usable(home: Home, pipeline: str, *, writing: bool = False) -> None:
     """Looks at the metadata file of a pipeline, and at the artifacts that it should list.

@@ -18,6 +18,8 @@ EXIT_CODES: dict[Status, int] = {
 
 OUTCOME_FILE = "run.json"
 REPORT_FILE = "report.html"
+BEGUN_FILE = "begun.json"
+"""Of a scheduler's run: the outcome as far as it was known when the data were chosen."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -271,12 +271,16 @@ def classify(error: Exception, home: Home, pipeline: str) -> tuple[Status, str]:
         return "data_refused", refusal
     if mistake := failures.user_mistake(error):
         return "failed", mistake
+    # MLMD has no one error for a file that was damaged or lost while it was open: of a deleted one
+    # it says that it is read-only.
+    fault = find_fault(home, pipeline)
+    if fault is not None and fault.repairable:
+        return "failed", fault.line
     if disk := failures.full_disk(error):
         return "failed", unwritable(home.root, disk)
     if failures.held_database(error):
         return "failed", held_by_another(home.metadata_path(pipeline)).line
-    # MLMD has no one error for a file that was damaged or lost while it was open.
-    if fault := find_fault(home, pipeline):
+    if fault is not None:
         return "failed", fault.line
     raise error
 

@@ -18,6 +18,7 @@ from pipeline_config import (
     InfraValidatorConfig,
     NameKind,
     PusherConfig,
+    ScheduleConfig,
     SettingError,
     SignalData,
     ThresholdEvaluatorConfig,
@@ -76,6 +77,8 @@ def test_a_section_survives_the_way_to_a_stage(config) -> None:  # type: ignore[
         (lambda: ThresholdEvaluatorConfig(threshold_k=11), "evaluator.threshold_k"),
         (lambda: InfraValidatorConfig(timeout_seconds=0), "infra_validator.timeout_seconds"),
         (lambda: InfraValidatorConfig(requests=0), "infra_validator.requests"),
+        (lambda: ScheduleConfig(keep_runs=-1), "schedule.keep_runs"),
+        (lambda: ScheduleConfig(keep_runs=10**20), "schedule.keep_runs"),
     ],
 )
 def test_a_value_out_of_range_names_its_setting(make, setting: str) -> None:  # type: ignore[no-untyped-def]

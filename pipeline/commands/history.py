@@ -1,20 +1,25 @@
 """`aepipe runs`, `show` and `report`: what past runs came to."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from pipeline.commands.options import home_option, json_option
 from pipeline_config import PIPELINES, UserInputError
 from serving.tensorflow_greeting import import_tensorflow
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @home_option
 @json_option
-def runs(home: Path, as_json: bool) -> None:
-    """List past runs, newest first."""
+@click.pass_context
+def runs(context: click.Context, home: Path, as_json: bool) -> None:
+    """List past runs, newest first; `runs prune` removes old ones."""
+    if context.invoked_subcommand is not None:
+        return
     from pipeline.history import past_runs
     from pipeline.home import Home
     from pipeline.terminal import print_runs
@@ -24,6 +29,61 @@ def runs(home: Path, as_json: bool) -> None:
         click.echo(json.dumps({"runs": [outcome.as_dict() for outcome in outcomes]}))
     else:
         print_runs(outcomes)
+
+
+@runs.command()
+@click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]), default="all")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    required=True,
+    help="How many of the newest runs of each pipeline stay.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@home_option
+@json_option
+@click.pass_context
+def prune(
+    context: click.Context, pipeline: str, keep: int, dry_run: bool, home: Path, as_json: bool
+) -> None:
+    """Remove old runs with their artifacts, and what killed runs left.
+
+    A run stays if a pushed version came from it, the next run takes stages or the baseline model
+    from it, or it refused a span.
+    """
+    import contextlib
+
+    from pipeline.home import Home
+    from pipeline.prune.prune import prune_runs
+
+    # `aepipe runs --home DIR prune` and `aepipe runs prune --home DIR` are the same.
+    of_group = context.parent.params if context.parent else {}
+    if context.get_parameter_source("home") is not ParameterSource.COMMANDLINE:
+        home = of_group.get("home", home)
+    as_json = as_json or of_group.get("as_json", False)
+    where = Home(home.absolute())
+    names = list(PIPELINES) if pipeline == "all" else [pipeline]
+    with contextlib.ExitStack() as locks:
+        # All are held before the first run is removed: a refusal leaves everything as it was.
+        present = [name for name in names if where.metadata_path(name).parent.is_dir()]
+        for name in present:
+            locks.enter_context(where.lock(name))
+        pruned = [prune_runs(where, name, keep, dry_run=dry_run) for name in present]
+    if as_json:
+        values = {"dry_run": dry_run, "pruned": [dataclasses.asdict(one) for one in pruned]}
+        click.echo(json.dumps(values))
+        return
+    verb = "would remove" if dry_run else "removed"
+    shown = [one for one in pruned if one.removed or one.killed or one.kept]
+    for one in shown:
+        count = len(one.removed) + len(one.killed)
+        killed = f" ({len(one.killed)} killed)" if one.killed else ""
+        size = f"{one.freed_bytes / 1e6:.1f} MB"
+        click.echo(f"{one.pipeline}: {verb} {count} runs{killed}, {size}")
+        for run_id, why in one.kept.items():
+            click.echo(f"  kept {run_id}: {why}")
+    if not shown:
+        click.echo("nothing to remove")
 
 
 @click.command()

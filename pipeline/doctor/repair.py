@@ -11,8 +11,6 @@ from pipeline.home import Home
 from pipeline.metadata_file import find_fault
 from pipeline_config import UserInputError
 
-_REPAIRABLE = ("damaged", "lost")
-
 _SQLITE_SUFFIXES = ("", "-journal", "-wal", "-shm")
 
 
@@ -58,7 +56,7 @@ def repair(home: Home, pipelines: Sequence[str]) -> list[Moved]:
                 locks.enter_context(home.lock(pipeline))
         faults = {pipeline: find_fault(home, pipeline) for pipeline in pipelines}
         for fault in faults.values():
-            if fault is not None and fault.kind not in _REPAIRABLE:
+            if fault is not None and not fault.repairable:
                 raise UserInputError(fault.line)
         aside = _new_folder(home)
         return [

@@ -11,14 +11,11 @@ from airflow.utils.state import TaskInstanceState
 
 from pipeline.history import outcome_from_dict
 from pipeline.home import Home
-from pipeline.outcome import RunOutcome
+from pipeline.outcome import BEGUN_FILE, RunOutcome
 from pipeline.run import with_report
 from pipeline.runners.airflow_graph import stage_graph
 from pipeline.runners.airflow_tasks import CHOOSE_DATA, FAILURE
 from pipeline_config import PipelineConfig
-
-BEGUN_FILE = "begun.json"
-"""In the run's folder: the outcome as far as it was known when the data were chosen."""
 
 
 def dag_run_outcome(

@@ -22,9 +22,8 @@ from pipeline.collect import collect_outcome, mark_abandoned
 from pipeline.home import Home
 from pipeline.lineage import open_store, run_executions
 from pipeline.metadata_file import require_usable
-from pipeline.outcome import RunOutcome
+from pipeline.outcome import BEGUN_FILE, RunOutcome
 from pipeline.runners.airflow_graph import Graph, require_same_graph, stage_graph
-from pipeline.runners.airflow_outcome import BEGUN_FILE
 from pipeline.runners.local import only_stage, program_arguments_hidden
 from pipeline.spans import RunData
 from pipeline_config import PipelineConfig

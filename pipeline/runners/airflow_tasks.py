@@ -19,7 +19,7 @@ from airflow.models.taskinstance import TaskInstance
 from pipeline.home import Home
 from pipeline.outcome import RunOutcome, write_outcome
 from pipeline.runners.airflow_settings import scheduled_beam, scheduled_config, scheduled_home
-from pipeline_config import UserInputError
+from pipeline_config import PipelineConfig, UserInputError
 
 CHOOSE_DATA = "choose_data"
 FINISH = "finish"
@@ -118,9 +118,23 @@ def finish(pipeline: str, ti: TaskInstance, dag_run: DagRun) -> None:
             _LOG.error("%s", untold)
             outcome = dataclasses.replace(outcome, notices=[*outcome.notices, untold])
         write_outcome(outcome, home.runs / run_id)
+        _prune(outcome, config, home)
         _LOG.info("%s", json.dumps({"runs": [outcome.as_dict()]}))
     if outcome.exit_code:
         raise AirflowFailException(f"{outcome.status}: {'; '.join(outcome.reasons)}")
+
+
+def _prune(outcome: RunOutcome, config: PipelineConfig, home: Home) -> None:
+    """Removes old runs, unless another run has begun meanwhile: its end removes them then."""
+    from pipeline.prune.prune import prune_after_run
+
+    try:
+        with home.lock(config.name):
+            untidy = prune_after_run(outcome, config, home)
+    except UserInputError as error:
+        untidy = f"old runs stay: {error}"
+    if untidy:
+        _LOG.warning("%s", untidy)
 
 
 def _home() -> Home:
