@@ -1,6 +1,7 @@
 """Download of one file: resumed where it broke off, verified, and put in place by a rename."""
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,12 +84,23 @@ def download(
     Raises:
         NoNetworkError: The server's name is not known, it refuses or does not answer.
         DownloadError: The server has no such file or keeps failing, or the content is wrong.
+        UserInputError: The folder cannot be written, or its disk is full.
     """
     patience = patience or Patience()
     part = directory / PARTIAL_FOLDER / f"{source.folder}-{source.name}.part"
-    part.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(part.with_suffix(".lock")):
-        return _download(source, directory / source.path, part, patience)
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(part.with_suffix(".lock")):
+            return _download(source, directory / source.path, part, patience)
+    except (requests.RequestException, ConnectionError):
+        # An OSError by type, but not one of the folder.
+        raise
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise UserInputError(
+            f"{error.filename or directory}: cannot keep downloads there: {reason}; allow it, or "
+            f"put your own files elsewhere and name them with --data-dir or AEPIPE_DATA"
+        ) from error
 
 
 def _download(source: SourceFile, target: Path, part: Path, patience: Patience) -> Downloaded:

@@ -88,10 +88,6 @@ def resolve(
     except NoNetworkError as error:
         # "no connection to URL"; what the system said of it is of no use to a reader of reports.
         return _sample(config, cache_dir, str(error).partition(": ")[0])
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise UserInputError(
-            f"{error.filename}: cannot keep downloads there: {error.strerror}; use --data-dir"
-        ) from error
     notice = "; ".join(note for note in notes if note)
     return DataSource(raw / config.data.folder, "downloaded", notice or None)
 

@@ -53,6 +53,74 @@ def test_what_was_fetched_is_what_a_run_takes(catalog, patience, tmp_path):
     assert found.directory == done.path.parent.absolute()
 
 
+def block_with_file(cache: Path) -> None:
+    (cache / "raw").write_text("in the way")
+
+
+def block_with_partial_file(cache: Path) -> None:
+    (cache / "raw").mkdir()
+    (cache / "raw" / ".partial").write_text("in the way")
+
+
+def block_with_folder_for_the_part(cache: Path) -> None:
+    (cache / "raw" / ".partial" / "ecg-ecg.csv.part").mkdir(parents=True)
+
+
+def block_with_folder_for_the_lock(cache: Path) -> None:
+    (cache / "raw" / ".partial" / "ecg-ecg.csv.lock").mkdir(parents=True)
+
+
+def block_with_folder_for_the_file(cache: Path) -> None:
+    (cache / "raw" / "ecg" / "ecg.csv" / "inner").mkdir(parents=True)
+
+
+def block_with_dangling_link(cache: Path) -> None:
+    (cache / "raw").symlink_to(cache / "nowhere" / "else")
+
+
+def block_with_full_disk(cache: Path) -> None:
+    (cache / "raw" / ".partial").mkdir(parents=True)
+    (cache / "raw" / ".partial" / "ecg-ecg.csv.part").symlink_to("/dev/full")
+
+
+def block_with_permissions(cache: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write into any folder")
+    (cache / "raw").mkdir(mode=0o500)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        block_with_file,
+        block_with_partial_file,
+        block_with_folder_for_the_part,
+        block_with_folder_for_the_lock,
+        block_with_folder_for_the_file,
+        block_with_dangling_link,
+        block_with_full_disk,
+        block_with_permissions,
+    ],
+)
+def test_a_cache_that_cannot_be_written_is_one_line(block, catalog, patience, tmp_path):
+    block(tmp_path)
+    for act in (
+        lambda: fetch([ANOMALY], tmp_path, catalog=catalog, patience=patience),
+        lambda: resolve(
+            ANOMALY,
+            data_dir=None,
+            environ={},
+            cache_dir=tmp_path,
+            catalog=catalog,
+            patience=patience,
+        ),
+    ):
+        with pytest.raises(UserInputError, match="cannot keep downloads there") as raised:
+            act()
+        assert len(str(raised.value).splitlines()) == 1
+        assert str(tmp_path / "raw") in str(raised.value)
+
+
 def test_fetch_without_a_network(catalog, closed_port, patience, tmp_path):
     unreachable = [dataclasses.replace(one, url=f"{closed_port}/{one.name}") for one in catalog]
     with pytest.raises(NoNetworkError):
