@@ -11,6 +11,7 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact, Execution
 from components.data_gate.component import VERDICT_FILE
 from components.infra_validator.blessing import BLESSED_PROPERTY, LOG_FILE, REASON_PROPERTY
 from components.threshold_evaluator.outputs import EVALUATION_FILE
+from components.versioned_pusher.outputs import NOTICE_PROPERTY
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
 from pipeline.models.standing import not_served
@@ -70,7 +71,10 @@ def collect_outcome(
         destination=_destination(pushed),
         fresh="VersionedPusher" not in cached,
     )
-    return dataclasses.replace(outcome, seconds=seconds, cached=cached)
+    notices = [] if "VersionedPusher" in cached else _notices(pushed)
+    return dataclasses.replace(
+        outcome, notices=[*notices, *outcome.notices], seconds=seconds, cached=cached
+    )
 
 
 def judged_outcome(
@@ -136,6 +140,10 @@ def _destination(pushed: Artifact) -> Path | None:
     if not pushed.custom_properties["pushed"].int_value:
         return None
     return Path(pushed.custom_properties["pushed_destination"].string_value)
+
+
+def _notices(pushed: Artifact) -> list[str]:
+    return pushed.custom_properties[NOTICE_PROPERTY].string_value.splitlines()
 
 
 def _read_json(path: Path) -> dict[str, Any]:

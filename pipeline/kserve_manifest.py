@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_config import UserInputError
-from serving.push_directory.version_file import served_version
-from serving.push_directory.versions import list_versions
+from serving.push_directory.model_versions import served_version
+from serving.push_directory.versions import largest_number
 
 if TYPE_CHECKING:
     from kserve import V1beta1InferenceService, V1beta1PredictorSpec
@@ -150,7 +150,7 @@ def _tf_serving(folder: Path, deployment: Deployment) -> "V1beta1PredictorSpec":
     from kserve.models import V1beta1StorageUri
 
     served = served_version(folder)
-    newest = served == list_versions(folder)[-1]
+    newest = served == largest_number(folder)
     model = V1beta1ModelSpec(
         model_format=V1beta1ModelFormat(name="tensorflow", version="2"),
         protocol_version="v1",

@@ -175,6 +175,9 @@ class ServedModel:
             )
 
     def _count(self, version: int, rows: int, outputs: Arrays) -> None:
+        if version not in self._loaded:
+            # Its series are dropped, and an answer that it still gave must not bring them back.
+            return
         metrics.EXAMPLES.labels(self.name, version).inc(rows)
         if ANOMALY_OUTPUT in outputs:
             found = int(np.count_nonzero(outputs[ANOMALY_OUTPUT]))

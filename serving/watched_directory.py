@@ -10,6 +10,8 @@ from pipeline_config import UserInputError
 from serving import metrics
 from serving.errors import NotServedError
 from serving.loaded_version import LoadedVersion
+from serving.push_directory.integrity import find_fault, read_digests
+from serving.push_directory.models import model_folders
 from serving.push_directory.version_file import VersionFile, read_version_file
 from serving.push_directory.versions import content_stamp, list_versions
 from serving.served_model import ServedModel, VersionStatus
@@ -23,8 +25,9 @@ Stamp = tuple[tuple[str, int, int], ...]
 class PushDirectory:
     """The models below a folder, looked at again and again.
 
-    A new version is loaded and warmed up before the one it follows is let go. One that does not
-    load is told of in the model's status and passed over until something in its folder changes.
+    A new version is verified, loaded and warmed up before the one it follows is let go. One that
+    is not whole, is not what was pushed or does not load is reported in the model's status and
+    passed over until something in its folder changes. Nothing in the folder ends the watch.
 
     Args:
         settings: The folder, how often to look, and the bounds of the batching.
@@ -39,6 +42,7 @@ class PushDirectory:
         self._models: dict[str, ServedModel] = {}
         self._policies: dict[str, VersionFile] = {}
         self._broken: dict[tuple[str, int], Stamp] = {}
+        self._faults: dict[tuple[str, int], str] = {}
         self._told: dict[str, str] = {}
         self._stopped = asyncio.Event()
         self.looked = asyncio.Event()
@@ -83,7 +87,7 @@ class PushDirectory:
     async def look(self) -> None:
         """Looks once and loads and drops what has to be."""
         try:
-            folders = await asyncio.to_thread(_model_folders, self._settings.models_dir)
+            folders = await asyncio.to_thread(model_folders, self._settings.models_dir)
         except OSError as error:
             # A file system that is away for a moment is no order to drop all models.
             self._tell(str(self._settings.models_dir), f"cannot be read: {error}")
@@ -94,6 +98,14 @@ class PushDirectory:
         await asyncio.gather(*(self._follow(folder) for folder in folders))
 
     async def _follow(self, folder: Path) -> None:
+        try:
+            await self._follow_readable(folder)
+        except Exception as error:
+            # One model's folder stops neither the others nor the server.
+            if self._tell(f"{folder}: left as it was", f"{type(error).__name__}: {error}"):
+                _LOG.exception("a bug in the watch of %s", folder)
+
+    async def _follow_readable(self, folder: Path) -> None:
         try:
             numbers = await asyncio.to_thread(list_versions, folder)
         except OSError as error:
@@ -134,6 +146,17 @@ class PushDirectory:
 
     async def _load(self, model: ServedModel, number: int, folder: Path) -> bool:
         """Returns whether the version is in memory, after loading it where need be."""
+        try:
+            fault = await asyncio.to_thread(find_fault, folder)
+        except OSError as error:
+            if number in model.loaded:
+                # A file system that is away for a moment is no order to drop it.
+                return True
+            fault = f"it cannot be read: {error}"
+        if fault is not None:
+            self._pass_over(model, number, fault)
+            return False
+        self._faults.pop((model.name, number), None)
         if number in model.loaded:
             return True
         stamp = await asyncio.to_thread(content_stamp, folder)
@@ -153,7 +176,20 @@ class PushDirectory:
             return False
         self._broken.pop((model.name, number), None)
         model.add(version)
+        if await asyncio.to_thread(_unverified, folder):
+            _LOG.warning(
+                "%s version %d has no digests: its files are not verified", model.name, number
+            )
         return True
+
+    def _pass_over(self, model: ServedModel, number: int, fault: str) -> None:
+        """Reports a version that is not to be loaded, or not to be kept, when the fault appears."""
+        if self._faults.get((model.name, number)) != fault:
+            self._faults[(model.name, number)] = fault
+            metrics.LOAD_FAILURES.labels(model.name).inc()
+            _LOG.error("%s version %d is passed over: %s", model.name, number, fault)
+        if number not in model.loaded:
+            model.statuses[number] = VersionStatus("END", fault)
 
     def _settle(
         self,
@@ -169,9 +205,12 @@ class PushDirectory:
         model.choose(default, labels)
         for number in model.loaded.keys() - {default, *labels.values()}:
             model.drop(number)
+            if fault := self._faults.get((model.name, number)):
+                model.statuses[number] = VersionStatus("END", fault)
         for number in model.statuses.keys() - set(versions) - model.loaded.keys():
             del model.statuses[number]
             self._broken.pop((model.name, number), None)
+            self._faults.pop((model.name, number), None)
 
     def _remove(self, name: str) -> None:
         model = self._models.pop(name)
@@ -180,14 +219,17 @@ class PushDirectory:
             model.drop(number)
         _LOG.info("%s: the folder is gone, and with it the model", name)
 
-    def _tell(self, subject: str, fault: str) -> None:
-        """Logs a fault when it appears, not at each look."""
-        if self._told.get(subject) != fault:
-            self._told[subject] = fault
-            _LOG.error("%s: %s", subject, fault)
+    def _tell(self, subject: str, fault: str) -> bool:
+        """Logs a fault when it appears, not at each look; returns whether it is new."""
+        if self._told.get(subject) == fault:
+            return False
+        self._told[subject] = fault
+        _LOG.error("%s: %s", subject, fault)
+        return True
 
 
-def _model_folders(models_dir: Path) -> list[Path]:
-    return sorted(
-        entry for entry in models_dir.iterdir() if entry.is_dir() and not entry.name.startswith(".")
-    )
+def _unverified(version_directory: Path) -> bool:
+    try:
+        return read_digests(version_directory) is None
+    except (OSError, ValueError):
+        return True

@@ -1,9 +1,12 @@
 """Checks a copied SavedModel against its original, from a clean process."""
 
+import contextlib
+import errno
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.versioned_pusher.serving_inputs import SERVING_SIGNATURE
+from pipeline_config import UserInputError
 
 PROBE = Path(__file__).with_name("probe.py")
 
@@ -54,7 +58,7 @@ def check_copy(copy: Path, original: Any, inputs: dict[str, np.ndarray]) -> None
 
 
 def _predict_in_clean_process(copy: Path, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    with tempfile.TemporaryDirectory() as directory:
+    with _temporary_directory() as directory:
         inputs_path, outputs_path = Path(directory, "inputs.npz"), Path(directory, "outputs.npz")
         arrays: dict[str, Any] = dict(inputs)
         np.savez(inputs_path, **arrays)
@@ -72,6 +76,21 @@ def _predict_in_clean_process(copy: Path, inputs: dict[str, np.ndarray]) -> dict
             raise BrokenCopyError(f"{copy}: the copied model does not load: {said[-1]}")
         with np.load(outputs_path) as outputs:
             return {name: outputs[name] for name in outputs.files}
+
+
+@contextlib.contextmanager
+def _temporary_directory() -> Iterator[str]:
+    """A folder for a moment; a fault of it is not one of the push directory."""
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            yield directory
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        raise UserInputError(
+            f"{tempfile.gettempdir()}: cannot be written to: {error.strerror}; "
+            "make room there, or name another folder with TMPDIR"
+        ) from error
 
 
 def _sample(value: np.ndarray) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from absl import logging
 from tfx.components.pusher import executor as tfx_pusher
-from tfx.dsl.io import fileio
+from tfx.dsl.io import fileio, filesystem
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.types.standard_component_specs import (
@@ -20,15 +20,18 @@ from tfx.types.standard_component_specs import (
 from tfx.utils import io_utils
 
 from components.versioned_pusher.copy_check import check_copy
+from components.versioned_pusher.outputs import NOTICE_PROPERTY
 from components.versioned_pusher.serving_inputs import (
     read_serving_inputs,
     read_signatures,
     write_warmup_requests,
 )
-from pipeline_config import PusherConfig
-from serving.push_directory.manifest import pushed_by, write_manifest
+from pipeline_config import PusherConfig, UserInputError
+from serving.push_directory.manifest import pushed_already, pushed_by, read_manifest, write_manifest
+from serving.push_directory.model_versions import prune
+from serving.push_directory.models import model_folder
 from serving.push_directory.models_config import write_models_config
-from serving.push_directory.version_file import prune, read_version_file
+from serving.push_directory.version_file import read_version_file
 from serving.push_directory.versions import next_version, publish, pushing
 
 CONFIG_KEY = "config"
@@ -47,18 +50,18 @@ class Executor(tfx_pusher.Executor):
     ) -> None:
         """Pushes `model` if all blessings are given, else marks `pushed_model` as not pushed.
 
-        A run pushes once: where a scheduler tries it again that was killed between the push and
-        its record in MLMD, what is there is taken.
+        A model is pushed once: if this run, or an earlier one of the same judged model, was killed
+        or failed between the push and its record in MLMD, the version that is there is taken.
 
         Args:
-            input_dict: `model`, `model_blessing` and, where there are any, `examples`,
-                `evaluation` and `infra_blessing`.
+            input_dict: `model`, `model_blessing` and, if there are any, `examples`, `evaluation`
+                and `infra_blessing`.
             output_dict: `pushed_model`.
             exec_properties: `push_root`, and `config` and `run` as JSON.
 
         Raises:
-            UserInputError: The push directory cannot be written to, or the model's
-                `versions.json` is malformed.
+            UserInputError: The push directory cannot be written to, the model's name is no name,
+                or its `versions.json` is malformed.
             BrokenCopyError: The copied model is not what was judged; nothing is pushed.
             ValueError: The blessing is of another model.
         """
@@ -69,19 +72,22 @@ class Executor(tfx_pusher.Executor):
             return
         _require_judged_model(input_dict)
         config = PusherConfig(**json.loads(exec_properties[CONFIG_KEY]))
-        model_directory = Path(exec_properties[PUSH_ROOT_KEY], config.model_name)
+        model_directory = model_folder(Path(exec_properties[PUSH_ROOT_KEY]), config.model_name)
         source = self.GetModelPath(input_dict)
         model = tf.saved_model.load(source)
         inputs = read_serving_inputs(model, input_dict.get(EXAMPLES_KEY), config.warmup_requests)
+        # Like TFX's Pusher: an archive that outlives the version. Nothing of it may fail once the
+        # version is there.
+        _copy(source, pushed_model.uri)
 
-        with pushing(model_directory):
-            # A malformed file is told of before anything is pushed.
+        with pushing(model_directory, logging.warning):
+            # A malformed file is reported before anything is pushed.
             read_version_file(model_directory)
             run_id = self._context.pipeline_run_id if self._context else None
             version = next_version(model_directory)
 
-            def fill(directory: Path) -> None:
-                io_utils.copy_dir(source, str(directory))
+            def fill(directory: Path) -> Path | None:
+                _copy(source, str(directory))
                 check_copy(directory, model, inputs)
                 if input_dict.get(EXAMPLES_KEY):
                     write_warmup_requests(directory, config.model_name, inputs)
@@ -93,20 +99,59 @@ class Executor(tfx_pusher.Executor):
                     run=json.loads(exec_properties[RUN_KEY]),
                     evaluation=_read_evaluation(input_dict),
                     signatures=read_signatures(model),
+                    judged_model=artifact_utils.get_single_uri(input_dict[MODEL_KEY]),
                 )
+                return pushed_already(model_directory, directory)
 
             destination = pushed_by(model_directory, run_id) or publish(
                 model_directory, fill, version
             )
-            removed = prune(model_directory, config.keep)
-            write_models_config(model_directory.parent)
-        logging.info("Pushed %s, removed versions %s", destination, removed)
-
-        # Like TFX's Pusher: an archive that outlives the version.
-        io_utils.copy_dir(source, pushed_model.uri)
+            notices = [_by_another_run(destination, run_id), _tidy_up(model_directory, config.keep)]
+        pushed_model.set_string_custom_property(NOTICE_PROPERTY, "\n".join(filter(None, notices)))
         self._MarkPushed(
             pushed_model, pushed_destination=str(destination), pushed_version=destination.name
         )
+
+
+def _copy(source: str, target: str) -> None:
+    """Copies a SavedModel.
+
+    Raises:
+        UserInputError: A file cannot be read or written; the message names it.
+    """
+    try:
+        io_utils.copy_dir(source, target)
+    except (tf.errors.OpError, filesystem.NotFoundError) as error:
+        # TFX copies with TensorFlow, which says "PATH; No space left on device".
+        fault = error.__cause__ if isinstance(error, filesystem.NotFoundError) else error
+        said = str(getattr(fault, "message", fault)).splitlines()[0].replace("; ", ": ", 1)
+        raise UserInputError(f"the model cannot be copied to {target}: {said}") from error
+
+
+def _by_another_run(destination: Path, run_id: str | None) -> str | None:
+    pushed_by_run = read_manifest(destination).get("run_id")
+    if pushed_by_run == run_id:
+        return None
+    return (
+        f"run {pushed_by_run} had pushed this model as {destination.name} before it failed or was "
+        "killed; it was not pushed twice"
+    )
+
+
+def _tidy_up(model_directory: Path, keep: int) -> str | None:
+    """Prunes and writes `models.config`; the version is there and served, so no fault ends it.
+
+    Returns:
+        One line if it could not be done.
+    """
+    try:
+        removed = prune(model_directory, keep)
+        write_models_config(model_directory.parent)
+    except (OSError, UserInputError) as error:
+        logging.exception("After the push to %s", model_directory)
+        return f"{model_directory}: pushed, but not tidied up after: {error}"
+    logging.info("Pushed to %s, removed versions %s", model_directory, removed)
+    return None
 
 
 def _require_judged_model(input_dict: Artifacts) -> None:

@@ -50,10 +50,10 @@ def kserve(
     """Write a KServe InferenceService for each model, as YAML for `kubectl apply -f`."""
     from pipeline.home import Home
     from pipeline.kserve_manifest import Deployment, manifest
-    from pipeline.models.pushed import find_model, model_folders
+    from serving.push_directory.models import find_model, pushed_models
 
     models_dir = Home(home.absolute()).push_root
-    folders = [find_model(models_dir, model) for model in models] or model_folders(models_dir)
+    folders = [find_model(models_dir, model) for model in models] or pushed_models(models_dir)
     if not folders:
         raise UserInputError(
             f"{models_dir}: no model was pushed there: run a pipeline first "

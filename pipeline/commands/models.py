@@ -39,11 +39,12 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_place_options
 def list_(home: Path, models_dir: Path | None, as_json: bool) -> None:
     """List the pushed versions of all models, newest first."""
-    from pipeline.models.pushed import model_folders, pushed_versions
+    from pipeline.models.pushed import pushed_versions
     from pipeline.terminal import print_table
+    from serving.push_directory.models import pushed_models
 
     directory = _directory(home, models_dir)
-    versions = [row for folder in model_folders(directory) for row in pushed_versions(folder)]
+    versions = [row for folder in pushed_models(directory) for row in pushed_versions(folder)]
     if as_json:
         click.echo(json.dumps({"versions": [dataclasses.asdict(row) for row in versions]}))
     else:
@@ -132,10 +133,10 @@ def prune(
 ) -> None:
     """Remove old versions of one model or of all; those labelled, pinned or served stay."""
     from pipeline.models.change import prune_versions
-    from pipeline.models.pushed import find_model, model_folders
+    from serving.push_directory.models import find_model, pushed_models
 
     directory = _directory(home, models_dir)
-    folders = [find_model(directory, model)] if model else model_folders(directory)
+    folders = [find_model(directory, model)] if model else pushed_models(directory)
     # All settings are known before the first version is removed.
     keeps = {folder: keep or _configured_keep(folder) for folder in folders}
     changes = [prune_versions(folder, keeps[folder]) for folder in folders]
@@ -149,7 +150,7 @@ def _do(
     as_json: bool,
     act: Callable[[Path], "Change"],
 ) -> None:
-    from pipeline.models.pushed import find_model
+    from serving.push_directory.models import find_model
 
     directory = _directory(home, models_dir)
     _tell(directory, [act(find_model(directory, model))], as_json)
@@ -201,7 +202,7 @@ def _directory(home: Path, models_dir: Path | None) -> Path:
 
 def _configured_keep(folder: Path) -> int:
     from pipeline.models.pushed import pipeline_of
-    from serving.push_directory.version_file import served_version
+    from serving.push_directory.model_versions import served_version
 
     config = PIPELINES.get(pipeline_of(folder, served_version(folder)) or "")
     if config is None:

@@ -1,22 +1,18 @@
 """Which version is served, changed: each change is one new `versions.json`, by one rename."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pipeline_config import UserInputError, check_name
+from serving.push_directory.model_versions import ModelVersions, prune, read_versions
 from serving.push_directory.models_config import unlisted_labels, write_models_config
-from serving.push_directory.version_file import (
-    VersionFile,
-    prune,
-    read_version_file,
-    write_version_file,
-)
-from serving.push_directory.versions import list_versions, pushing
+from serving.push_directory.version_file import VersionFile, write_version_file
+from serving.push_directory.versions import pushing
 
-Decide = Callable[[Sequence[int], VersionFile], VersionFile]
-"""Versions on disk and what is in force -> what is to be; raises `UserInputError` to refuse."""
+Decide = Callable[[ModelVersions], VersionFile]
+"""What is there and in force -> what is to be; raises `UserInputError` to refuse."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +31,8 @@ class Change:
         labels: All labels of the model.
         removed: Versions that were removed from the disk.
         changed: Whether anything is other than before.
-        notices: What has to be known of TensorFlow Serving, a sentence each.
+        notices: Versions that were passed over as they cannot be served, and what has to be known
+            of TensorFlow Serving, a sentence each.
     """
 
     action: str
@@ -64,19 +61,18 @@ def rollback(folder: Path, to: int | None) -> Change:
         UserInputError: There is no such version, or none to go back to.
     """
 
-    def decide(versions: Sequence[int], content: VersionFile) -> VersionFile:
-        served = content.served(versions)
-        target = _version_before(folder, versions, content) if to is None else to
-        _require_version(folder, versions, target)
-        newer = {version for version in versions if version > target}
-        older = {version for version in versions if version < target} & content.withheld
+    def decide(model: ModelVersions) -> VersionFile:
+        target = _version_before(model) if to is None else to
+        model.require(target)
+        newer = {version for version in model.numbers if version > target}
+        older = {version for version in model.numbers if version < target} & model.file.withheld
         return dataclasses.replace(
-            content,
-            withheld=frozenset(newer if target > served else newer | older),
-            pinned=None if content.pinned is None else target,
+            model.file,
+            withheld=frozenset(newer if target > model.served else newer | older),
+            pinned=None if model.file.pinned is None else target,
         )
 
-    return _change(folder, "rollback", decide, of=VersionFile.served)
+    return _change(folder, "rollback", decide, of=lambda file, model: file.served(model.sound))
 
 
 def label(folder: Path, name: str, version: int | None) -> Change:
@@ -92,10 +88,10 @@ def label(folder: Path, name: str, version: int | None) -> Change:
     """
     check_name("label", name)
 
-    def decide(versions: Sequence[int], content: VersionFile) -> VersionFile:
-        target = content.served(versions) if version is None else version
-        _require_version(folder, versions, target)
-        return dataclasses.replace(content, labels={**content.labels, name: target})
+    def decide(model: ModelVersions) -> VersionFile:
+        target = model.served if version is None else version
+        model.require(target)
+        return dataclasses.replace(model.file, labels={**model.file.labels, name: target})
 
     return _change(folder, "label", decide, of=lambda file, _: file.labels.get(name), label=name)
 
@@ -107,7 +103,8 @@ def remove_label(folder: Path, name: str) -> Change:
         UserInputError: There is no such label.
     """
 
-    def decide(_: Sequence[int], content: VersionFile) -> VersionFile:
+    def decide(model: ModelVersions) -> VersionFile:
+        content = model.file
         if name not in content.labels:
             there = ", ".join(sorted(content.labels)) or "none"
             raise UserInputError(f"{folder.name}: no label {name}; there is {there}")
@@ -128,10 +125,10 @@ def pin(folder: Path, version: int | None) -> Change:
         UserInputError: There is no such version.
     """
 
-    def decide(versions: Sequence[int], content: VersionFile) -> VersionFile:
-        target = content.served(versions) if version is None else version
-        _require_version(folder, versions, target)
-        return dataclasses.replace(content, pinned=target)
+    def decide(model: ModelVersions) -> VersionFile:
+        target = model.served if version is None else version
+        model.require(target)
+        return dataclasses.replace(model.file, pinned=target)
 
     return _change(folder, "pin", decide, of=lambda file, _: file.pinned)
 
@@ -143,7 +140,8 @@ def unpin(folder: Path) -> Change:
         UserInputError: None is pinned.
     """
 
-    def decide(_: Sequence[int], content: VersionFile) -> VersionFile:
+    def decide(model: ModelVersions) -> VersionFile:
+        content = model.file
         if content.pinned is None:
             raise UserInputError(f"{folder.name}: no version is pinned")
         return dataclasses.replace(content, pinned=None)
@@ -160,11 +158,13 @@ def prune_versions(folder: Path, keep: int) -> Change:
     """
     with pushing(folder):
         removed = prune(folder, keep)
-        content = read_version_file(folder)
-        there = content.withheld & set(list_versions(folder))
+        model = read_versions(folder)
+        content = model.file
+        there = content.withheld & set(model.numbers)
         if there != content.withheld:
             content = dataclasses.replace(content, withheld=there)
             write_version_file(folder, content)
+        in_force = _in_force(content, model)
         write_models_config(folder.parent)
         return Change(
             action="prune",
@@ -174,7 +174,7 @@ def prune_versions(folder: Path, keep: int) -> Change:
             label=None,
             removed=removed,
             changed=bool(removed),
-            **_in_force(content, list_versions(folder)),
+            **in_force,
         )
 
 
@@ -183,71 +183,79 @@ def _change(
     action: str,
     decide: Decide,
     *,
-    of: Callable[[VersionFile, Sequence[int]], int | None],
+    of: Callable[[VersionFile, ModelVersions], int | None],
     label: str | None = None,
 ) -> Change:
-    """Changes the version file under the lock; `of` tells what the action is about."""
+    """Changes the version file under the lock; `of` returns what the action is about."""
     with pushing(folder):
-        versions = list_versions(folder)
-        if not versions:
+        model = read_versions(folder)
+        if not model.numbers:
             raise UserInputError(f"{folder}: there is no version of this model any more")
-        before = read_version_file(folder)
-        after = decide(versions, before)
+        before, served_before = model.file, model.served
+        after = decide(model)
+        served = after.served(model.sound)
         if after != before:
             write_version_file(folder, after)
         write_models_config(folder.parent)
     return Change(
         action=action,
         model=folder.name,
-        from_version=of(before, versions),
-        to_version=of(after, versions),
+        from_version=of(before, model),
+        to_version=of(after, model),
         label=label,
         changed=after != before,
-        notices=_tf_serving_notices(before, after, versions),
-        **_in_force(after, versions),
+        notices=_passed_over(model, served_before, served) + _tf_serving_notices(model, after),
+        **_in_force(after, model),
     )
 
 
-def _in_force(content: VersionFile, versions: Sequence[int]) -> dict[str, Any]:
+def _in_force(content: VersionFile, model: ModelVersions) -> dict[str, Any]:
     return {
-        "served": content.served(versions),
+        "served": content.served(model.sound) if model.sound else model.served,
         "withheld": sorted(content.withheld),
         "pinned": content.pinned,
         "labels": dict(content.labels),
     }
 
 
-def _tf_serving_notices(
-    before: VersionFile, after: VersionFile, versions: Sequence[int]
-) -> list[str]:
+def _passed_over(model: ModelVersions, before: int, served: int) -> list[str]:
+    """Returns a sentence for each damaged version between the served one and the one before."""
+    return [
+        f"{model.folder.name}: {version} was passed over: {fault}"
+        for version, fault in model.faults.items()
+        if served < version < before
+    ]
+
+
+def _tf_serving_notices(model: ModelVersions, after: VersionFile) -> list[str]:
+    served = after.served(model.sound)
     notices = [
         f"TensorFlow Serving would answer every request with {version}, the larger number: "
-        f"label {name} is left out of models.config while {after.served(versions)} is served"
-        for name, version in unlisted_labels(after, versions).items()
+        f"label {name} is left out of models.config while {served} is served"
+        for name, version in unlisted_labels(model, after).items()
     ]
-    loaded = {*before.labels.values(), before.served(versions)}
+    before = model.file
+    loaded = {*before.labels.values(), before.served(model.sound)}
     return notices + [
         f"TensorFlow Serving moves a label only to a version it has loaded: with it, remove label "
         f"{name} first, and set it once models.config was read again"
         for name, version in after.labels.items()
         if before.labels.get(name, version) != version
         and version not in loaded
-        and version < after.served(versions)
+        and version < served
     ]
 
 
-def _version_before(folder: Path, versions: Sequence[int], content: VersionFile) -> int:
-    served = content.served(versions)
-    older = [v for v in versions if v < served and v not in content.withheld]
+def _version_before(model: ModelVersions) -> int:
+    served = model.served
+    older = [v for v in model.sound if v < served and v not in model.file.withheld]
     if not older:
-        there = ", ".join(map(str, versions))
+        there = ", ".join(_described(model, version) for version in model.numbers)
         raise UserInputError(
-            f"{folder.name}: no version before {served} to go back to; there is {there}"
+            f"{model.folder.name}: no version before {served} to go back to; there is {there}"
         )
     return older[-1]
 
 
-def _require_version(folder: Path, versions: Sequence[int], version: int) -> None:
-    if version not in versions:
-        there = ", ".join(map(str, versions))
-        raise UserInputError(f"{folder.name}: no version {version}; there is {there}")
+def _described(model: ModelVersions, version: int) -> str:
+    return f"{version} ({model.faults[version]})" if version in model.faults else str(version)

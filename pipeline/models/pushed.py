@@ -1,14 +1,17 @@
 """What lies in a push directory."""
 
+import contextlib
 import dataclasses
-import difflib
+import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline_config import PIPELINES, UserInputError
+from pipeline_config import PIPELINES
+from serving.push_directory.integrity import FILES_KEY
 from serving.push_directory.manifest import read_manifest
-from serving.push_directory.version_file import VersionFile, read_version_file
-from serving.push_directory.versions import list_versions
+from serving.push_directory.model_versions import ModelVersions, read_versions
+
+State = Literal["served", "kept", "withheld", "damaged"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +21,8 @@ class PushedVersion:
     Attributes:
         model: Name of the model at the server.
         version: The version.
-        state: `served` by default; `withheld` after a rollback; `kept` for all others.
+        state: `served` by default; `withheld` after a rollback; `damaged` if it cannot be served;
+            `kept` for all others.
         labels: Names that a client may ask for this version by.
         pinned: Whether it stays the default one whatever is pushed.
         pushed_at: UTC time, ISO 8601.
@@ -27,11 +31,13 @@ class PushedVersion:
         value: That metric on the eval split.
         threshold: Reconstruction error above which an example is an anomaly.
         bytes: Size on disk.
+        fault: Why it cannot be served: not whole, or not what was pushed; None if it can.
+        verified: Whether each file has the digest that was pushed; False without digests too.
     """
 
     model: str
     version: int
-    state: Literal["served", "kept", "withheld"]
+    state: State
     labels: list[str]
     pinned: bool
     pushed_at: str | None
@@ -40,36 +46,8 @@ class PushedVersion:
     value: float | None
     threshold: float | None
     bytes: int
-
-
-def model_folders(models_dir: Path) -> list[Path]:
-    """Returns the folders of the models that have a version, by name."""
-    if not models_dir.is_dir():
-        return []
-    return sorted(folder for folder in models_dir.iterdir() if list_versions(folder))
-
-
-def find_model(models_dir: Path, model: str) -> Path:
-    """Returns the folder of a model.
-
-    Args:
-        models_dir: The push directory.
-        model: The model's name, or the name of the pipeline that pushes it.
-
-    Raises:
-        UserInputError: There is no such model; the message names what there is.
-    """
-    name = PIPELINES[model].pusher.model_name if model in PIPELINES else model
-    known = [folder.name for folder in model_folders(models_dir)]
-    if name in known:
-        return models_dir / name
-    if not known:
-        raise UserInputError(
-            f"{models_dir}: no model was pushed there: run a pipeline first, or name its --home"
-        )
-    nearest = difflib.get_close_matches(model, [*known, *PIPELINES], n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"there is {', '.join(known)}"
-    raise UserInputError(f"{models_dir}: no model {model}; {hint}")
+    fault: str | None
+    verified: bool
 
 
 def pushed_versions(folder: Path) -> list[PushedVersion]:
@@ -78,9 +56,8 @@ def pushed_versions(folder: Path) -> list[PushedVersion]:
     Raises:
         UserInputError: The model's `versions.json` is malformed.
     """
-    versions = list_versions(folder)
-    content = read_version_file(folder)
-    return [_pushed_version(folder, version, content, versions) for version in reversed(versions)]
+    model = read_versions(folder)
+    return [_pushed_version(model, version) for version in reversed(model.numbers)]
 
 
 def pipeline_of(folder: Path, version: int) -> str | None:
@@ -92,29 +69,32 @@ def pipeline_of(folder: Path, version: int) -> str | None:
     return names[0] if names else None
 
 
-def _pushed_version(
-    folder: Path, version: int, content: VersionFile, versions: list[int]
-) -> PushedVersion:
-    manifest = read_manifest(folder / str(version))
+def _pushed_version(model: ModelVersions, version: int) -> PushedVersion:
+    folder = model.folder / str(version)
+    manifest = read_manifest(folder)
     metrics = manifest.get("metrics") or {}
-    metric = _key_metric(pipeline_of(folder, version), metrics)
-    state: Literal["served", "kept", "withheld"] = "kept"
-    if version == content.served(versions):
+    metric = _key_metric(pipeline_of(model.folder, version), metrics)
+    state: State = "kept"
+    if version in model.faults:
+        state = "damaged"
+    elif version == model.served:
         state = "served"
-    elif version in content.withheld:
+    elif version in model.file.withheld:
         state = "withheld"
     return PushedVersion(
-        model=folder.name,
+        model=model.folder.name,
         version=version,
         state=state,
-        labels=sorted(label for label, of in content.labels.items() if of == version),
-        pinned=version == content.pinned,
+        labels=sorted(label for label, of in model.file.labels.items() if of == version),
+        pinned=version == model.file.pinned,
         pushed_at=manifest.get("pushed_at"),
         run_id=manifest.get("run_id"),
         metric=metric,
         value=metrics.get(metric),
         threshold=manifest.get("threshold"),
-        bytes=_size(folder / str(version)),
+        bytes=_size(folder),
+        fault=model.faults.get(version),
+        verified=version not in model.faults and FILES_KEY in manifest,
     )
 
 
@@ -126,4 +106,9 @@ def _key_metric(pipeline: str | None, metrics: dict[str, Any]) -> str | None:
 
 
 def _size(directory: Path) -> int:
-    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+    size = 0
+    for parent, _, files in os.walk(directory):
+        for name in files:
+            with contextlib.suppress(OSError):
+                size += Path(parent, name).stat().st_size
+    return size

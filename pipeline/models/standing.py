@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from serving.push_directory.version_file import read_version_file
-from serving.push_directory.versions import list_versions
+from serving.push_directory.model_versions import read_versions
 
 
 def not_served(destination: Path) -> list[str]:
@@ -19,19 +18,21 @@ def not_served(destination: Path) -> list[str]:
         UserInputError: The model's `versions.json` is malformed.
     """
     model, version = destination.parent.name, int(destination.name)
-    versions = list_versions(destination.parent)
-    if version not in versions:
+    there = read_versions(destination.parent)
+    if version not in there.numbers:
         state = "is not there any more"
         remedy = "push it again with --from VersionedPusher"
+    elif version in there.faults:
+        state = f"cannot be served: {there.faults[version]}"
+        remedy = "push it again with --from VersionedPusher"
     else:
-        content = read_version_file(destination.parent)
-        served = content.served(versions)
+        served = there.served
         if version == served:
             return []
-        if content.pinned == served:
+        if there.file.pinned == served:
             state = f"is not what is served: {served} is pinned"
             remedy = f"pin it with aepipe models pin {model} {version}"
-        elif version in content.withheld:
+        elif version in there.file.withheld:
             state = f"was rolled back: {served} is served"
             remedy = f"restore it with aepipe models rollback {model} --to {version}"
         else:

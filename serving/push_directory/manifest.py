@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from serving.push_directory.integrity import FILES_KEY, MANIFEST_FILE, fault_of, file_digests
+from serving.push_directory.version_file import read_version_file
 from serving.push_directory.versions import list_versions
-
-MANIFEST_FILE = "aepipe.json"
 
 
 def write_manifest(
@@ -20,17 +20,19 @@ def write_manifest(
     run: Mapping[str, Any],
     evaluation: Mapping[str, Any] | None,
     signatures: Mapping[str, Any],
+    judged_model: str,
 ) -> None:
-    """Writes the manifest of a version.
+    """Writes the manifest of a version, with the SHA-256 of each file that is there.
 
     Args:
-        version_directory: The version's folder.
+        version_directory: The version's folder, with all its other files.
         model_name: Name of the model at the server.
         version: The version.
         run_id: Which run pushed it.
         run: Facts of the pipeline that do not change from run to run, such as its name.
         evaluation: Content of `evaluation.json`.
         signatures: JSON values: signature -> `inputs` and `outputs` -> name -> dtype and shape.
+        judged_model: URI of the artifact that the version is a copy of.
     """
     judged = evaluation or {}
     content = {
@@ -45,6 +47,8 @@ def write_manifest(
         "reasons": judged.get("reasons", []),
         "notes": judged.get("notes", []),
         "signatures": signatures,
+        "judged_model": judged_model,
+        FILES_KEY: file_digests(version_directory),
     }
     text = json.dumps(content, indent=2, sort_keys=True)
     Path(version_directory, MANIFEST_FILE).write_text(text)
@@ -54,7 +58,7 @@ def read_manifest(version_directory: Path) -> dict[str, Any]:
     """Returns the manifest of a version; empty for a version that somebody else put there."""
     try:
         content = json.loads((version_directory / MANIFEST_FILE).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -64,4 +68,31 @@ def pushed_by(model_directory: Path, run_id: str | None) -> Path | None:
     if run_id is None:
         return None
     versions = (model_directory / str(version) for version in list_versions(model_directory))
-    return next((v for v in versions if read_manifest(v).get("run_id") == run_id), None)
+    return next(
+        (v for v in versions if read_manifest(v).get("run_id") == run_id and fault_of(v) is None),
+        None,
+    )
+
+
+def pushed_already(model_directory: Path, version_directory: Path) -> Path | None:
+    """Returns the newest version if it is what a folder would be pushed as, else None.
+
+    That is so after a push of which the record was lost. Of the same judged model, all files and
+    all that the manifest says are equal, save its own number, its time and the run's name. A
+    version that was rolled back is not returned: to push it again is to restore it.
+
+    Args:
+        model_directory: The model's folder, held by `pushing`.
+        version_directory: A folder with all its files and its manifest.
+    """
+    versions = list_versions(model_directory)
+    if not versions or versions[-1] in read_version_file(model_directory).withheld:
+        return None
+    newest = model_directory / str(versions[-1])
+    if _content(read_manifest(newest)) != _content(read_manifest(version_directory)):
+        return None
+    return newest if fault_of(newest) is None else None
+
+
+def _content(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: manifest[key] for key in manifest.keys() - {"run_id", "version", "pushed_at"}}

@@ -7,14 +7,16 @@ answer again. Such a label is left out until its version is the default one, or 
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from filelock import FileLock
 
 from pipeline_config import UserInputError
-from serving.push_directory.version_file import VersionFile, read_version_file, replace_text
-from serving.push_directory.versions import list_versions
+from serving.push_directory.model_versions import ModelVersions, read_versions
+from serving.push_directory.models import model_folders
+from serving.push_directory.version_file import VersionFile, replace_text
+from serving.push_directory.versions import largest_number
 
 CONFIG_FILE = "models.config"
 
@@ -44,42 +46,44 @@ def write_models_config(push_root: Path) -> Path:
         before = _entries(path)
         # The list is there even if it is empty: TensorFlow Serving ignores an empty file.
         lines = [_HEADER, "model_config_list {\n"]
-        for folder in sorted(push_root.iterdir()):
-            if not folder.name.startswith("."):
-                lines.append(_entry(folder, before))
+        lines += [_entry(folder, before) for folder in model_folders(push_root)]
         replace_text(path, "".join([*lines, "}\n"]))
     return path
 
 
-def unlisted_labels(content: VersionFile, versions: Sequence[int]) -> dict[str, int]:
-    """Returns the labels of versions that TensorFlow Serving must not load; see above."""
-    served = content.served(versions)
+def unlisted_labels(model: ModelVersions, file: VersionFile) -> dict[str, int]:
+    """Returns the labels of versions that TensorFlow Serving must not load; see above.
+
+    Args:
+        model: The versions that there are.
+        file: Content of `versions.json`.
+    """
+    served = file.served(model.sound)
     return {
         label: version
-        for label, version in content.labels.items()
-        if version in versions and version > served
+        for label, version in file.labels.items()
+        if version in model.sound and version > served
     }
 
 
 def _entry(folder: Path, before: Mapping[str, str]) -> str:
     """Returns a model's `config {...}`, or nothing if it has no version."""
-    versions = list_versions(folder)
-    if not versions:
-        return ""
     try:
-        content = read_version_file(folder)
+        model = read_versions(folder)
+        if not model.numbers:
+            return ""
+        served = model.served
     except UserInputError as error:
-        # One model's broken file stops neither the others nor what TensorFlow Serving does now.
+        # One model's fault stops neither the others nor what TensorFlow Serving does now.
         _LOG.warning("models.config: %s is left as it was: %s", folder.name, error)
         return before.get(_quoted(folder.name), "")
-    served = content.served(versions)
     labels = {
         label: version
-        for label, version in sorted(content.labels.items())
-        if version in versions and version <= served
+        for label, version in sorted(model.file.labels.items())
+        if version in model.sound and version <= served
     }
     listed = sorted({served, *labels.values()})
-    if listed == versions[-1:] and content.pinned != served:
+    if listed == [largest_number(folder)] and model.file.pinned != served:
         policy = ["latest {", "  num_versions: 1", "}"]
     else:
         policy = ["specific {", *(f"  versions: {version}" for version in listed), "}"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_config import UserInputError, is_name
-from serving.push_directory.versions import flush, list_versions, remove
+from serving.push_directory.versions import flush
 
 VERSION_FILE = "versions.json"
 
@@ -54,36 +54,24 @@ class VersionFile:
         newest_first = sorted(versions, reverse=True)
         return sorted(newest_first, key=lambda v: (v != self.pinned, v in self.withheld))
 
-    def kept(self, versions: Collection[int]) -> set[int]:
-        """Returns which of the versions are never pruned: labelled, pinned or served by default."""
-        named = {*self.labels.values(), self.pinned, self.served(versions)}
-        return {version for version in versions if version in named}
-
-
-def served_version(model_directory: Path) -> int:
-    """Returns the version that is served by default.
-
-    Raises:
-        UserInputError: There is no version, or `versions.json` is malformed.
-    """
-    versions = list_versions(model_directory)
-    if not versions:
-        raise UserInputError(f"{model_directory}: there is no version of this model yet")
-    return read_version_file(model_directory).served(versions)
-
 
 def read_version_file(model_directory: Path) -> VersionFile:
     """Reads `versions.json`; where there is none, all is at its default.
 
     Raises:
-        UserInputError: The file is malformed; the message names it and the first fault.
+        UserInputError: The file is malformed or cannot be read; the message names it and the first
+            fault.
     """
     path = model_directory / VERSION_FILE
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_bytes())
     except FileNotFoundError:
+        if path.is_symlink():
+            raise UserInputError(f"{path}: cannot be read: it is a link to nothing") from None
         return VersionFile()
-    except ValueError as error:
+    except OSError as error:
+        raise UserInputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
         raise _malformed(path, "it is not JSON") from error
     if not isinstance(content, dict):
         raise _malformed(path, "it is not an object")
@@ -111,30 +99,6 @@ def write_version_file(model_directory: Path, content: VersionFile) -> None:
     }
     text = json.dumps({key: value for key, value in values.items() if value not in ({}, None, [])})
     replace_text(model_directory / VERSION_FILE, text + "\n")
-
-
-def prune(model_directory: Path, keep: int) -> list[int]:
-    """Removes all but the newest versions, and those that are labelled, pinned or served.
-
-    Args:
-        model_directory: The model's folder, held by `pushing`.
-        keep: How many stay; 0 keeps all. Labelled and pinned versions do not count.
-
-    Returns:
-        The removed versions.
-
-    Raises:
-        UserInputError: `versions.json` is malformed; nothing was removed.
-    """
-    versions = list_versions(model_directory)
-    content = read_version_file(model_directory)
-    if keep == 0 or not versions:
-        return []
-    countable = [v for v in versions if v not in {*content.labels.values(), content.pinned}]
-    removed = [version for version in countable[:-keep] if version not in content.kept(versions)]
-    for version in removed:
-        remove(model_directory, version)
-    return removed
 
 
 def replace_text(path: Path, text: str) -> None:

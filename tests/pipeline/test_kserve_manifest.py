@@ -12,6 +12,7 @@ from kubernetes.client import models as kubernetes_models
 from pipeline.kserve_manifest import Deployment, manifest, service_name
 from pipeline_config import UserInputError
 from tests.conftest import Aepipe
+from tests.serving.push_directory.whole_version import write_whole_version
 
 URI = "s3://bucket/serving"
 
@@ -40,7 +41,7 @@ def services(text: str) -> list[V1beta1InferenceService]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for version in (12, 13):
-        (tmp_path / "serving" / "ecg_anomaly_detector" / str(version)).mkdir(parents=True)
+        write_whole_version(tmp_path / "serving" / "ecg_anomaly_detector" / str(version))
     return tmp_path / "serving" / "ecg_anomaly_detector"
 
 
@@ -139,7 +140,7 @@ def test_a_model_that_cannot_be_named_is_one_line(model: str) -> None:
 
 def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
     for model in ("a_b", "a-b"):
-        (tmp_path / model / "1").mkdir(parents=True)
+        write_whole_version(tmp_path / model / "1")
 
     with pytest.raises(UserInputError, match="models a_b and a-b would both be the service a-b"):
         manifest([tmp_path / "a_b", tmp_path / "a-b"], Deployment(storage_uri=URI))
@@ -180,7 +181,7 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(
 def test_the_command_writes_all_models_or_those_named(
     folder: Path, tmp_path: Path, aepipe: Aepipe
 ) -> None:
-    (folder.parent / "basic_autoencoder" / "3").mkdir(parents=True)
+    write_whole_version(folder.parent / "basic_autoencoder" / "3")
     (folder.parent / "models.config").write_text("")
     home = ["--home", tmp_path]
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,15 @@ from tfx.types.standard_artifacts import (
 )
 from tfx.utils import path_utils
 
+from components.versioned_pusher import executor
 from components.versioned_pusher.copy_check import BrokenCopyError, check_copy
 from components.versioned_pusher.executor import Executor
 from components.versioned_pusher.serving_inputs import read_serving_inputs
 from pipeline_config import PusherConfig, UserInputError
-from serving.push_directory.version_file import served_version
+from serving.push_directory.model_versions import served_version
+from serving.push_directory.models import model_folder
 from serving.push_directory.versions import list_versions
+from tests.serving.push_directory.whole_version import write_whole_version
 
 SIGNALS = np.arange(24, dtype=np.float32).reshape(6, 4)
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
@@ -121,7 +125,7 @@ def test_a_blessed_model_is_pushed_with_all_that_a_server_needs(bench: Bench) ->
     bench.blessing.set_int_custom_property("blessed", 1)
     Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
     for version in (1, 2):
-        (bench.push_root / "doubler" / str(version)).mkdir(parents=True)
+        write_whole_version(bench.push_root / "doubler" / str(version))
 
     pushed = bench.push(bench.examples("signal", SIGNALS), keep=2, warmup_requests=3)
 
@@ -163,7 +167,7 @@ def test_a_push_keeps_the_pinned_version_served_by_tensorflow_serving_too(bench:
     Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
     folder = bench.push_root / "doubler"
     for version in (1, 2):
-        (folder / str(version)).mkdir(parents=True)
+        write_whole_version(folder / str(version))
     (folder / "versions.json").write_text('{"pinned": 1}')
 
     bench.push(keep=1)
@@ -189,24 +193,99 @@ def test_a_malformed_version_file_is_told_of_before_anything_is_pushed(bench: Be
     assert list_versions(folder) == [1]
 
 
-def test_a_run_that_is_tried_again_finds_its_push(bench: Bench) -> None:
+def test_a_push_whose_record_was_lost_is_found_and_not_made_twice(bench: Bench) -> None:
     bench.blessing.set_int_custom_property("blessed", 1)
     Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
+    examples = bench.examples("signal", SIGNALS)
     folder = bench.push_root / "doubler"
     (folder / "1").mkdir(parents=True)
     (folder / "1" / "aepipe.json").write_text("not ours")
 
-    first = bench.push(run_id="run-1")
-    again = bench.push(run_id="run-1")
-    versions = list_versions(folder)
-    other = bench.push(run_id="run-2")
+    first = bench.push(examples, run_id="run-1")
+    again = bench.push(examples, run_id="run-1")
+    by_another_run = bench.push(examples, run_id="run-2")
 
     key = "pushed_version"
-    assert versions == [1, int(first.get_string_custom_property(key))]
-    assert again.get_string_custom_property(key) == first.get_string_custom_property(key)
-    assert again.get_int_custom_property("pushed") == 1
-    assert Path(again.uri, "saved_model.pb").is_file()
-    assert list_versions(folder) == [*versions, int(other.get_string_custom_property(key))]
+    pushed = int(first.get_string_custom_property(key))
+    assert list_versions(folder) == [1, pushed]
+    for found in (again, by_another_run):
+        assert found.get_string_custom_property(key) == str(pushed)
+        assert found.get_int_custom_property("pushed") == 1
+        assert Path(found.uri, "saved_model.pb").is_file()
+    assert again.get_string_custom_property("notice") == ""
+    assert "run run-1 had pushed this model" in by_another_run.get_string_custom_property("notice")
+    assert not list(folder.glob(".pushing-*"))
+
+
+@pytest.mark.parametrize("other", ["model", "metrics", "warm-up", "rolled back", "damaged"])
+def test_what_differs_from_the_newest_version_is_pushed(bench: Bench, other: str) -> None:
+    bench.blessing.set_int_custom_property("blessed", 1)
+    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
+    examples = bench.examples("signal", SIGNALS)
+    first = bench.push(examples, run_id="run-1")
+    folder = bench.push_root / "doubler"
+    (pushed,) = list_versions(folder)
+    settings = {}
+    if other == "model":
+        source = bench.model.uri
+        bench.model = bench.artifact(Model)
+        shutil.copytree(source, bench.model.uri, dirs_exist_ok=True)
+        bench.blessing.set_string_custom_property("judged_model", bench.model.uri)
+    elif other == "metrics":
+        Path(bench.evaluation.uri, "evaluation.json").write_text('{"metrics": {"f1": 0.8}}')
+    elif other == "warm-up":
+        settings = {"warmup_requests": 1}
+    elif other == "rolled back":
+        (folder / "versions.json").write_text(json.dumps({"withheld": [pushed]}))
+    else:
+        (folder / str(pushed) / "saved_model.pb").write_bytes(b"")
+
+    second = bench.push(examples, run_id="run-2", **settings)
+
+    destinations = [p.get_string_custom_property("pushed_destination") for p in (first, second)]
+    assert len({*destinations}) == len(list_versions(folder)) == 2
+
+
+def test_a_push_of_which_the_rest_fails_is_a_push(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.blessing.set_int_custom_property("blessed", 1)
+    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
+    (bench.push_root / "models.config").mkdir(parents=True)
+
+    pushed = bench.push(run_id="run-1")
+
+    (version,) = list_versions(bench.push_root / "doubler")
+    assert pushed.get_string_custom_property("pushed_version") == str(version)
+    assert "not tidied up after" in pushed.get_string_custom_property("notice")
+
+
+def test_an_unreadable_source_is_named_and_not_the_push_directory(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Path(path_utils.serving_model_dir(bench.model.uri))
+    bench.blessing.set_int_custom_property("blessed", 1)
+    Doubler("signal", (4,)).save(model)
+    copy_dir = executor.io_utils.copy_dir
+
+    def copy_or_lose(source: str, target: str) -> None:
+        if ".pushing-" in target:
+            (model / "saved_model.pb").unlink()
+            (model / "saved_model.pb").symlink_to("nowhere")
+        copy_dir(source, target)
+
+    monkeypatch.setattr(executor.io_utils, "copy_dir", copy_or_lose)
+
+    with pytest.raises(UserInputError, match=f"copied to .*: {model}/saved_model.pb: No such"):
+        bench.push()
+
+    assert list_versions(bench.push_root / "doubler") == []
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "", ".hidden", "..", "-x", "a b"])
+def test_a_model_is_pushed_below_the_push_directory_only(bench: Bench, name: str) -> None:
+    with pytest.raises(UserInputError, match="expected a model name"):
+        model_folder(bench.push_root, name)
 
 
 def test_without_a_blessing_nothing_is_pushed(bench: Bench) -> None:

@@ -18,7 +18,8 @@ def push_by_hand(folder: Path, version: int, pipeline: str | None = "anomaly") -
     directory = folder / str(version)
     (directory / "variables").mkdir(parents=True)
     (directory / "saved_model.pb").write_bytes(bytes(900))
-    (directory / "variables" / "data").write_bytes(bytes(100))
+    (directory / "variables" / "variables.index").write_bytes(bytes(40))
+    (directory / "variables" / "variables.data-00000-of-00001").write_bytes(bytes(60))
     if pipeline is not None:
         manifest = {
             "pipeline": pipeline,

@@ -8,7 +8,7 @@ from pipeline.history import lineage, past_runs
 from pipeline.home import Home
 from pipeline.lineage import open_store
 from pipeline.outcome import RunOutcome
-from serving.push_directory.version_file import served_version
+from serving.push_directory.model_versions import served_version
 from tests.conftest import Aepipe
 from tests.pipeline.conftest import WAVES, run_once, write_waves
 from tests.pipeline.models.conftest import MODEL

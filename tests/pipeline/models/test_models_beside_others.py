@@ -10,7 +10,8 @@ import pytest
 from pipeline.home import Home
 from pipeline.lineage import open_store
 from pipeline.models.change import label, rollback
-from serving.push_directory.version_file import read_version_file, served_version
+from serving.push_directory.model_versions import served_version
+from serving.push_directory.version_file import read_version_file
 from tests.conftest import Aepipe
 from tests.pipeline.models.conftest import MODEL
 
@@ -18,10 +19,15 @@ PUSH_AND_WAIT = """
 import sys
 from pathlib import Path
 from serving.push_directory.versions import publish, pushing
+def fill(folder):
+    (folder / "variables").mkdir()
+    for name in ("saved_model.pb", "variables/variables.index"):
+        (folder / name).write_text("")
+    (folder / "variables" / "variables.data-00000-of-00001").write_text("")
 with pushing(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
-    publish(Path(sys.argv[1]), lambda folder: (folder / "saved_model.pb").write_text(""), 14)
+    publish(Path(sys.argv[1]), fill, 14)
 """
 
 HOLD_DATABASE = """

@@ -14,7 +14,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from pipeline.home import Home
 from pipeline.lineage import open_store
-from serving.push_directory.version_file import served_version
+from serving.push_directory.model_versions import served_version
 from serving.push_directory.versions import list_versions
 from tests.conftest import Aepipe, Result
 from tests.pipeline.models.conftest import MODEL, push_by_hand
@@ -93,6 +93,8 @@ def test_the_list_has_a_row_a_version(models: Models, folder: Path) -> None:
         "value": 0.12,
         "threshold": 0.012,
         "bytes": 1000 + (folder / "12" / "aepipe.json").stat().st_size,
+        "fault": None,
+        "verified": False,
     }
     assert [(row["version"], row["state"]) for row in rows] == [
         (13, "withheld"),

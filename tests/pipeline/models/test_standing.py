@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.models.standing import not_served
+from tests.serving.push_directory.whole_version import write_whole_version
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_a_pushed_version_that_is_not_served_is_told_of(
 ) -> None:
     folder = tmp_path / "ecg"
     for number in (11, 12, 13):
-        (folder / str(number)).mkdir(parents=True)
+        write_whole_version(folder / str(number))
     (folder / "versions.json").write_text(json.dumps(content))
 
     told = not_served(folder / str(version))

@@ -10,11 +10,12 @@ from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
 from serving.push_directory.models_config import write_models_config
+from tests.serving.push_directory.whole_version import write_whole_version
 
 
 def make_model(push_root: Path, name: str, *versions: int, **content: Any) -> None:
     for version in versions:
-        (push_root / name / str(version)).mkdir(parents=True, exist_ok=True)
+        write_whole_version(push_root / name / str(version))
     if content:
         (push_root / name / "versions.json").write_text(json.dumps(content))
 

@@ -7,20 +7,15 @@ from typing import Any
 import pytest
 
 from pipeline_config import UserInputError
-from serving.push_directory.version_file import (
-    VersionFile,
-    prune,
-    read_version_file,
-    served_version,
-    write_version_file,
-)
+from serving.push_directory.model_versions import prune, served_version
+from serving.push_directory.version_file import VersionFile, read_version_file, write_version_file
 from serving.push_directory.versions import list_versions
+from tests.serving.push_directory.whole_version import write_whole_version
 
 
 def make_versions(folder: Path, *versions: int) -> Path:
     for version in versions:
-        (folder / str(version)).mkdir(parents=True)
-        (folder / str(version) / "saved_model.pb").write_text(str(version))
+        write_whole_version(folder / str(version))
     return folder
 
 

@@ -1,0 +1,123 @@
+"""What lies in a model's folder, which of it is served, and what of it stays: the one answer."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline_config import UserInputError
+from serving.push_directory.integrity import fault_of
+from serving.push_directory.version_file import VersionFile, read_version_file
+from serving.push_directory.versions import list_versions, remove
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelVersions:
+    """The versions of one model.
+
+    Attributes:
+        folder: The model's folder.
+        numbers: All versions, oldest first.
+        faults: Version -> why it cannot be served: it is not whole, or not what was pushed.
+        file: Content of `versions.json`.
+    """
+
+    folder: Path
+    numbers: Sequence[int]
+    faults: Mapping[int, str]
+    file: VersionFile
+
+    @property
+    def sound(self) -> list[int]:
+        """The versions that can be served, oldest first."""
+        return [number for number in self.numbers if number not in self.faults]
+
+    @property
+    def served(self) -> int:
+        """The version that is served by default.
+
+        Raises:
+            UserInputError: No version can be served; the message says why for the newest.
+        """
+        if not self.numbers:
+            raise UserInputError(f"{self.folder}: there is no version of this model yet")
+        if not self.sound:
+            newest = self.numbers[-1]
+            raise UserInputError(
+                f"{self.folder}: no version can be served; of {newest}, {self.faults[newest]}"
+            )
+        return self.file.served(self.sound)
+
+    @property
+    def passed_over(self) -> list[int]:
+        """The versions that would be served rather than `served` if they had no fault."""
+        preferred = self.file.by_preference(self.numbers)
+        return preferred[: preferred.index(self.served)]
+
+    def require(self, version: int) -> None:
+        """Checks that a version can be served.
+
+        Raises:
+            UserInputError: It is not there, or has a fault.
+        """
+        if version not in self.numbers:
+            there = ", ".join(map(str, self.numbers)) or "none"
+            raise UserInputError(f"{self.folder.name}: no version {version}; there is {there}")
+        if version in self.faults:
+            raise UserInputError(
+                f"{self.folder.name}: version {version} cannot be served: {self.faults[version]}"
+            )
+
+
+def read_versions(folder: Path) -> ModelVersions:
+    """Reads a model's folder: its versions with their faults, and `versions.json`.
+
+    Raises:
+        UserInputError: The folder cannot be read, or `versions.json` is malformed.
+    """
+    try:
+        numbers = list_versions(folder)
+    except OSError as error:
+        raise UserInputError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    faults = {number: fault_of(folder / str(number)) for number in numbers}
+    return ModelVersions(
+        folder=folder,
+        numbers=numbers,
+        faults={number: fault for number, fault in faults.items() if fault is not None},
+        file=read_version_file(folder),
+    )
+
+
+def served_version(folder: Path) -> int:
+    """Returns the version that is served by default.
+
+    Raises:
+        UserInputError: There is none, or `versions.json` is malformed.
+    """
+    return read_versions(folder).served
+
+
+def prune(folder: Path, keep: int) -> list[int]:
+    """Removes all but the newest versions, and those that are labelled, pinned or served.
+
+    Args:
+        folder: The model's folder, held by `pushing`.
+        keep: How many stay; 0 keeps all. Labelled and pinned versions do not count, nor do those
+            with a fault, which go when they are older than all that were counted.
+
+    Returns:
+        The removed versions.
+
+    Raises:
+        UserInputError: `versions.json` is malformed; nothing was removed.
+    """
+    model = read_versions(folder)
+    named = {*model.file.labels.values(), model.file.pinned}
+    countable = [version for version in model.sound if version not in named]
+    if keep == 0 or len(countable) < keep:
+        return []
+    oldest = countable[-keep]
+    stays = {*named, model.served}
+    removed = [version for version in model.numbers if version < oldest and version not in stays]
+    for version in removed:
+        remove(folder, version)
+    return removed
