@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pipeline.history import killed_runs
 from pipeline.home import Home
-from pipeline.models.pushed import model_folders
 from pipeline.outcome import BEGUN_FILE, RunOutcome
 from serving.push_directory.manifest import read_manifest
+from serving.push_directory.models import pushed_models
 from serving.push_directory.versions import list_versions
 
 NEWEST = "one of the newest"
@@ -56,7 +56,7 @@ def pushed_by_runs(home: Home) -> dict[str, str]:
     """Returns MODEL/VERSION by the run that pushed it, for each version in the push directory."""
     return {
         str(run_id): f"{folder.name}/{version}"
-        for folder in model_folders(home.push_root)
+        for folder in pushed_models(home.push_root)
         for version in list_versions(folder)
         if (run_id := read_manifest(folder / str(version)).get("run_id"))
     }
