@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from serving.errors import OverloadedError
+from serving.errors import OverloadedError, TooManyExamplesError
 from serving.tensors import Arrays
 
 Compute = Callable[[Arrays], dict[str, np.ndarray]]
@@ -65,10 +65,13 @@ class Batcher:
             rows: Number of examples; above `batch_rows` they are computed piece by piece.
 
         Raises:
+            TooManyExamplesError: The request alone is larger than the queue.
             OverloadedError: Too many examples wait already.
             Exception: What `compute` raises for this request's own examples.
         """
-        if self._waiting_rows and self._waiting_rows + rows > self._queue_rows:
+        if rows > self._queue_rows:
+            raise TooManyExamplesError(rows, self._queue_rows)
+        if self._waiting_rows + rows > self._queue_rows:
             raise OverloadedError(
                 f"{self._waiting_rows} examples wait already and {self._queue_rows} may: "
                 "try again later"

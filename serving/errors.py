@@ -54,3 +54,35 @@ class BodyTooLargeError(RequestError):
 
     http = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     grpc = StatusCode.RESOURCE_EXHAUSTED
+
+
+class TooManyExamplesError(RequestError):
+    """A request has more examples than may wait: 413, RESOURCE_EXHAUSTED.
+
+    Args:
+        examples: Those of the request.
+        most: Those that one request may have.
+    """
+
+    http = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    grpc = StatusCode.RESOURCE_EXHAUSTED
+
+    def __init__(self, examples: int, most: int) -> None:
+        super().__init__(
+            f"the request has {examples} examples and the server takes {most} at a time "
+            "(--queue-rows): send them in several requests"
+        )
+
+
+class TooMuchInHandError(RequestError):
+    """The requests in hand leave no room for one more: 503, RESOURCE_EXHAUSTED."""
+
+    http = HTTPStatus.SERVICE_UNAVAILABLE
+    grpc = StatusCode.RESOURCE_EXHAUSTED
+
+
+class UnimplementedError(RequestError):
+    """The method is not served: 501, UNIMPLEMENTED."""
+
+    http = HTTPStatus.NOT_IMPLEMENTED
+    grpc = StatusCode.UNIMPLEMENTED

@@ -1,5 +1,7 @@
 """The Open Inference Protocol v2, through KServe's own protocol handling."""
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,15 @@ from kserve.utils.utils import from_np_dtype, generate_uuid
 
 from serving import metrics
 from serving.errors import InvalidRequestError, RequestError
-from serving.loaded_version import LoadedVersion
+from serving.loaded_version import LoadedVersion, Signature
 from serving.served_model import ServedModel
-from serving.tensors import STRING, TensorSpec, numbers
+from serving.tensors import STRING, TensorSpec, check_shape, numbers
 from serving.watched_directory import PushDirectory
 
-_PROTOCOL = "open_inference"
+PROTOCOL = "open_inference"
+_PLATFORM = "tensorflow_savedmodel"
+"""As Triton's clients have it."""
+
 _VERSION_PART = "/versions/"
 _SIGNATURE_PARAMETER = "signature_name"
 
@@ -43,8 +48,41 @@ class OpenInferenceModel(Model):
         self._number = number
 
     @property
-    def _version(self) -> LoadedVersion:
+    def version(self) -> LoadedVersion:
+        """The version that answers.
+
+        Raises:
+            NotServedError: It is not in memory.
+        """
         return self._served.find(self._number)
+
+    @property
+    def versions(self) -> list[str]:
+        """The versions in memory, oldest first; the named one alone if one is named."""
+        numbers = sorted(self._served.loaded) if self._number is None else [self.version.number]
+        return [str(number) for number in numbers]
+
+    def check_declared(
+        self, signature: Signature, name: str, datatype: str, shape: Sequence[int]
+    ) -> TensorSpec:
+        """Checks what a request declares of an input, with no array made yet.
+
+        Returns:
+            What the signature takes for that input.
+
+        Raises:
+            InvalidRequestError: The signature has no such input, or takes another type or shape.
+            TooManyExamplesError: There are more examples than may wait.
+        """
+        spec = signature.inputs.get(name)
+        if spec is None:
+            raise InvalidRequestError(f"no input {name!r}; there is {', '.join(signature.inputs)}")
+        if datatype != _datatype(spec):
+            raise InvalidRequestError(
+                f"input {name!r}: expected datatype {_datatype(spec)}, got {datatype}"
+            )
+        check_shape(spec, shape, self._served.most_rows)
+        return spec
 
     async def healthy(self) -> bool:
         """Whether the version is in memory."""
@@ -57,11 +95,11 @@ class OpenInferenceModel(Model):
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Returns the inputs of the default signature."""
-        return [_described(spec) for spec in self._version.signature(None).inputs.values()]
+        return [_described(spec) for spec in self.version.signature(None).inputs.values()]
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """Returns the outputs of the default signature."""
-        return [_described(spec) for spec in self._version.signature(None).outputs.values()]
+        return [_described(spec) for spec in self.version.signature(None).outputs.values()]
 
     async def predict(
         self,
@@ -78,14 +116,17 @@ class OpenInferenceModel(Model):
             status = error.grpc.name
             raise
         finally:
-            metrics.REQUESTS.labels(self.name, _PROTOCOL, status).inc()
+            metrics.REQUESTS.labels(self.name, PROTOCOL, status).inc()
         return response
 
     async def _answer(self, request: InferRequest) -> InferResponse:
-        version = self._version
-        signature = version.signature(_parameter(request, _SIGNATURE_PARAMETER))
-        inputs = {given.name: _array(given, signature.inputs) for given in request.inputs}
-        prediction = await self._served.predict(version, signature, inputs, _PROTOCOL)
+        version = self.version
+        signature = version.signature(signature_name(request.parameters))
+        inputs = {}
+        for given in request.inputs:
+            spec = self.check_declared(signature, given.name, given.datatype, given.shape)
+            inputs[given.name] = _array(given, spec)
+        prediction = await self._served.predict(version, signature, inputs, PROTOCOL)
         wanted = [output.name for output in request.request_outputs or []] or list(
             prediction.outputs
         )
@@ -145,6 +186,26 @@ class PushDirectoryDataPlane(DataPlane):
         """Whether a model can answer."""
         return self._directory.ready
 
+    async def model_metadata(self, model_name: str) -> dict[str, Any]:
+        """Describes a model, or one version of it, for both protocols.
+
+        Args:
+            model_name: From `versioned_name`.
+
+        Raises:
+            NotServedError: There is no such version.
+            ModelNotFound: There is no such model.
+        """
+        model = self.get_model_from_registry(model_name)
+        assert isinstance(model, OpenInferenceModel)
+        return {
+            "name": model.name,
+            "versions": model.versions,
+            "platform": _PLATFORM,
+            "inputs": model.get_input_types(),
+            "outputs": model.get_output_types(),
+        }
+
     def decode_inference_request(self, body: Any, headers: Any, model_name: str) -> InferRequest:
         """Decodes a request; binary parts that do not hold what they tell are the client's fault.
 
@@ -181,33 +242,39 @@ class ReadOnlyRepositoryExtension(ModelRepositoryExtension):
         raise ManagedByPushDirectoryError
 
 
-def _parameter(request: InferRequest, name: str) -> str | None:
-    value = (request.parameters or {}).get(name)
+def signature_name(parameters: Mapping[str, Any] | None) -> str | None:
+    """Returns the signature that a request's parameters name, None if they name none.
+
+    Args:
+        parameters: Of HTTP or gRPC.
+
+    Raises:
+        InvalidRequestError: The parameter is not text.
+    """
+    value = (parameters or {}).get(_SIGNATURE_PARAMETER)
     # Over gRPC a parameter is a message with one of three fields.
     text = getattr(value, "string_param", value)
     if text is not None and not isinstance(text, str):
-        raise InvalidRequestError(f"parameter {name}: expected text")
+        raise InvalidRequestError(f"parameter {_SIGNATURE_PARAMETER}: expected text")
     return text or None
 
 
-def _array(given: InferInput, specs: Any) -> np.ndarray:
-    spec = specs.get(given.name)
-    if spec is None:
-        raise InvalidRequestError(f"no input {given.name!r}; there is {', '.join(specs)}")
-    expected = _datatype(spec)
-    if given.datatype != expected:
-        raise InvalidRequestError(
-            f"input {given.name!r}: expected datatype {expected}, got {given.datatype}"
-        )
+def _array(given: InferInput, spec: TensorSpec) -> np.ndarray:
+    shape = list(given.shape)
     try:
-        if given._raw_data is None and spec.dtype != STRING:
-            return numbers(spec, given.data).reshape(given.shape)
-        return _as_bytes(given.as_numpy()) if spec.dtype == STRING else given.as_numpy()
+        if given._raw_data is not None:
+            array = given.as_numpy()
+        elif len(given.data) > math.prod(shape):
+            raise ValueError(f"{len(given.data)} values")
+        elif spec.dtype == STRING:
+            array = given.as_numpy()
+        else:
+            array = numbers(spec, given.data).reshape(shape)
     except (ValueError, TypeError, InvalidInput) as error:
         raise InvalidRequestError(
-            f"input {given.name!r}: the data does not make a tensor of shape "
-            f"{list(given.shape)}: {error}"
+            f"input {given.name!r}: the data does not make a tensor of shape {shape}: {error}"
         ) from error
+    return _as_bytes(array) if spec.dtype == STRING else array
 
 
 def _as_bytes(array: np.ndarray) -> np.ndarray:
@@ -219,7 +286,10 @@ def _as_bytes(array: np.ndarray) -> np.ndarray:
 
 def _output(name: str, array: np.ndarray, binary: bool) -> InferOutput:
     output = InferOutput(name=name, shape=list(array.shape), datatype=from_np_dtype(array.dtype))
-    output.set_data_from_numpy(array, binary_data=binary)
+    if binary or array.dtype == STRING:
+        output.set_data_from_numpy(array, binary_data=binary)
+    else:
+        output.data = array.ravel().tolist()
     return output
 
 

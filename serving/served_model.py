@@ -78,6 +78,11 @@ class ServedModel:
         return self._default
 
     @property
+    def most_rows(self) -> int:
+        """Examples that one request may have."""
+        return self._settings.queue_rows
+
+    @property
     def loaded(self) -> Mapping[int, LoadedVersion]:
         """The versions in memory."""
         return self._loaded
@@ -131,6 +136,7 @@ class ServedModel:
 
         Raises:
             InvalidRequestError: The inputs do not fit the signature, or cannot be computed.
+            TooManyExamplesError: N is larger than the queue.
             OverloadedError: Too many examples wait already.
         """
         rows = check_inputs(signature.inputs, inputs)

@@ -21,6 +21,7 @@ class ServerSettings:
             that finds the model idle is computed at once; those that come meanwhile make the next
             batch.
         queue_rows: Examples that may wait for one model; beyond that a request is answered 503.
+            One request with more is refused, also while nothing waits.
         body_bytes: Largest body of a request.
 
     Raises:

@@ -1,15 +1,18 @@
 """Tensors of a signature, and the check that a request's arrays fit them."""
 
 import dataclasses
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from serving.errors import InvalidRequestError
+from serving.errors import InvalidRequestError, TooManyExamplesError
 
 Arrays = Mapping[str, np.ndarray]
 """Name of a tensor -> array with the examples along its first axis."""
+
+_NAMES_SHOWN = 20
 
 STRING = np.dtype(object)
 """Strings are arrays of `bytes`."""
@@ -62,6 +65,32 @@ def check_inputs(specs: Mapping[str, TensorSpec], given: Arrays) -> int:
     return count
 
 
+def check_shape(spec: TensorSpec, shape: Sequence[int], most_rows: int | None = None) -> None:
+    """Checks a shape, which may be declared only, with no array made yet.
+
+    Args:
+        spec: What the signature takes.
+        shape: Sizes.
+        most_rows: Bound of the first axis; None if it is checked later.
+
+    Raises:
+        InvalidRequestError: It is not the signature's.
+        TooManyExamplesError: The first axis is longer than `most_rows`.
+    """
+    fits = len(shape) == len(spec.shape) and all(
+        size >= 0 and expected in (None, size)
+        for expected, size in zip(spec.shape, shape, strict=True)
+    )
+    if len(shape) and shape[0] == 0:
+        raise InvalidRequestError(f"input {spec.name!r}: the batch is empty")
+    if not fits:
+        raise InvalidRequestError(
+            f"input {spec.name!r}: expected {spec}, got shape {list(shape)[:8]}"
+        )
+    if most_rows is not None and shape[0] > most_rows:
+        raise TooManyExamplesError(shape[0], most_rows)
+
+
 def check_names(specs: Mapping[str, TensorSpec], given: Mapping[str, Any]) -> None:
     """Checks that exactly the signature's inputs are there.
 
@@ -97,16 +126,7 @@ def numbers(spec: TensorSpec, values: Any) -> np.ndarray:
 def _check_array(spec: TensorSpec, array: np.ndarray) -> int:
     if array.dtype != spec.dtype:
         raise InvalidRequestError(f"input {spec.name!r}: expected {spec}, got {array.dtype}")
-    fits = array.ndim == len(spec.shape) and all(
-        expected is None or expected == size
-        for expected, size in zip(spec.shape, array.shape, strict=True)
-    )
-    if array.ndim and array.shape[0] == 0:
-        raise InvalidRequestError(f"input {spec.name!r}: the batch is empty")
-    if not fits:
-        raise InvalidRequestError(
-            f"input {spec.name!r}: expected {spec}, got shape {list(array.shape)}"
-        )
+    check_shape(spec, array.shape)
     if spec.dtype.kind == "f" and not np.isfinite(array).all():
         row = int(np.argwhere(~np.isfinite(array))[0][0])
         raise InvalidRequestError(
@@ -122,4 +142,6 @@ def _described(array: np.ndarray) -> str:
 
 
 def _listed(names: Mapping[str, Any]) -> str:
-    return ", ".join(repr(name) for name in names)
+    shown = [repr(name) for name in itertools.islice(names, _NAMES_SHOWN)]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -1,44 +1,50 @@
 """TensorFlow Serving's gRPC services: PredictionService and ModelService."""
 
-import re
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    inference_pb2,
+    model_management_pb2,
     model_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
+    regression_pb2,
 )
 
 from serving import metrics
-from serving.errors import InvalidRequestError, RequestError
+from serving.errors import InvalidRequestError, RequestError, UnimplementedError
+from serving.grpc_intake import Intake
 from serving.loaded_version import SERVING_DEFAULT, LoadedVersion
 from serving.served_model import ServedModel
+from serving.tensor_proto import read_tensor, write_tensor
+from serving.tensors import Arrays, TensorSpec, check_names
 from serving.tf_serving_status import SIGNATURE_DEF, model_metadata, model_status
 from serving.watched_directory import PushDirectory
 
 _PROTOCOL = "tf_serving_grpc"
 
-_FIELDS = {
-    tf.float32: "float_val",
-    tf.float64: "double_val",
-    tf.int32: "int_val",
-    tf.int64: "int64_val",
-    tf.bool: "bool_val",
-    tf.string: "string_val",
-}
+_ONLY_PREDICT = "{} is not served: the models have no such signature; call Predict"
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """`Predict` and `GetModelMetadata`; the others answer UNIMPLEMENTED, as the stubs do."""
+    """`Predict` and `GetModelMetadata`.
 
-    def __init__(self, directory: PushDirectory) -> None:
+    Args:
+        directory: Whose models answer.
+        intake: Where large tensors are converted.
+    """
+
+    def __init__(self, directory: PushDirectory, intake: Intake) -> None:
         self._directory = directory
+        self._intake = intake
 
     async def Predict(  # noqa: N802 - the service's name
         self, request: predict_pb2.PredictRequest, context: Any
@@ -77,15 +83,38 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 raise InvalidRequestError(
                     f"output_filter: no output {name!r}; there is {', '.join(signature.outputs)}"
                 )
-        inputs = {name: _array(name, value) for name, value in request.inputs.items()}
+        check_names(signature.inputs, request.inputs)
+        size = sum(_declared_bytes(tensor) for tensor in request.inputs.values())
+        inputs = await self._intake.work(
+            size, _read, request.inputs, signature.inputs, model.most_rows
+        )
         prediction = await model.predict(version, signature, inputs, _PROTOCOL)
         response = predict_pb2.PredictResponse()
         response.model_spec.name = model.name
         response.model_spec.version.value = prediction.version
         response.model_spec.signature_name = signature.name or SERVING_DEFAULT
-        for name in wanted:
-            response.outputs[name].CopyFrom(_tensor(prediction.outputs[name]))
+        outputs = {name: prediction.outputs[name] for name in wanted}
+        size = sum(array.nbytes for array in outputs.values())
+        await self._intake.work(size, _write, outputs, response)
         return response
+
+    async def Classify(  # noqa: N802
+        self, request: classification_pb2.ClassificationRequest, context: Any
+    ) -> classification_pb2.ClassificationResponse:
+        """Refuses: an autoencoder has no classes."""
+        raise UnimplementedError(_ONLY_PREDICT.format("Classify"))
+
+    async def Regress(  # noqa: N802
+        self, request: regression_pb2.RegressionRequest, context: Any
+    ) -> regression_pb2.RegressionResponse:
+        """Refuses, as `Classify` does."""
+        raise UnimplementedError(_ONLY_PREDICT.format("Regress"))
+
+    async def MultiInference(  # noqa: N802
+        self, request: inference_pb2.MultiInferenceRequest, context: Any
+    ) -> inference_pb2.MultiInferenceResponse:
+        """Refuses, as `Classify` does."""
+        raise UnimplementedError(_ONLY_PREDICT.format("MultiInference"))
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
@@ -101,6 +130,15 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         model = self._directory.find(request.model_spec.name)
         return model_status(model, *_choice(request.model_spec))
 
+    async def HandleReloadConfigRequest(  # noqa: N802
+        self, request: model_management_pb2.ReloadConfigRequest, context: Any
+    ) -> model_management_pb2.ReloadConfigResponse:
+        """Refuses."""
+        raise UnimplementedError(
+            "HandleReloadConfigRequest is not served: models are loaded and unloaded as the push "
+            "directory says, not on request"
+        )
+
 
 def _find(directory: PushDirectory, spec: model_pb2.ModelSpec) -> tuple[ServedModel, LoadedVersion]:
     model = directory.find(spec.name)
@@ -115,19 +153,18 @@ def _choice(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
     )
 
 
-def _array(name: str, tensor: tensor_pb2.TensorProto) -> np.ndarray:
-    try:
-        return tf.make_ndarray(tensor)
-    except (TypeError, ValueError, AttributeError) as error:
-        reason = re.sub(r"\s+", " ", str(error))
-        raise InvalidRequestError(f"input {name!r}: not a tensor: {reason}") from error
+def _declared_bytes(tensor: tensor_pb2.TensorProto) -> int:
+    """Bytes of the array if the message is right, which is not checked yet."""
+    elements = math.prod(size.size for size in tensor.tensor_shape.dim[:8])
+    return 4 * elements + sum(len(value) for value in tensor.string_val)
 
 
-def _tensor(array: np.ndarray) -> tensor_pb2.TensorProto:
-    """Packs as TensorFlow Serving does: in the typed field, which some clients read directly."""
-    dtype = tf.as_dtype(array.dtype)
-    tensor = tensor_pb2.TensorProto(dtype=dtype.as_datatype_enum)
-    for size in array.shape:
-        tensor.tensor_shape.dim.add(size=size)
-    getattr(tensor, _FIELDS[dtype]).extend(array.ravel().tolist())
-    return tensor
+def _read(
+    tensors: Mapping[str, tensor_pb2.TensorProto], specs: Mapping[str, TensorSpec], most_rows: int
+) -> dict[str, np.ndarray]:
+    return {name: read_tensor(spec, tensors[name], most_rows) for name, spec in specs.items()}
+
+
+def _write(outputs: Arrays, response: predict_pb2.PredictResponse) -> None:
+    for name, array in outputs.items():
+        write_tensor(array, response.outputs[name])

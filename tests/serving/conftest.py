@@ -69,8 +69,18 @@ class RunningServer:
         return 0.0
 
     def resident_bytes(self) -> int:
+        return self._status("VmRSS")
+
+    def peak_bytes(self) -> int:
+        """Most resident bytes since the start, or since `reset_peak`."""
+        return self._status("VmHWM")
+
+    def reset_peak(self) -> None:
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def _status(self, name: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
+        (kilobytes,) = re.findall(rf"{name}:\s+(\d+) kB", status)
         return int(kilobytes) * 1024
 
 

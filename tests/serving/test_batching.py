@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from serving.batching import Batcher
-from serving.errors import OverloadedError
+from serving.errors import OverloadedError, TooManyExamplesError
 
 
 class Doubler:
@@ -114,9 +114,11 @@ def test_a_full_queue_turns_requests_away_and_recovers() -> None:
     run(test, queue_rows=10)
 
 
-def test_a_request_above_the_queues_bound_is_taken_when_nothing_waits() -> None:
+def test_a_request_above_the_queues_bound_is_refused_although_nothing_waits() -> None:
     async def test(doubler: Doubler, batcher: Batcher) -> None:
-        assert len((await batcher.submit(rows(*range(30)), 30))["y"]) == 30
+        with pytest.raises(TooManyExamplesError, match=r"30 examples .* takes 10 .*--queue-rows"):
+            await batcher.submit(rows(*range(30)), 30)
+        assert len((await batcher.submit(rows(*range(10)), 10))["y"]) == 10
 
     run(test, queue_rows=10)
 
