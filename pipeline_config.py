@@ -452,7 +452,12 @@ class ScheduleConfig:
         "@quarterly",
         "@yearly",
     )
-    BAD_ENDS: ClassVar[tuple[str, ...]] = ("failed", "data_refused", "not_blessed")
+    BAD_ENDS: ClassVar[tuple[str, ...]] = (
+        "failed",
+        "data_refused",
+        "not_blessed",
+        "interrupted",
+    )
 
     def __post_init__(self) -> None:
         _require(

@@ -1,9 +1,12 @@
 """The command `aepipe`.
 
-Exit codes: 0 done; 1 a bug; 2 the user's input or setting; 3 a gate refused and nothing was pushed.
+Exit codes: 0 done; 1 a bug; 2 the user's input or setting; 3 a gate refused and nothing was pushed;
+129, 130 or 143 interrupted by SIGHUP, SIGINT or SIGTERM.
 """
 
+import signal
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -16,6 +19,7 @@ from pipeline.commands.models import models
 from pipeline.commands.predict import predict
 from pipeline.commands.run import run
 from pipeline.commands.schedule import schedule
+from pipeline.commands.supervised import OWN_PROCESS, print_interruption
 from pipeline_config import UserInputError
 from serving.command import serve
 
@@ -25,6 +29,12 @@ EXIT_USER = 2
 class Aepipe(click.Group):
     """Turns a user's mistake into one line and exit code 2, without a traceback."""
 
+    def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:  # type: ignore[override]
+        """Runs the command of `args`; by default that of this process."""
+        if args is None:
+            extra["obj"] = OWN_PROCESS
+        return super().main(args, **extra)
+
     def invoke(self, context: click.Context) -> Any:
         """Runs the command."""
         try:
@@ -32,6 +42,9 @@ class Aepipe(click.Group):
         except UserInputError as error:
             click.echo(f"aepipe: {error}", err=True)
             sys.exit(EXIT_USER)
+        except KeyboardInterrupt:
+            print_interruption("interrupted by SIGINT")
+            sys.exit(128 + signal.SIGINT)
 
 
 @click.group(cls=Aepipe, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,8 +12,9 @@ from ml_metadata.proto.metadata_store_pb2 import Execution, Value
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
 from pipeline.metadata_file import require_usable
-from pipeline.outcome import EXIT_CODES, OUTCOME_FILE, DataFacts, RunOutcome, SpanFacts
-from pipeline_config import UserInputError, is_name
+from pipeline.outcome import OUTCOME_FILE, RunOutcome
+from pipeline.run_record import recorded_outcome
+from pipeline_config import UserInputError
 
 Executions = Mapping[str, list[Execution]]
 """What `pipeline.lineage.run_executions` returns."""
@@ -31,47 +32,20 @@ _CONFIG_PROPERTIES = {
 """Execution properties that hold what was configured; TFX keeps others of its own beside them."""
 
 
-def outcome_from_dict(values: Mapping[str, Any]) -> RunOutcome:
-    """Reads `RunOutcome.as_dict` back.
-
-    Fields that this version does not know are left out, those that are absent get their default.
-
-    Raises:
-        ValueError: It is not the outcome of a run.
-    """
-    try:
-        known = _known_fields(RunOutcome, values)
-        if known.get("data") is not None:
-            known["data"] = _data_facts(known["data"])
-        outcome = RunOutcome(**known)
-        EXIT_CODES[outcome.status]
-        if not is_name("run", outcome.run_id):
-            raise ValueError(f"{outcome.run_id!r} is not the name of a run")
-    except (TypeError, AttributeError, KeyError) as error:
-        raise ValueError(f"not the outcome of a run: {error}") from error
-    return outcome
-
-
-def _data_facts(values: Mapping[str, Any]) -> DataFacts:
-    known = _known_fields(DataFacts, values)
-    known["spans"] = [SpanFacts(**span) for span in known.get("spans", [])]
-    if known.get("previous_span") is not None:
-        known["previous_span"] = SpanFacts(**known["previous_span"])
-    return DataFacts(**known)
-
-
 def past_runs(home: Home) -> list[RunOutcome]:
     """Returns the runs of all pipelines in an output folder, newest first.
 
-    A run without a readable `run.json` is left out: it was killed, or runs now.
+    A run that goes on now is left out, and so is a folder without a readable `run.json`.
     """
     found = []
     for path in home.runs.glob(f"*/{OUTCOME_FILE}"):
         try:
-            outcome = outcome_from_dict(json.loads(path.read_text()))
+            outcome = recorded_outcome(path.parent, home.push_root)
+            recorded = path.stat().st_mtime
         except (OSError, ValueError):
             continue
-        found.append((_started(outcome), path.stat().st_mtime, outcome))
+        if outcome is not None:
+            found.append((_started(outcome), recorded, outcome))
     return [outcome for *_, outcome in sorted(found, key=lambda run: run[:2], reverse=True)]
 
 
@@ -231,11 +205,6 @@ def _without_fingerprint(value: Any) -> Any:
         return value
     left_out = ("fingerprint", "files")
     return {key: _without_fingerprint(v) for key, v in value.items() if key not in left_out}
-
-
-def _known_fields(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    names = {field.name for field in dataclasses.fields(cls)}
-    return {name: value for name, value in values.items() if name in names}
 
 
 def _started(outcome: RunOutcome) -> str:

@@ -42,7 +42,15 @@ def standing_result(
         past: Runs, newest first.
     """
     last = next((run for run in past if run.pipeline == config.name), None)
-    if last is None or last.inputs_sha256 != inputs or last.status == "failed":
+    if (
+        last is None
+        or last.inputs_sha256 != inputs
+        or last.status
+        in (
+            "failed",
+            "interrupted",
+        )
+    ):
         return None
     if last.pushed and not Path(last.pushed).is_dir():
         return None

@@ -2,10 +2,15 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-Status = Literal["pushed", "unchanged", "no new data", "not_blessed", "data_refused", "failed"]
+from data.durable import publish
+
+Status = Literal[
+    "pushed", "unchanged", "no new data", "not_blessed", "data_refused", "failed", "interrupted"
+]
 
 EXIT_CODES: dict[Status, int] = {
     "pushed": 0,
@@ -14,12 +19,17 @@ EXIT_CODES: dict[Status, int] = {
     "not_blessed": 3,
     "data_refused": 3,
     "failed": 2,
+    # 128 and SIGINT's number; `aepipe run` itself ends with that of the signal it got.
+    "interrupted": 130,
 }
 
 OUTCOME_FILE = "run.json"
 REPORT_FILE = "report.html"
 BEGUN_FILE = "begun.json"
 """Of a scheduler's run: the outcome as far as it was known when the data were chosen."""
+
+RESERVED_BYTES = 16384
+"""More than the outcome of a run takes that read a hundred spans."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +89,8 @@ class RunOutcome:
             `no new data`: nothing was run, as asked for where nothing has changed;
             `not_blessed`: the model gate or the infra validator refused; `data_refused`: the
             data gate refused;
-            `failed`: the user's input or setting was wrong.
+            `failed`: the user's input or setting was wrong;
+            `interrupted`: a signal ended the run before its time, and it had pushed nothing.
         data: Which data was read; None where none was found.
         metrics: Metric name -> value; None for one that is not defined on this data.
         threshold: Reconstruction error above which an example is an anomaly; None for a pipeline
@@ -123,10 +134,64 @@ class RunOutcome:
         return dataclasses.asdict(self)
 
 
+def outcome_from_dict(values: Mapping[str, Any]) -> RunOutcome:
+    """Reads `RunOutcome.as_dict` back.
+
+    Fields that this version does not know are left out, those that are absent get their default.
+
+    Raises:
+        ValueError: It is not the outcome of a run.
+    """
+    try:
+        known = _known_fields(RunOutcome, values)
+        if known.get("data") is not None:
+            known["data"] = _data_facts(known["data"])
+        outcome = RunOutcome(**known)
+        EXIT_CODES[outcome.status]
+    except (TypeError, AttributeError, KeyError) as error:
+        raise ValueError(f"not the outcome of a run: {error}") from error
+    return outcome
+
+
+def read_outcome(directory: Path) -> RunOutcome:
+    """Returns the outcome in a run's folder.
+
+    Raises:
+        OSError: There is none, or it cannot be read.
+        ValueError: It is not the outcome of a run.
+    """
+    return outcome_from_dict(json.loads((directory / OUTCOME_FILE).read_text()))
+
+
+def reserve_outcome(directory: Path) -> None:
+    """Takes the room that `write_outcome` will need, so that a disk may be full by then."""
+    with _partial(directory).open("wb") as file:
+        file.write(bytes(RESERVED_BYTES))
+
+
 def write_outcome(outcome: RunOutcome, directory: Path) -> Path:
     """Writes the outcome as `run.json` into the run's folder and returns its path."""
     path = directory / OUTCOME_FILE
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(outcome.as_dict(), indent=2))
-    partial.rename(path)
+    partial = _partial(directory)
+    with partial.open("r+b" if partial.exists() else "wb") as file:
+        file.write(json.dumps(outcome.as_dict(), indent=2).encode())
+        file.truncate()
+    publish(partial, path)
     return path
+
+
+def _partial(directory: Path) -> Path:
+    return (directory / OUTCOME_FILE).with_suffix(".partial")
+
+
+def _data_facts(values: Mapping[str, Any]) -> DataFacts:
+    known = _known_fields(DataFacts, values)
+    known["spans"] = [SpanFacts(**span) for span in known.get("spans", [])]
+    if known.get("previous_span") is not None:
+        known["previous_span"] = SpanFacts(**known["previous_span"])
+    return DataFacts(**known)
+
+
+def _known_fields(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in dataclasses.fields(cls)}
+    return {name: value for name, value in values.items() if name in names}

@@ -22,6 +22,7 @@ from pipeline.log_capture import logs_to_file
 from pipeline.metadata_file import find_fault, held_by_another, require_usable
 from pipeline.no_new_data import inputs_sha256, standing_result
 from pipeline.outcome import RunOutcome, Status, write_outcome
+from pipeline.run_record import open_record, pushed_outcome, settle_records
 from pipeline.settings import configured
 from pipeline.spans import RunData, choose_data
 from pipeline.terminal import (
@@ -92,8 +93,7 @@ def _run_one(config: PipelineConfig, request: RunRequest, human_output: TextIO) 
     try:
         outcome = _run_at_home(config, request, run_id, human_output)
     except Exception as error:
-        bug = f"a bug in aepipe: {type(error).__name__}: {error}"
-        post_outcome(_failed(config, run_id, bug), config.schedule)
+        post_outcome(_failed(config, run_id, _bug(error)), config.schedule)
         raise
     untold = post_outcome(outcome, config.schedule)
     if untold is None:
@@ -167,8 +167,37 @@ def _run_locked(
     human_output: TextIO,
     digests: FileDigests,
 ) -> RunOutcome:
-    directory = home.runs / run_id
-    log = directory / LOG_FILE
+    log = home.runs / run_id / LOG_FILE
+    opened = RunOutcome(pipeline=config.name, run_id=run_id, status="interrupted", log=str(log))
+    with open_record(home, opened, config.schedule) as directory:
+        settle_records(home.runs, home.push_root)
+        try:
+            outcome = _run_logged(config, request, home, run_id, log, human_output, digests)
+        except Exception as error:
+            outcome = dataclasses.replace(opened, status="failed", reasons=[_bug(error)])
+            with contextlib.suppress(OSError):
+                write_outcome(pushed_outcome(outcome, home.push_root) or outcome, directory)
+            raise
+        try:
+            write_outcome(outcome, directory)
+        except OSError as error:
+            # If the run failed, this is what of, and it has been told.
+            if outcome.status != "failed":
+                notice = f"no record of the run could be written: {unwritable(home.root, error)}"
+                print_notice(plain_console(human_output), notice)
+                return dataclasses.replace(outcome, notices=[*outcome.notices, notice])
+        return outcome
+
+
+def _run_logged(
+    config: PipelineConfig,
+    request: RunRequest,
+    home: Home,
+    run_id: str,
+    log: Path,
+    human_output: TextIO,
+    digests: FileDigests,
+) -> RunOutcome:
     for_people = "output" if human_output is sys.stdout else "error"
     with logs_to_file(log, verbose=request.verbose) as streams:
         console = plain_console(getattr(streams, for_people))
@@ -179,12 +208,6 @@ def _run_locked(
         if outcome.status != "failed":
             outcome = with_report(outcome, config, home)
             print_outcome(console, outcome)
-    # Where the disk is full, that is the failure, and it has been told.
-    tolerated = (
-        contextlib.suppress(OSError) if outcome.status == "failed" else contextlib.nullcontext()
-    )
-    with tolerated:
-        write_outcome(outcome, directory)
     return outcome
 
 
@@ -236,6 +259,7 @@ def _run_and_classify(
             seconds=seconds,
             cached=listener.cached,
         )
+        outcome = pushed_outcome(outcome, home.push_root) or outcome
     notices = [*(read.notices if read else ()), *outcome.notices]
     return dataclasses.replace(outcome, notices=notices, inputs_sha256=inputs)
 
@@ -283,6 +307,10 @@ def classify(error: Exception, home: Home, pipeline: str) -> tuple[Status, str]:
     if fault is not None:
         return "failed", fault.line
     raise error
+
+
+def _bug(error: Exception) -> str:
+    return f"a bug in aepipe: {type(error).__name__}: {error}"
 
 
 def _failed(config: PipelineConfig, run_id: str, reason: str) -> RunOutcome:

@@ -23,6 +23,7 @@ _STATUS_TEXT = {
     "not_blessed": ("not blessed", _BAD, ", nothing pushed"),
     "data_refused": ("refused by the data gate", _BAD, ", nothing trained or pushed"),
     "failed": ("failed", _BAD, ", nothing pushed"),
+    "interrupted": ("interrupted", _BAD, ", nothing pushed"),
 }
 """Status -> its words, their style, and what follows without one."""
 

@@ -25,7 +25,10 @@ _MAY_PASS = frozenset({408, 429, 500, 502, 503, 504})
 
 
 def post_outcome(
-    outcome: RunOutcome, schedule: ScheduleConfig, delays: Sequence[float] = DELAYS_SECONDS
+    outcome: RunOutcome,
+    schedule: ScheduleConfig,
+    delays: Sequence[float] = DELAYS_SECONDS,
+    timeout: tuple[float, float] = TIMEOUT_SECONDS,
 ) -> str | None:
     """Posts a run as `run --json` prints it, where its end is one of `schedule.webhook_on`.
 
@@ -35,6 +38,7 @@ def post_outcome(
         outcome: What came of the run.
         schedule: Where to post, and which ends.
         delays: Seconds between tries.
+        timeout: Seconds to connect, and to wait for the answer.
 
     Returns:
         One line that says why nobody was told; None where somebody was, or nobody had to be. It
@@ -45,7 +49,7 @@ def post_outcome(
         return None
     reason = None
     for delay in (*delays, None):
-        reason, may_pass = _post(outcome, url)
+        reason, may_pass = _post(outcome, url, timeout)
         if reason is None:
             _LOG.info("told %s of run %s", _host(url), outcome.run_id)
             return None
@@ -56,13 +60,13 @@ def post_outcome(
     return f"nobody was told of this end: the webhook at {_host(url)} {reason}"
 
 
-def _post(outcome: RunOutcome, url: str) -> tuple[str | None, bool]:
+def _post(outcome: RunOutcome, url: str, timeout: tuple[float, float]) -> tuple[str | None, bool]:
     """Returns what is wrong, or None, and whether another try may go better."""
     # Takes a tenth of a second to import, and few runs need it.
     import requests
 
     try:
-        answer = requests.post(url, json={"runs": [outcome.as_dict()]}, timeout=TIMEOUT_SECONDS)
+        answer = requests.post(url, json={"runs": [outcome.as_dict()]}, timeout=timeout)
     except (requests.ConnectionError, requests.Timeout) as error:
         return f"cannot be reached ({type(error).__name__})", True
     except (requests.RequestException, ValueError) as error:

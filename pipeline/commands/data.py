@@ -7,6 +7,7 @@ import click
 
 from pipeline.commands.options import json_option
 from pipeline.commands.rows import print_rows
+from pipeline.commands.supervised import SupervisedCommand
 from pipeline_config import PIPELINES, PipelineConfig
 
 
@@ -15,7 +16,7 @@ def data() -> None:
     """The raw data: fetch it, see what is there, write the built-in sample."""
 
 
-@data.command()
+@data.command(cls=SupervisedCommand)
 @click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]), default="all")
 @json_option
 def fetch(pipeline: str, as_json: bool) -> None:
@@ -38,7 +39,7 @@ def status(as_json: bool) -> None:
     print_rows(rows, as_json, "files")
 
 
-@data.command()
+@data.command(cls=SupervisedCommand)
 @click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]), default="all")
 @click.option(
     "-o",

@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from pipeline.commands.options import home_option, json_option
+from pipeline.commands.supervised import SupervisedCommand
 from pipeline_config import PIPELINES, UserInputError
 from serving.tensorflow_greeting import import_tensorflow
 
@@ -97,7 +98,7 @@ def show(run_id: str, home: Path) -> None:
     click.echo(json.dumps(lineage(Home(home.absolute()), run_id), indent=2, default=str))
 
 
-@click.command()
+@click.command(cls=SupervisedCommand)
 @click.argument("run_id", metavar="[RUN]", required=False)
 @home_option
 def report(run_id: str | None, home: Path) -> None:

@@ -9,6 +9,7 @@ import click
 
 from pipeline.beam_profiles import PROFILES
 from pipeline.commands.options import home_option, json_option
+from pipeline.commands.supervised import SupervisedCommand
 from serving.tensorflow_greeting import import_tensorflow
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 EXIT_REJECTS = 3
 
 
-@click.command()
+@click.command(cls=SupervisedCommand)
 @click.argument("model")
 @click.argument("file", metavar="FILE")
 @click.option(

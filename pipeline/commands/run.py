@@ -8,10 +8,44 @@ import click
 
 from pipeline.beam_profiles import PROFILES
 from pipeline.commands.options import data_dir_option, home_option, json_option
-from pipeline_config import PIPELINES
+from pipeline.commands.supervised import SupervisedCommand, print_interruption
+from pipeline.supervisor import Interruption
+from pipeline_config import PIPELINES, ScheduleConfig
+
+POST_SECONDS = 1.0
+"""For a webhook to take its connection, and as much to answer, as the command has to end soon."""
 
 
-@click.command()
+class _RunCommand(SupervisedCommand):
+    """Is ended at once: what a run has done by then is in its artifacts."""
+
+    grace_seconds = 0.0
+
+    def on_interruption(self, context: click.Context, interruption: Interruption) -> None:
+        """Closes the record of the run that was interrupted and says what came of it."""
+        from pipeline.run_record import close_interrupted
+        from pipeline.webhook import post_outcome
+
+        closed = close_interrupted(interruption)
+        outcomes = [outcome for outcome, _ in closed]
+        last = outcomes[-1] if outcomes else None
+        if last and last.status in ("interrupted", "failed"):
+            print_interruption(f"{last.run_id}: {last.reasons[0]}")
+        elif last and last.notices:
+            print_interruption(f"{last.run_id} pushed {last.pushed}: {last.notices[-1]}")
+        else:
+            print_interruption(interruption.reason)
+        if context.params["as_json"]:
+            click.echo(json.dumps({"runs": [outcome.as_dict() for outcome in outcomes]}))
+        if last and closed[-1][1]:
+            untold = post_outcome(
+                last, ScheduleConfig(**closed[-1][1]), delays=(), timeout=(POST_SECONDS,) * 2
+            )
+            if untold:
+                click.echo(f"aepipe: {untold}", err=True)
+
+
+@click.command(cls=_RunCommand)
 @click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]))
 @data_dir_option
 @click.option(

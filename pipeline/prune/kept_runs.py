@@ -39,7 +39,7 @@ def reasons_to_keep(
         reasons.setdefault(run_id, f"{version} came from it")
     for outcome in _first(run for run in runs if run.blessed):
         reasons.setdefault(outcome.run_id, "the next model is compared with the one it made")
-    for outcome in _first(run for run in runs if run.status != "failed"):
+    for outcome in _first(r for r in runs if r.status not in ("failed", "interrupted")):
         reasons.setdefault(outcome.run_id, "the next run takes finished stages from it")
     judged_spans: set[int] = set()
     for outcome in runs:

@@ -27,6 +27,7 @@ _VERDICTS: dict[Status, tuple[str, str]] = {
     "not_blessed": ("bad", "Not blessed, nothing pushed"),
     "data_refused": ("bad", "Refused by the data gate, nothing trained or pushed"),
     "failed": ("bad", "Failed, nothing pushed"),
+    "interrupted": ("bad", "Interrupted, nothing pushed"),
 }
 
 _SAMPLE_NOTICE = "This run read the built-in sample: its figures say nothing about your own data."

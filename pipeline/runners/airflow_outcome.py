@@ -9,9 +9,8 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.state import TaskInstanceState
 
-from pipeline.history import outcome_from_dict
 from pipeline.home import Home
-from pipeline.outcome import BEGUN_FILE, RunOutcome
+from pipeline.outcome import BEGUN_FILE, RunOutcome, outcome_from_dict
 from pipeline.run import with_report
 from pipeline.runners.airflow_graph import stage_graph
 from pipeline.runners.airflow_tasks import CHOOSE_DATA, FAILURE

@@ -15,8 +15,14 @@ from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedM
 from components.infra_validator.blessing import BLESSED_PROPERTY, REASON_PROPERTY
 from data.window import ReadSpan, ReadWindow
 from pipeline.collect import judged_outcome
-from pipeline.history import outcome_from_dict
-from pipeline.outcome import OUTCOME_FILE, DataFacts, RunOutcome, SpanFacts, write_outcome
+from pipeline.outcome import (
+    OUTCOME_FILE,
+    DataFacts,
+    RunOutcome,
+    SpanFacts,
+    outcome_from_dict,
+    write_outcome,
+)
 from pipeline.runners.kubeflow_notes import noted_failures
 from pipeline.webhook import post_outcome
 from pipeline_config import ScheduleConfig

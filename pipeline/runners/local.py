@@ -13,6 +13,7 @@ from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline.lineage import run_executions
+from pipeline.supervisor import tell_supervisor
 from pipeline_config import UserInputError
 
 _RUN_ID_PARAMETER = "pipeline-run-id"
@@ -69,6 +70,7 @@ class ObservedLocalDagRunner(LocalDagRunner):
         for node in pipeline.nodes:
             stage = node.pipeline_node.node_info.id
             self._listener.started(stage)
+            tell_supervisor(stage=stage)
             start = time.monotonic()
             with program_arguments_hidden():
                 super().run_with_ir(only_stage(pipeline, stage), run_options)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.fingerprint import source_fingerprint
-from pipeline.history import find_run, lineage, outcome_from_dict, past_runs
+from pipeline.history import find_run, lineage, past_runs
 from pipeline.home import Home
-from pipeline.outcome import DataFacts, RunOutcome, write_outcome
+from pipeline.outcome import DataFacts, RunOutcome, outcome_from_dict, write_outcome
 from pipeline_config import UserInputError
 from tests.end_to_end.metadata import STAGES
 
