@@ -142,7 +142,9 @@ def _ingestion(
         example_gen = ecg_example_gen(
             data_directory,
             config.data,
-            fingerprint=source_fingerprint("components/ecg_example_gen", "components/span_window"),
+            fingerprint=source_fingerprint(
+                "components/ecg_example_gen", "components/span_window", "data/formats"
+            ),
             range_config=ranges,
             excluded_spans=excluded_spans,
             compare_spans=config.gate.compares_spans,
@@ -152,7 +154,9 @@ def _ingestion(
         example_gen = idx_example_gen(
             data_directory,
             config.data,
-            fingerprint=source_fingerprint("components/idx_example_gen", "components/span_window"),
+            fingerprint=source_fingerprint(
+                "components/idx_example_gen", "components/span_window", "data/formats"
+            ),
             range_config=ranges,
             excluded_spans=excluded_spans,
             compare_spans=config.gate.compares_spans,

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from components.ecg_example_gen.faults import as_number, first_fault, length_fault, split_cells
-from components.ecg_example_gen.text_blocks import BLOCK_BYTES, TextBlock, read_text_blocks
+from data.formats.layout import require_training_layout
+from data.formats.row_faults import first_fault
+from data.formats.table import ROWS, read_start
+from data.formats.text_blocks import BLOCK_BYTES, TextBlock, read_text_blocks
 from pipeline_config import UserInputError
 
-_OTHER_SEPARATORS = {";": "';'", "\t": "tabs"}
+_LINES_JUDGED = 2 * ROWS
+"""Blank lines may stand between rows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,72 +47,69 @@ def read_row_blocks(path: str, length: int, block_bytes: int = BLOCK_BYTES) -> I
             names file, row and column.
     """
     rows = 0
-    header_may_come = True
+    start = _Judge(path, length)
     for block in read_text_blocks(path, block_bytes):
-        starts_file = header_may_come and bool(block.text.strip("\n"))
-        if starts_file:
-            header_may_come = False
-            block = _without_header(block, path)
-        if not block.text.strip("\n"):
+        below = block if start.is_judged else start.add(block)
+        if below is None or not below.text.strip("\n"):
             continue
-        values = _parse(block, path, length, starts_file)
+        values = _parse(below, path, length)
         labels = values[:, -1].astype(np.int64)
         yield RowBlock(path, rows, values[:, :-1].astype(np.float32), labels)
         rows += len(labels)
     if not rows:
-        state = "is empty" if header_may_come else "has a header but no rows below it"
+        state = "has a header but no rows below it" if start.has_text else "is empty"
         raise UserInputError(
             f"{path}: the file {state}: give a CSV with {length} samples and a label in each row"
         )
 
 
-def _without_header(block: TextBlock, path: str) -> TextBlock:
-    blank = len(block.text) - len(block.text.lstrip("\n"))
-    line, _, below = block.text[blank:].partition("\n")
-    require_commas(line, path)
-    if is_header(split_cells(line)):
-        return TextBlock(block.first_line + blank + 1, below)
-    return TextBlock(block.first_line + blank, block.text[blank:])
+class _Judge:
+    """Takes the header off a file's first blocks and checks the columns of its first rows."""
+
+    def __init__(self, path: str, length: int) -> None:
+        self._path = path
+        self._length = length
+        self._text = TextBlock(1, "")
+        self.is_judged = False
+
+    @property
+    def has_text(self) -> bool:
+        """Whether anything has stood in the file so far."""
+        return self.is_judged or bool(self._text.text)
+
+    def add(self, block: TextBlock) -> TextBlock | None:
+        """Returns all text below the header, or None until there is a row."""
+        text = self._text.text + block.text
+        first_line = self._text.first_line if self._text.text else block.first_line
+        blank = len(text) - len(text.lstrip("\n"))
+        self._text = TextBlock(first_line + blank, text[blank:])
+        lines = self._text.text.split("\n", _LINES_JUDGED)[:_LINES_JUDGED]
+        start = read_start(lines, self._path)
+        if not start.rows:
+            return None
+        self.is_judged = True
+        require_training_layout(start, self._length, self._path)
+        if start.header is None:
+            return self._text
+        above = sum(len(line) + 1 for line in lines[: start.header + 1])
+        return TextBlock(self._text.first_line + start.header + 1, self._text.text[above:])
 
 
-def require_commas(line: str, path: str) -> None:
-    """Checks a file's first line.
-
-    Raises:
-        UserInputError: Its fields are separated by something else.
-    """
-    for separator, name in _OTHER_SEPARATORS.items():
-        if separator in line:
-            raise UserInputError(f"{path}: fields are separated by {name}: save it with commas")
-
-
-def is_header(cells: list[str]) -> bool:
-    """Tells whether a file's first line names columns rather than holds numbers."""
-    if all(as_number(cell) is None for cell in cells):
-        return any(cell.strip() for cell in cells)
-    # pandas names columns without a name 0, 1, 2, ...
-    counted = [str(index) for index in range(len(cells))]
-    return cells[:-1] == counted[:-1] and (cells[-1] == counted[-1] or as_number(cells[-1]) is None)
-
-
-def _parse(block: TextBlock, path: str, length: int, starts_file: bool) -> npt.NDArray[np.float64]:
+def _parse(block: TextBlock, path: str, length: int) -> npt.NDArray[np.float64]:
     try:
         # float64 first: the tutorial's pandas rounds to float32 from there.
         values = np.loadtxt(
             io.StringIO(block.text), delimiter=",", quotechar='"', comments=None, ndmin=2
         )
     except ValueError as error:
-        raise UserInputError(_fault(block, path, length, starts_file, str(error))) from error
+        raise UserInputError(_fault(block, path, length, str(error))) from error
     if not _is_valid(values, length):
-        raise UserInputError(_fault(block, path, length, starts_file, "a value is out of range"))
+        raise UserInputError(_fault(block, path, length, "a value is out of range"))
     return values
 
 
-def _fault(block: TextBlock, path: str, length: int, starts_file: bool, otherwise: str) -> str:
-    lines = block.text.split("\n")
-    if starts_file and (fault := length_fault(lines, length)):
-        return f"{path}: {fault}"
-    fault = first_fault(lines, block.first_line, length)
+def _fault(block: TextBlock, path: str, length: int, otherwise: str) -> str:
+    fault = first_fault(block.text.split("\n"), block.first_line, length)
     return f"{path}, {fault or f'from row {block.first_line} on: {otherwise}'}"
 
 

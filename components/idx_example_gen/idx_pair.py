@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from components.idx_example_gen.idx_file import IdxHeader, IdxKind, read_blocks, read_header
+from data.formats.idx_file import IdxHeader, IdxKind, read_blocks, read_header
 from pipeline_config import UserInputError
 
 BLOCK_BYTES = 1 << 20

@@ -32,6 +32,14 @@ EXIT_REJECTS = 3
     metavar="PATH",
     help="CSV for rows that cannot be scored; default OUT.rejects.csv beside the output.",
 )
+@click.option(
+    "--drop-column",
+    "drop_columns",
+    type=click.IntRange(min=0),
+    multiple=True,
+    metavar="N",
+    help="Leave a column of a CSV out, such as an index, counted from 0; repeatable.",
+)
 @click.option("--reconstruction", is_flag=True, help="Write what the model makes of each row too.")
 @click.option("--strict", is_flag=True, help="Exit code 3 where a row cannot be scored.")
 @click.option(
@@ -68,6 +76,7 @@ def predict(
     file: str,
     out: str | None,
     rejects: str | None,
+    drop_columns: tuple[int, ...],
     reconstruction: bool,
     strict: bool,
     batch_size: int,
@@ -92,6 +101,7 @@ def predict(
         version=model_version,
         output=out,
         rejects=rejects,
+        drop_columns=drop_columns,
         reconstruction=reconstruction,
         batch_size=batch_size,
         beam_profile=beam_profile,

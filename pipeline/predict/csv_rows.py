@@ -1,20 +1,27 @@
 """Rows of a CSV, each judged by itself, so that a wrong one does not stop the others."""
 
-import collections
-import csv
 import dataclasses
 import functools
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from components.ecg_example_gen.faults import cell_fault, split_cells
-from components.ecg_example_gen.row_blocks import is_header, require_commas
-from components.ecg_example_gen.text_blocks import LineBlock
+from data.formats.columns import BINARY_LABELS
+from data.formats.layout import has_label
+from data.formats.row_faults import as_number, cell_fault, shown
+from data.formats.table import cells_of, read_start
+from data.formats.text_blocks import LineBlock
 from pipeline.predict.rows import Rejected, Rows
-from pipeline_config import LABEL_FEATURE, UserInputError
+
+T = TypeVar("T")
+
+IMAGE_LABELS = frozenset(map(float, range(10)))
+"""Values of an image's label: ten classes."""
+
+_USUAL_LABELS = frozenset({"0", "1", "0.0", "1.0"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +32,15 @@ class CsvLayout:
         shape: Shape of one example.
         labelled: Whether a label, which is not read, follows the values.
         header_row: Number of the line that names the columns; 0 for none.
+        labels: What a label may be, if it is a number.
+        dropped: Columns that are left out, from 0, ascending.
     """
 
     shape: tuple[int, ...]
     labelled: bool
     header_row: int
+    labels: frozenset[float] = BINARY_LABELS
+    dropped: tuple[int, ...] = ()
 
     @functools.cached_property
     def length(self) -> int:
@@ -39,7 +50,15 @@ class CsvLayout:
     @functools.cached_property
     def columns(self) -> int:
         """Cells a row."""
-        return self.length + self.labelled
+        return self.length + self.labelled + len(self.dropped)
+
+    def kept(self, row: Sequence[T]) -> list[T]:
+        """Returns what is not in a dropped column."""
+        return [row[place] for place in self._kept]
+
+    @functools.cached_property
+    def _kept(self) -> list[int]:
+        return [place for place in range(self.columns) if place not in self.dropped]
 
 
 class ParsedBlock(NamedTuple):
@@ -49,25 +68,21 @@ class ParsedBlock(NamedTuple):
     rejected: list[Rejected]
 
 
-def find_layout(block: LineBlock, shape: tuple[int, ...], path: str) -> CsvLayout:
+def find_layout(
+    block: LineBlock, shape: tuple[int, ...], path: str, drop_columns: Sequence[int] = ()
+) -> CsvLayout:
     """Returns the layout that most rows of a file's first block have.
 
-    Decided once for a file, not by the row: a labelled row that lacks a value has as many cells
-    as one without a label.
-
     Raises:
-        UserInputError: Fields are not separated by commas, or the label is not the last column.
+        UserInputError: The columns are not values of one example with or without a label behind
+            them; see `has_label`.
     """
-    lines = block.data.decode(errors="replace").split("\n")
-    header_row = 0
-    first = next((number for number, line in enumerate(lines) if line.strip()), None)
-    if first is not None:
-        require_commas(lines[first], path)
-        if _names_columns(_cells(lines[first].strip()), path):
-            header_row = block.first_line + first
+    start = read_start(block.data.decode(errors="replace").split("\n"), path)
     length = math.prod(shape)
-    counts = collections.Counter(len(_cells(line)) for line in lines if line)
-    return CsvLayout(shape, counts[length + 1] >= counts[length], header_row)
+    labels = BINARY_LABELS if len(shape) == 1 else IMAGE_LABELS
+    labelled = has_label(start, length, labels, drop_columns, path)
+    header_row = 0 if start.header is None else block.first_line + start.header
+    return CsvLayout(shape, labelled, header_row, labels, tuple(sorted(set(drop_columns))))
 
 
 def parse_block(block: LineBlock, layout: CsvLayout) -> ParsedBlock:
@@ -101,27 +116,14 @@ def values_as_text(values: npt.NDArray[np.float32]) -> str:
     return ",".join(str(value) for value in values.ravel())
 
 
-def _names_columns(cells: list[str], path: str) -> bool:
-    names = [cell.strip().lower() for cell in cells]
-    if LABEL_FEATURE in names[:-1]:
-        column = names.index(LABEL_FEATURE) + 1
-        raise UserInputError(f"{path}: the label is column {column}: make it the last column")
-    return is_header(cells)
-
-
-def _cells(line: str) -> list[str]:
-    if '"' not in line:
-        return line.split(",")
-    try:
-        return split_cells(line)
-    except csv.Error:
-        return []
-
-
 def _samples(line: bytes, layout: CsvLayout) -> list[float] | None:
     try:
-        cells = _cells(line.decode())
+        cells = cells_of(line.decode())
         if len(cells) != layout.columns:
+            return None
+        if layout.dropped:
+            cells = layout.kept(cells)
+        if layout.labelled and cells[-1] not in _USUAL_LABELS and _label_fault(cells[-1], layout):
             return None
         samples = cells[: layout.length]
         # Python's float() takes underscores between digits.
@@ -132,6 +134,15 @@ def _samples(line: bytes, layout: CsvLayout) -> list[float] | None:
         return None
 
 
+def _label_fault(cell: str, layout: CsvLayout) -> str | None:
+    """Text is a label of the user's own; a number that is none may be a sample."""
+    value = as_number(cell)
+    if value in layout.labels or (value is None and cell.strip()):
+        return None
+    named = ", ".join(f"{label:g}" for label in sorted(layout.labels))
+    return f"the label is {shown(cell)}: it must be {named} or text"
+
+
 def _rejected(number: int, line: bytes, layout: CsvLayout) -> Rejected:
     return Rejected(number, _fault(line, layout), line.decode(errors="backslashreplace"))
 
@@ -140,16 +151,22 @@ def _fault(line: bytes, layout: CsvLayout) -> str:
     if b"\r" in line:
         return "lines end with CR alone: save the file with LF or CRLF line ends"
     try:
-        cells = _cells(line.decode())
+        cells = cells_of(line.decode())
     except UnicodeDecodeError:
         return "not UTF-8 text: save the file as CSV (UTF-8)"
     if len(cells) != layout.columns:
         noun = "value" if len(cells) == 1 else "values"
         label = f" ({layout.length} and a label)" if layout.labelled else ""
-        return f"{len(cells)} {noun}, expected {layout.columns}{label}"
+        dropped = f" and {len(layout.dropped)} dropped" if layout.dropped else ""
+        return f"{len(cells)} {noun}, expected {layout.columns}{label}{dropped}"
+    places = layout.kept(range(layout.columns))
     faults = (
-        f"column {column}: {fault}"
-        for column, cell in enumerate(cells[: layout.length], start=1)
-        if (fault := cell_fault(cell))
+        f"column {place + 1}: {fault}"
+        for place, cell in zip(places, layout.kept(cells), strict=True)
+        if (
+            fault := _label_fault(cell, layout)
+            if layout.labelled and place == places[-1]
+            else cell_fault(cell)
+        )
     )
     return next(faults)

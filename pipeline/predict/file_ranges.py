@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from components.ecg_example_gen.text_blocks import (
+from data.formats.text_blocks import (
     MAX_LINE_BYTES,
     LineBlock,
     read_line_blocks,

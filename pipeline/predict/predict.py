@@ -69,7 +69,7 @@ def predict(request: PredictRequest) -> Prediction:
             can be scored; an output cannot be written. Outputs are as they were before.
     """
     directory = find_version(request.models_dir, request.model, request.version)
-    source = find_source(request.file)
+    source = find_source(request.file, request.drop_columns)
     _require_writable(request.output, request.on_beam, folder_allowed=request.on_beam)
     _require_writable(request.rejects, request.on_beam, folder_allowed=False)
     model = ServedModel(str(directory))

@@ -7,7 +7,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from components.idx_example_gen.idx_file import IdxHeader
+from data.formats.idx_file import IdxHeader
 from pipeline.predict.csv_rows import CsvLayout, parse_block
 from pipeline.predict.file_ranges import FileRange, count_lines, cut, read_lines
 from pipeline.predict.source import Source, read_idx_header, read_images, read_layout

@@ -27,6 +27,7 @@ class PredictRequest:
         beam_profile: Where the Beam pipeline runs; None without `beam_args` scores in this
             process without Beam.
         beam_args: Options of Beam beside the profile's.
+        drop_columns: Columns of a CSV to leave out, from 0.
         show_progress: Whether a terminal shows how far it is.
     """
 
@@ -40,6 +41,7 @@ class PredictRequest:
     batch_size: int = 512
     beam_profile: str | None = None
     beam_args: tuple[str, ...] = ()
+    drop_columns: tuple[int, ...] = ()
     show_progress: bool = False
 
     def __post_init__(self) -> None:

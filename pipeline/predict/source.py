@@ -17,8 +17,9 @@ import numpy as np
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from components.ecg_example_gen.text_blocks import LineBlock, read_line_blocks, unzipped
-from components.idx_example_gen.idx_file import IdxHeader, IdxKind, read_blocks, read_header
+from data.formats.first_bytes import GZIP
+from data.formats.idx_file import IdxHeader, IdxKind, read_blocks, read_header
+from data.formats.text_blocks import LineBlock, read_line_blocks, unzipped
 from pipeline.predict.csv_rows import CsvLayout, ParsedBlock, find_layout, parse_block
 from pipeline.predict.request import STANDARD_INPUT, is_remote
 from pipeline.predict.rows import Rows
@@ -26,7 +27,6 @@ from pipeline_config import UserInputError
 
 BLOCK_BYTES = 1 << 20
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _IDX_START = b"\0\0"
 """No text begins with it."""
 
@@ -43,29 +43,37 @@ class Source:
         kind: By its content.
         is_gzip: By its content; such a file cannot be read from its middle.
         bytes: What `Advance` is told at the end; None where nobody knows.
+        drop_columns: Columns of a CSV to leave out, from 0.
     """
 
     path: str
     kind: Literal["csv", "idx"]
     is_gzip: bool
     bytes: int | None
+    drop_columns: tuple[int, ...] = ()
 
 
-def find_source(path: str) -> Source:
+def find_source(path: str, drop_columns: tuple[int, ...] = ()) -> Source:
     """Looks at a file's start.
+
+    Args:
+        path: On any file system that Beam knows, or "-" for standard input.
+        drop_columns: Columns of a CSV to leave out, from 0.
 
     Raises:
         UserInputError: There is no such file, or it cannot be read.
     """
     if path == STANDARD_INPUT:
-        return Source("standard input", "csv", False, None)
+        return Source("standard input", "csv", False, None, drop_columns)
     with open_file(path) as file:
-        is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        is_gzip = file.read(len(GZIP)) == GZIP
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         with unzipped(file) as content:
             is_idx = _start(content) == _IDX_START
-    return Source(path, "idx" if is_idx else "csv", is_gzip, size)
+    if is_idx and drop_columns:
+        raise UserInputError(f"{path}: an IDX file has no columns: take --drop-column away")
+    return Source(path, "idx" if is_idx else "csv", is_gzip, size, drop_columns)
 
 
 def read_source(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[ParsedBlock]:
@@ -118,7 +126,8 @@ def read_layout(source: Source, shape: tuple[int, ...]) -> CsvLayout:
     """Returns the layout of a CSV file; see `find_layout`."""
     with open_file(source.path) as file, unzipped(file) as lines:
         blocks = read_line_blocks(lines, source.path, BLOCK_BYTES)
-        return find_layout(_first_with_rows(blocks), shape, source.path)
+        start = _first_with_rows(blocks)
+        return find_layout(start, shape, source.path, source.drop_columns)
 
 
 @contextlib.contextmanager
@@ -161,7 +170,7 @@ def _read_csv(source: Source, shape: tuple[int, ...], advance: Advance) -> Itera
     with _open_csv(source) as (lines, position):
         blocks = read_line_blocks(lines, source.path, BLOCK_BYTES)
         start = _first_with_rows(blocks)
-        layout = find_layout(start, shape, source.path)
+        layout = find_layout(start, shape, source.path, source.drop_columns)
         read = 0
         for block in itertools.chain([start], blocks):
             read += len(block.data)
@@ -182,7 +191,7 @@ def _open_csv(source: Source) -> Iterator[tuple[BinaryIO, Callable[[], int] | No
         return
     # A pipe does not go back to its start, so its first bytes are peeked at.
     pipe = cast(io.BufferedReader, sys.stdin.buffer)
-    if pipe.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC):
+    if pipe.peek(len(GZIP)).startswith(GZIP):
         yield cast(BinaryIO, gzip.GzipFile(fileobj=pipe)), None
     else:
         yield pipe, None

@@ -11,12 +11,11 @@ from typing import BinaryIO, cast
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from data.formats.first_bytes import GZIP, START_BYTES, foreign_format, idx_content
 from pipeline_config import UserInputError
 
 BLOCK_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 24
-
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +52,8 @@ def read_text_blocks(path: str, block_bytes: int = BLOCK_BYTES) -> Iterator[Text
         block_bytes: Bytes read at a time, after decompression.
 
     Raises:
-        UserInputError: The gzip data is damaged or ends early, the bytes are not UTF-8 text, or
-            there are no line ends.
+        UserInputError: The gzip data is damaged or ends early, the bytes are those of another
+            format or not UTF-8 text, or there are no line ends.
     """
     # Beam would go by the name; users rename files.
     with (
@@ -78,12 +77,14 @@ def read_line_blocks(
         first_line: Number of the line that the file stands at.
 
     Raises:
-        UserInputError: The gzip data is damaged or ends early, or there are no line ends.
+        UserInputError: The gzip data is damaged or ends early, the first bytes are those of another
+            format, or there are no line ends.
     """
     rest = b""
     for chunk in _chunks(file, path, block_bytes):
         data = rest + chunk
         if first_line == 1 and not rest:
+            require_text(data, path)
             data = data.removeprefix(codecs.BOM_UTF8)
         end = data.rfind(b"\n") + 1
         rest = data[end:]
@@ -99,6 +100,18 @@ def read_line_blocks(
         yield LineBlock(first_line, rest)
 
 
+def require_text(start: bytes, path: str) -> None:
+    """Checks a file's first bytes.
+
+    Raises:
+        UserInputError: They are those of another format than CSV.
+    """
+    if what := foreign_format(start[:START_BYTES]):
+        raise UserInputError(f"{path}: the file is {what}")
+    if content := idx_content(start):
+        raise UserInputError(f"{path}: the file is an IDX file ({content}), but CSV is read here")
+
+
 @contextlib.contextmanager
 def unzipped(file: BinaryIO) -> Iterator[BinaryIO]:
     """Yields a file itself, or what it holds where its content is gzip-compressed.
@@ -106,7 +119,7 @@ def unzipped(file: BinaryIO) -> Iterator[BinaryIO]:
     Args:
         file: At its start, and seekable.
     """
-    is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    is_gzip = file.read(len(GZIP)) == GZIP
     file.seek(0)
     if not is_gzip:
         yield file

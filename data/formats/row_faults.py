@@ -46,20 +46,6 @@ def first_fault(lines: Sequence[str], first_line: int, length: int) -> str | Non
     return None
 
 
-def length_fault(lines: Sequence[str], length: int) -> str | None:
-    """Says so if all rows agree on another length than the configured one."""
-    counts = {len(split_cells(line)) for line in lines if line}
-    if len(counts) != 1:
-        return None
-    samples = counts.pop() - 1
-    if samples < 2 or samples == length:
-        return None
-    return (
-        f"each row has {samples} samples and a label, but data.length={length}: "
-        f"set data.length={samples}"
-    )
-
-
 def _count_fault(count: int, length: int) -> str:
     noun = "value" if count == 1 else "values"
     return (
@@ -74,21 +60,22 @@ def cell_fault(cell: str) -> str | None:
         return "the cell is empty: fill it in or take the row out"
     value = as_number(cell)
     if value is None:
-        return f"{_shown(cell)} is not a number: correct it or take the row out"
+        return f"{shown(cell)} is not a number: correct it or take the row out"
     if math.isnan(value):
-        return f"{_shown(cell)} is a missing value: fill it in or take the row out"
+        return f"{shown(cell)} is a missing value: fill it in or take the row out"
     with np.errstate(over="ignore"):
         finite = bool(np.isfinite(np.float32(value)))
     if not finite:
-        return f"{_shown(cell)} is not a finite float32: correct it or take the row out"
+        return f"{shown(cell)} is not a finite float32: correct it or take the row out"
     return None
 
 
 def _label_fault(cell: str) -> str | None:
     if as_number(cell) in (0.0, 1.0):
         return None
-    return f"the label is {_shown(cell)}: it must be 1 (normal) or 0 (abnormal)"
+    return f"the label is {shown(cell)}: it must be 1 (normal) or 0 (abnormal)"
 
 
-def _shown(cell: str) -> str:
+def shown(cell: str) -> str:
+    """Returns a cell as a message quotes it."""
     return repr(cell if len(cell) <= 40 else f"{cell[:37]}...")

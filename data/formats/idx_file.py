@@ -18,9 +18,8 @@ import numpy.typing as npt
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from data.formats.first_bytes import GZIP, START_BYTES, foreign_format, idx_content
 from pipeline_config import UserInputError
-
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class IdxKind(enum.IntEnum):
@@ -99,7 +98,7 @@ def open_idx(path: str) -> Iterator[BinaryIO]:
     """Opens a file on any file system that Beam knows, decompressed if its content is gzip."""
     # Beam would go by the name; users rename files.
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        is_gzip = file.read(len(GZIP)) == GZIP
         file.seek(0)
         if not is_gzip:
             yield file
@@ -119,8 +118,10 @@ def _parse_header(file: BinaryIO, path: str) -> IdxHeader:
         raise UserInputError(f"{path}: the file is empty: copy or download it again")
     magic = int.from_bytes(start, "big")
     if len(start) < 4 or magic not in IdxKind.__members__.values():
+        start += file.read(START_BYTES)
+        what = _other_content(start)
         raise UserInputError(
-            f"{path}: wrong magic number {magic}: give an IDX file of images "
+            f"{path}: {what}wrong magic number {magic}: give an IDX file of images "
             f"({IdxKind.IMAGES:d}) or labels ({IdxKind.LABELS:d})"
         )
     kind = IdxKind(magic)
@@ -129,3 +130,18 @@ def _parse_header(file: BinaryIO, path: str) -> IdxHeader:
     if len(sizes) < 4 * dimensions:
         raise UserInputError(f"{path}: the file ends within its header: copy or download it again")
     return IdxHeader(path, kind, tuple(np.frombuffer(sizes, ">u4").tolist()))
+
+
+def _other_content(start: bytes) -> str:
+    """Returns what a file holds that is neither images nor labels, as the start of a sentence."""
+    if what := foreign_format(start):
+        return f"the file is {what.partition(':')[0]}, "
+    content = idx_content(start)
+    if content is None:
+        return "the file is text, " if start and start.isascii() and b"\0" not in start else ""
+    kind, dimensions = content.split(",")[0], start[3]
+    if kind != "uint8":
+        return f"values are {content}, not bytes of 0 to 255, "
+    if dimensions > 3:
+        return f"images of {dimensions - 1} dimensions ({content}), not of grey pixels, "
+    return f"labels of {dimensions} dimensions ({content}), not one number each, "

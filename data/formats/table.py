@@ -1,0 +1,134 @@
+"""The start of a CSV: which line names the columns, and the first rows, cell by cell."""
+
+import collections
+import csv
+import dataclasses
+import functools
+from collections.abc import Collection, Sequence
+
+from data.formats.header import is_header
+from data.formats.row_faults import as_number, split_cells
+from pipeline_config import UserInputError
+
+ROWS = 200
+"""Rows that a file is judged by."""
+
+_OTHER_SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """The first rows of a file that agree on their number of cells.
+
+    Attributes:
+        names: The header's cells in lower case, one a column; None without such a header.
+        rows: Cells of at least one row, without spaces around them.
+        positions: Each column's place in the file, from 0.
+    """
+
+    names: Sequence[str] | None
+    rows: Sequence[Sequence[str]]
+    positions: Sequence[int]
+
+    @property
+    def columns(self) -> int:
+        """Cells a row."""
+        return len(self.positions)
+
+    @functools.cached_property
+    def numbers(self) -> list[list[float | None]]:
+        """Values of the cells, row by row; None for one that is not a number."""
+        return [[as_number(cell) for cell in row] for row in self.rows]
+
+    def cells(self, place: int) -> list[str]:
+        """Returns a column's cells."""
+        return [row[place] for row in self.rows]
+
+    def values(self, place: int) -> list[float | None]:
+        """Returns a column's values; None for a cell that is not a number."""
+        return [row[place] for row in self.numbers]
+
+    def name(self, place: int) -> str | None:
+        """Returns a column's name in lower case; None without a header."""
+        return None if self.names is None else self.names[place]
+
+    def without(self, positions: Collection[int]) -> "Table":
+        """Returns the table without the columns at some places of the file."""
+        kept = [index for index, place in enumerate(self.positions) if place not in positions]
+        return Table(
+            None if self.names is None else [self.names[index] for index in kept],
+            [[row[index] for index in kept] for row in self.rows],
+            [self.positions[index] for index in kept],
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What a file's first lines hold.
+
+    Attributes:
+        header: Index of the line that names the columns; None if no line does.
+        names: That line's cells.
+        counts: How many rows have how many cells.
+        rows: Cells of the first rows.
+    """
+
+    header: int | None
+    names: Sequence[str]
+    counts: collections.Counter[int]
+    rows: Sequence[Sequence[str]]
+
+    def table(self, columns: int) -> Table | None:
+        """Returns the rows that have so many cells; None if there is none."""
+        rows = [[cell.strip() for cell in row] for row in self.rows if len(row) == columns][:ROWS]
+        if not rows or columns < 1:
+            return None
+        names = [name.strip().lower() for name in self.names]
+        return Table(names if len(names) == columns else None, rows, range(columns))
+
+
+def read_start(lines: Sequence[str], path: str) -> Start:
+    """Returns what the first lines of a file hold; blank ones are passed over.
+
+    Raises:
+        UserInputError: Fields are separated by something else than commas, or lines by something
+            else than line feeds.
+    """
+    first = next((index for index, line in enumerate(lines) if line.strip()), None)
+    if first is None:
+        return Start(None, [], collections.Counter(), [])
+    if all("\r" in line.removesuffix("\r") for line in lines if line.strip()):
+        raise UserInputError(
+            f"{path}: lines end with CR alone: save the file with LF or CRLF line ends"
+        )
+    require_commas(lines[first], path)
+    names = cells_of(lines[first].strip())
+    header = first if is_header(names) else None
+    below = lines[first if header is None else first + 1 :]
+    rows = [cells_of(line) for line in below if line.strip()]
+    counts = collections.Counter(map(len, rows))
+    return Start(header, names if header is not None else [], counts, rows)
+
+
+def cells_of(line: str) -> list[str]:
+    """Returns the cells of one line without quotes; none if its quotes are no CSV."""
+    if '"' not in line:
+        return line.split(",")
+    try:
+        return split_cells(line)
+    except csv.Error:
+        return []
+
+
+def require_commas(line: str, path: str) -> None:
+    """Checks a file's first line.
+
+    Raises:
+        UserInputError: Its fields are separated by something else.
+    """
+    for separator, name in _OTHER_SEPARATORS.items():
+        if line.count(separator) >= max(1, line.count(",")):
+            raise UserInputError(f"{path}: fields are separated by {name}: save it with commas")
+    numbers = [as_number(cell) for cell in line.split()]
+    if "," not in line and len(numbers) > 2 and None not in numbers:
+        raise UserInputError(f"{path}: fields are separated by spaces: save it with commas")
