@@ -49,6 +49,9 @@ def list_(home: Path, models_dir: Path | None, as_json: bool) -> None:
         click.echo(json.dumps({"versions": [dataclasses.asdict(row) for row in versions]}))
     else:
         print_table([_for_people(row) for row in versions])
+        for row in versions:
+            if row.fault is not None:
+                click.echo(f"notice: {row.model} {row.version} is damaged: {row.fault}", err=True)
 
 
 @models.command()

@@ -13,8 +13,7 @@ from pipeline.history import killed_runs, past_runs
 from pipeline.home import Home
 from pipeline.metadata_file import find_fault
 from pipeline_config import PipelineConfig, UserInputError
-from serving.push_directory.version_file import read_version_file
-from serving.push_directory.versions import list_versions
+from serving.push_directory.model_versions import read_versions
 
 _LOCK_WAIT_SECONDS = 2.0
 
@@ -99,16 +98,17 @@ def _metadata(home: Home, pipeline: str) -> Finding:
 def _models(folder: Path) -> Finding:
     model = folder.name
     try:
-        versions = list_versions(folder)
-        content = read_version_file(folder)
+        versions = read_versions(folder)
+        served = versions.served if versions.numbers else None
     except UserInputError as error:
         return Finding("models", model, False, str(error))
-    except OSError as error:
-        return Finding("models", model, False, f"{folder}: {error.strerror}")
-    if not versions:
+    if served is None:
         return Finding("models", model, True, "no version yet")
-    count = "1 version" if len(versions) == 1 else f"{len(versions)} versions"
-    return Finding("models", model, True, f"{count}, {content.served(versions)} is served")
+    count = len(versions.numbers)
+    line = f"{count} version{'' if count == 1 else 's'}, {served} is served"
+    for number, fault in versions.faults.items():
+        line = f"{line}; {folder}/{number} cannot be served: {fault}"
+    return Finding("models", model, not versions.faults, line)
 
 
 def _megabytes(root: Path) -> float:

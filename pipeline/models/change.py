@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
+
 from pipeline_config import UserInputError, check_name
 from serving.push_directory.model_versions import ModelVersions, prune, read_versions
 from serving.push_directory.models_config import unlisted_labels, write_models_config
@@ -156,7 +158,7 @@ def prune_versions(folder: Path, keep: int) -> Change:
         folder: The model's folder.
         keep: How many stay beside the labelled and pinned ones; 0 keeps all.
     """
-    with pushing(folder):
+    with pushing(folder, _report_wait):
         removed = prune(folder, keep)
         model = read_versions(folder)
         content = model.file
@@ -187,7 +189,7 @@ def _change(
     label: str | None = None,
 ) -> Change:
     """Changes the version file under the lock; `of` returns what the action is about."""
-    with pushing(folder):
+    with pushing(folder, _report_wait):
         model = read_versions(folder)
         if not model.numbers:
             raise UserInputError(f"{folder}: there is no version of this model any more")
@@ -207,6 +209,10 @@ def _change(
         notices=_passed_over(model, served_before, served) + _tf_serving_notices(model, after),
         **_in_force(after, model),
     )
+
+
+def _report_wait(sentence: str) -> None:
+    click.echo(f"aepipe: {sentence}", err=True)
 
 
 def _in_force(content: VersionFile, model: ModelVersions) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def _missing_part(version_directory: Path) -> str | None:
         return f"{_GRAPH} is missing"
     if not (version_directory / _INDEX).is_file():
         return f"{_INDEX} is missing"
-    names = os.listdir((version_directory / _INDEX).parent)  # noqa: PTH208
+    names = {path.name for path in (version_directory / _INDEX).parent.iterdir()}
     counts = {int(shard["count"]) for name in names if (shard := _SHARD.fullmatch(name))}
     if not counts:
         return "variables/variables.data-00000-of-00001 is missing"

@@ -1,13 +1,16 @@
 """Which version answers, as the push directory changes under a running server."""
 
 import json
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from serving.push_directory.integrity import file_digests
+from serving.push_directory.model_versions import read_versions
 from tests.serving.conftest import RunningServer, eventually
 from tests.serving.tiny_detector import push, push_broken, signals, write_version
 
@@ -205,3 +208,128 @@ def test_a_push_directory_that_is_away_for_a_moment_keeps_its_models(
     away.rename(changing_server.models_dir)
     push(folder, 2, level=2.0)
     eventually(lambda: answers(changing_server, folder) == 2.0)
+
+
+def push_with_digests(folder: Path, version: int) -> Path:
+    directory = push(folder, version, level=float(version))
+    write_digests(directory)
+    return directory
+
+
+def write_digests(directory: Path) -> None:
+    manifest = directory / ".aepipe.json"
+    manifest.write_text(json.dumps({"files": file_digests(directory)}))
+    manifest.rename(directory / "aepipe.json")
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def replace(path: Path, make: Callable[[Path], object]) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    make(path)
+
+
+SHARD = "variables/variables.data-00000-of-00001"
+WARM_UP = "assets.extra/tf_serving_warmup_requests"
+
+CHANGES: dict[str, tuple[Callable[[Path], object], float | None, str]] = {
+    "flipped": (lambda m: flip_a_byte(m / "2" / SHARD), 1.0, f"{SHARD} differs"),
+    "swapped": (
+        lambda m: shutil.copy(m / "1" / SHARD, m / "2" / SHARD),
+        1.0,
+        f"{SHARD} differs",
+    ),
+    "warm_up": (lambda m: flip_a_byte(m / "2" / WARM_UP), 1.0, f"{WARM_UP} differs"),
+    "no_variables": (
+        lambda m: shutil.rmtree(m / "2" / "variables"),
+        1.0,
+        "variables.index is missing",
+    ),
+    "a_link_to_nothing": (
+        lambda m: replace(m / "2" / "saved_model.pb", lambda path: path.symlink_to("nowhere")),
+        1.0,
+        "saved_model.pb is missing",
+    ),
+    "a_pipe": (
+        lambda m: replace(m / "2" / SHARD, os.mkfifo),
+        1.0,
+        "it is not a file",
+    ),
+    "newer_folders_that_are_none": (
+        lambda m: [
+            (m / name).mkdir() for name in ("3", "007", "99999999999999999999", "4-copy", ".5")
+        ],
+        2.0,
+        "saved_model.pb is missing",
+    ),
+    "a_file_for_a_version": (lambda m: replace(m / "2", lambda path: path.touch()), 1.0, ""),
+    "a_malformed_policy": (lambda m: (m / "versions.json").write_text("["), 2.0, ""),
+    "a_folder_as_policy": (lambda m: (m / "versions.json").mkdir(), 2.0, ""),
+    "a_policy_that_leads_nowhere": (
+        lambda m: (m / "versions.json").symlink_to("nowhere"),
+        2.0,
+        "",
+    ),
+    "touched": (lambda m: os.utime(m / "2" / SHARD), 2.0, ""),
+    "a_file_for_the_model": (lambda m: replace(m, lambda path: path.touch()), None, ""),
+}
+
+
+def test_what_happens_to_a_model_ends_neither_the_server_nor_the_others(
+    changing_server: RunningServer,
+) -> None:
+    """And server and commands give one answer to which version is served."""
+    folders = {name: changing_server.models_dir / name for name in CHANGES}
+    for folder in folders.values():
+        push_with_digests(folder, 1)
+        push_with_digests(folder, 2)
+    eventually(lambda: all(answers(changing_server, f) == 2.0 for f in folders.values()), 90)
+
+    for name, folder in folders.items():
+        CHANGES[name][0](folder)
+
+    for name, folder in folders.items():
+        _, level, fault = CHANGES[name]
+        eventually(lambda f=folder, to=level: answers(changing_server, f) == to)
+        if fault:
+            told = changing_server.get(f"/v1/models/{name}").json()["model_version_status"]
+            faults = {
+                status["version"]: status["status"]["error_message"]
+                for status in told
+                if status["state"] == "END"
+            }
+            (version,) = read_versions(folder).faults
+            assert faults[str(version)] == read_versions(folder).faults[version]
+            assert fault in faults[str(version)]
+        if "policy" not in name and level is not None:
+            assert read_versions(folder).served == level
+    assert changing_server.process.poll() is None
+    for folder in folders.values():
+        replace(folder, lambda path: None)
+
+
+def test_a_mended_version_is_taken_up_again(changing_server: RunningServer, folder: Path) -> None:
+    push_with_digests(folder, 1)
+    version = push_with_digests(folder, 2)
+    eventually(lambda: answers(changing_server, folder) == 2.0)
+    flip_a_byte(version / SHARD)
+    eventually(lambda: answers(changing_server, folder) == 1.0)
+    flip_a_byte(version / SHARD)
+    eventually(lambda: answers(changing_server, folder) == 2.0)
+    assert changing_server.states(folder.name)[2] == "AVAILABLE"
+
+
+def test_a_version_without_digests_is_loaded_with_a_notice(
+    changing_server: RunningServer, folder: Path
+) -> None:
+    push(folder, 7, level=7.0)
+    eventually(lambda: answers(changing_server, folder) == 7.0)
+    line = f"{folder.name} version 7: no digests to verify its files by"
+    eventually(lambda: any(line in logged for logged in changing_server.log))
+    push_with_digests(folder, 8)
+    eventually(lambda: answers(changing_server, folder) == 8.0)
+    assert not any(f"{folder.name} version 8: no digests" in line for line in changing_server.log)

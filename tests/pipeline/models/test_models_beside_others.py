@@ -79,11 +79,18 @@ def test_a_reader_never_sees_a_part_of_a_change(folder: Path) -> None:
     assert seen == {(12, with_labels), (13, with_labels)}
 
 
-def test_a_rollback_waits_for_the_push_that_is_under_way(home: Home, folder: Path) -> None:
+def test_a_rollback_waits_for_the_push_that_is_under_way_and_says_so(
+    home: Home, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     push = holding(PUSH_AND_WAIT, folder)
     changes = []
+    said = ""
     roller = threading.Thread(target=lambda: changes.append(rollback(folder, None)))
     roller.start()
+    while not said:
+        assert roller.is_alive()
+        said = capfd.readouterr().err
+    assert said == f"aepipe: {folder} is held by a push or another change: waiting for its end\n"
     assert not (folder / "versions.json").exists()
 
     release(push)

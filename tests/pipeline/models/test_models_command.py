@@ -18,6 +18,7 @@ from serving.push_directory.model_versions import served_version
 from serving.push_directory.versions import list_versions
 from tests.conftest import Aepipe, Result
 from tests.pipeline.models.conftest import MODEL, push_by_hand
+from tests.serving.push_directory.whole_version import write_pushed_version
 
 Models = Callable[..., Result]
 
@@ -251,6 +252,72 @@ def test_a_malformed_version_file_is_one_line(models: Models, folder: Path, comm
     assert result.err.startswith(f"aepipe: {folder}/versions.json: 'pined' is not known")
     assert len(result.err.splitlines()) == 1
     assert list_versions(folder) == [11, 12, 13]
+
+
+def damage(folder: Path, version: int) -> None:
+    (folder / str(version) / "variables" / "variables.index").unlink()
+
+
+def test_a_damaged_version_is_listed_with_its_fault(models: Models, folder: Path) -> None:
+    damage(folder, 13)
+    shutil.rmtree(folder / "11")
+    write_pushed_version(folder / "11")
+    (folder / "11" / "saved_model.pb").write_text("Graph")
+    (folder / "007").mkdir()
+    (folder / "15").write_text("a file")
+
+    listed = models("list")
+    rows = json.loads(models("list --json").out)["versions"]
+
+    assert [(row["version"], row["state"], row["fault"]) for row in rows] == [
+        (13, "damaged", "variables/variables.index is missing"),
+        (12, "served", None),
+        (11, "damaged", "saved_model.pb differs from what was pushed"),
+    ]
+    assert listed.exit_code == 0
+    assert listed.err.splitlines() == [
+        f"notice: {MODEL} 13 is damaged: variables/variables.index is missing",
+        f"notice: {MODEL} 11 is damaged: saved_model.pb differs from what was pushed",
+    ]
+
+
+def test_a_rollback_passes_over_a_damaged_version_and_says_so(models: Models, folder: Path) -> None:
+    damage(folder, 12)
+
+    result = models("rollback", MODEL)
+
+    assert result.exit_code == 0, result.err
+    assert f"{MODEL}: rolled back from 13 to 11" in result.out
+    assert result.err == (
+        f"notice: {MODEL}: 12 was passed over: variables/variables.index is missing\n"
+    )
+    # Repaired by hand, 12 does not take over by itself.
+    assert version_file(folder) == {"withheld": [12, 13]}
+
+
+@pytest.mark.parametrize("command", ["rollback MODEL --to 12", "pin MODEL 12", "label MODEL x 12"])
+def test_a_damaged_version_is_not_chosen(models: Models, folder: Path, command: str) -> None:
+    damage(folder, 12)
+
+    result = models(command.replace("MODEL", MODEL))
+
+    assert result.exit_code == 2
+    assert result.err == (
+        f"aepipe: {MODEL}: version 12 cannot be served: variables/variables.index is missing\n"
+    )
+    assert not (folder / "versions.json").exists()
+
+
+def test_without_a_whole_version_nothing_is_changed(models: Models, folder: Path) -> None:
+    for version in (11, 12, 13):
+        damage(folder, version)
+
+    for command in ("rollback", "pin", "prune"):
+        result = models(command, MODEL)
+        assert result.exit_code == 2
+        assert "no version can be served; of 13, variables/variables.index" in result.err
+        assert len(result.err.splitlines()) == 1
+    assert json.loads(models("list --json").out)["versions"][0]["state"] == "damaged"
 
 
 def test_labels_are_set_moved_and_removed(models: Models, home: Home, folder: Path) -> None:
