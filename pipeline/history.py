@@ -12,7 +12,7 @@ from ml_metadata.proto.metadata_store_pb2 import Execution, Value
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
 from pipeline.metadata_file import require_usable
-from pipeline.outcome import OUTCOME_FILE, RunOutcome
+from pipeline.outcome import OUTCOME_FILE, RunOutcome, recorded_number
 from pipeline.run_record import recorded_outcome
 from pipeline_config import UserInputError
 
@@ -35,6 +35,9 @@ _CONFIG_PROPERTIES = {
 def past_runs(home: Home) -> list[RunOutcome]:
     """Returns the runs of all pipelines in an output folder, newest first.
 
+    Their order is that of the numbers that they were recorded with: a clock may go wrong. Runs of
+    before there were numbers come last, in the order of the times in their names.
+
     A run that goes on now is left out, and so is a folder without a readable `run.json`.
     """
     found = []
@@ -45,8 +48,8 @@ def past_runs(home: Home) -> list[RunOutcome]:
         except (OSError, ValueError):
             continue
         if outcome is not None:
-            found.append((_started(outcome), recorded, outcome))
-    return [outcome for *_, outcome in sorted(found, key=lambda run: run[:2], reverse=True)]
+            found.append((recorded_number(path), _started(outcome), recorded, outcome))
+    return [outcome for *_, outcome in sorted(found, key=lambda run: run[:3], reverse=True)]
 
 
 def killed_runs(home: Home) -> list[Path]:

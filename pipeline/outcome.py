@@ -24,6 +24,8 @@ EXIT_CODES: dict[Status, int] = {
 }
 
 OUTCOME_FILE = "run.json"
+NUMBER_KEY = "number"
+"""Where `run.json` has the run's number in its output folder."""
 REPORT_FILE = "report.html"
 BEGUN_FILE = "begun.json"
 """Of a scheduler's run: the outcome as far as it was known when the data were chosen."""
@@ -170,14 +172,29 @@ def reserve_outcome(directory: Path) -> None:
 
 
 def write_outcome(outcome: RunOutcome, directory: Path) -> Path:
-    """Writes the outcome as `run.json` into the run's folder and returns its path."""
+    """Writes the outcome as `run.json` into the run's folder and returns its path.
+
+    Beside the outcome it holds the run's number in its output folder, which orders runs whatever
+    the clock said. Call it while holding the pipeline's lock.
+    """
     path = directory / OUTCOME_FILE
+    number = recorded_number(path) or 1 + max(
+        map(recorded_number, directory.parent.glob(f"*/{OUTCOME_FILE}")), default=0
+    )
     partial = _partial(directory)
     with partial.open("r+b" if partial.exists() else "wb") as file:
-        file.write(json.dumps(outcome.as_dict(), indent=2).encode())
+        file.write(json.dumps(outcome.as_dict() | {NUMBER_KEY: number}, indent=2).encode())
         file.truncate()
     publish(partial, path)
     return path
+
+
+def recorded_number(path: Path) -> int:
+    """Returns the number in a `run.json`; 0 if it has none or cannot be read."""
+    try:
+        return int(json.loads(path.read_text())[NUMBER_KEY])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def _partial(directory: Path) -> Path:

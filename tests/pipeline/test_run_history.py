@@ -1,6 +1,7 @@
 """Past runs and the lineage of one."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,12 +63,35 @@ def test_what_is_no_outcome_is_refused(values: object) -> None:
 def test_runs_of_all_pipelines_are_listed_newest_first(tmp_path: Path) -> None:
     home = Home(tmp_path)
     for run_id in (
-        "basic-20260102T000000-aaaa",
-        "anomaly-20260103T000000-aaaa",
         "denoise-20260101T000000-aaaa",
+        # Its clock was wrong, and was then put right.
+        "basic-20370102T000000-aaaa",
+        "anomaly-20260103T000000-aaaa",
     ):
         keep(home, run_id)
     assert [outcome.pipeline for outcome in past_runs(home)] == ["anomaly", "basic", "denoise"]
+    copied = Home(tmp_path / "copy")
+    shutil.copytree(home.runs, copied.runs, copy_function=shutil.copyfile)
+    assert past_runs(copied) == past_runs(home)
+
+
+def test_runs_of_before_there_were_numbers_come_last(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for run_id in ("basic-20370102T000000-aaaa", "anomaly-20370103T000000-aaaa"):
+        path = write_outcome(keep(home, run_id), home.runs / run_id)
+        values = json.loads(path.read_text())
+        del values["number"]
+        path.write_text(json.dumps(values))
+    keep(home, "denoise-20260101T000000-aaaa")
+    assert [outcome.pipeline for outcome in past_runs(home)] == ["denoise", "anomaly", "basic"]
+
+
+def test_a_run_keeps_its_number_when_it_is_recorded_again(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    first = keep(home, "basic-20260102T000000-aaaa")
+    second = keep(home, "basic-20260101T000000-aaaa")
+    write_outcome(first, home.runs / first.run_id)
+    assert past_runs(home) == [second, first]
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"pipeline": "basic"}'])
