@@ -44,7 +44,7 @@ EXIT_REJECTS = 3
 @click.option("--strict", is_flag=True, help="Exit code 3 where a row cannot be scored.")
 @click.option(
     "--batch-size",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000_000),
     default=512,
     show_default=True,
     help="Examples a call of the model.",
