@@ -50,14 +50,7 @@ class RequestHandling(aio.ServerInterceptor):
             try:
                 if handler is None:
                     raise UnimplementedError(f"{handler_call_details.method} is not served")
-                content = await self._intake.receive(context)
-                with self._intake.hold(len(content)):
-                    size = len(content)
-                    request = await self._intake.work(
-                        size, _decoded, handler.request_deserializer, content
-                    )
-                    del content
-                    return await handler.unary_unary(request, context)
+                return await self._answer(handler, context)
             except RequestError as error:
                 code, reason = error.grpc, error.reason
             except tuple(_KSERVE_STATUS) as error:
@@ -65,6 +58,7 @@ class RequestHandling(aio.ServerInterceptor):
             except Exception:
                 _LOG.exception("%s", handler_call_details.method)
                 code, reason = grpc.StatusCode.INTERNAL, "internal error"
+            # This raises, and gRPC keeps the error with its frame, so nothing large may be in it.
             await context.abort(code, reason[:_REASON_CHARACTERS])
 
         # As a stream of one message: a method of one message is called only when the message is
@@ -72,6 +66,14 @@ class RequestHandling(aio.ServerInterceptor):
         return grpc.stream_unary_rpc_method_handler(
             answer, response_serializer=getattr(handler, "response_serializer", None)
         )
+
+    async def _answer(self, handler: grpc.RpcMethodHandler, context: Any) -> Any:
+        content = await self._intake.receive(context)
+        size = len(content)
+        with self._intake.hold(size):
+            request = await self._intake.work(size, _decoded, handler.request_deserializer, content)
+            del content
+            return await handler.unary_unary(request, context)
 
 
 def _decoded(deserializer: Callable[[bytes], Any], content: bytes) -> Any:

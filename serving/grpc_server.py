@@ -1,7 +1,10 @@
 """KServe's gRPC server, with TensorFlow Serving's services beside its own."""
 
+import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from google.protobuf.runtime_version import VersionError
 from grpc import aio
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc
@@ -15,6 +18,8 @@ from serving.open_inference_grpc import VersionedInferenceServicer
 from serving.settings import ServerSettings
 from serving.tf_serving_grpc import ModelService, PredictionService
 from serving.watched_directory import PushDirectory
+
+_LOG = logging.getLogger(__name__)
 
 _RPCS_IN_HAND = 1024
 """gRPC answers RESOURCE_EXHAUSTED beyond."""
@@ -58,6 +63,7 @@ class GrpcServer(GRPCServer):
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
             ModelService(directory), self._server
         )
+        self._stop_health = _add_health(directory, self._server)
 
     def bind(self, address: str) -> int:
         """Takes the port and returns its number.
@@ -71,3 +77,22 @@ class GrpcServer(GRPCServer):
         """Serves until `stop` is called."""
         await self._server.start()
         await self._server.wait_for_termination()
+
+    async def stop(self, sig: int | None = None) -> None:
+        """Refuses new requests and ends when those in hand are answered, or the grace is over."""
+        self._stop_health()
+        await self._server.stop(self._grace_period)
+
+
+def _add_health(directory: PushDirectory, server: aio.Server) -> Callable[[], None]:
+    """Adds health checking and returns what ends it."""
+    try:
+        from grpc_health.v1 import health_pb2_grpc
+
+        from serving.grpc_health import ModelHealth
+    except (ImportError, VersionError) as error:
+        _LOG.warning("no gRPC health checking: %s; install the locked requirements", error)
+        return lambda: None
+    health = ModelHealth(directory)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    return health.stop
