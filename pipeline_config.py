@@ -6,6 +6,7 @@ here: the command line and an Airflow DAG file read this module at start-up.
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -95,6 +96,49 @@ def _require(condition: bool, setting: str, value: object, expected: str) -> Non
         raise SettingError(f"{setting}={value!r}: expected {expected}")
 
 
+def setting(
+    default: float,
+    expected: str,
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float,
+) -> Any:
+    """Returns the field of a number, with the range that its section checks.
+
+    Args:
+        default: Its value where nothing is set.
+        expected: The range in words, to go after "expected" in an error's message.
+        ge: The least value.
+        gt: What the value is above, instead of `ge`.
+        le: The greatest value. Every number has one: what trains, allocates or waits far beyond
+            what anyone means fails late, and not in one line.
+    """
+    limits = {"expected": expected, "ge": ge, "gt": gt, "le": le}
+    return dataclasses.field(default=default, metadata=limits)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of a pipeline's configuration; checks its numbers against their ranges.
+
+    Raises:
+        SettingError: A number is out of the range that `setting` gave it, or is not finite.
+    """
+
+    section: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if "expected" not in field.metadata:
+                continue
+            value = getattr(self, field.name)
+            ge, gt, le = (field.metadata[name] for name in ("ge", "gt", "le"))
+            # A NaN is in no range, as every comparison with it is false.
+            in_range = (ge is None or value >= ge) and (gt is None or value > gt) and value <= le
+            _require(in_range, f"{self.section}.{field.name}", value, field.metadata["expected"])
+
+
 def _require_below(folder: str, setting: str) -> None:
     """Checks that a folder stays below the one that it is looked for in."""
     parts = PurePath(folder).parts
@@ -107,7 +151,7 @@ def _require_below(folder: str, setting: str) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SignalData:
+class SignalData(Section):
     """Rows of a CSV: `length` samples, then the label.
 
     Attributes:
@@ -122,21 +166,20 @@ class SignalData:
         sample_rows: Rows of the built-in sample, used where there is no other data.
     """
 
+    section: ClassVar[str] = "data"
     feature: ClassVar[str] = "signal"
     folder: str = "ecg"
     pattern: str = "*.csv{,.gz}"
-    length: int = 140
+    length: int = setting(140, "2 or more samples per row, up to 1000000", ge=2, le=1_000_000)
     split: Literal["hash", "tutorial"] = "hash"
-    window: int = 1
+    window: int = setting(1, "1 or more spans, up to 10000", ge=1, le=10_000)
     skip_refused: bool = True
-    sample_rows: int = 5_000
+    sample_rows: int = setting(5_000, "50 or more, up to 10000000", ge=50, le=10_000_000)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require_below(self.folder, "data.folder")
-        _require(self.length >= 2, "data.length", self.length, "2 or more samples per row")
         _require(self.split in ("hash", "tutorial"), "data.split", self.split, "hash or tutorial")
-        _require(self.window >= 1, "data.window", self.window, "1 or more spans")
-        _require(self.sample_rows >= 50, "data.sample_rows", self.sample_rows, "50 or more")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -145,7 +188,7 @@ class SignalData:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageData:
+class ImageData(Section):
     """Pairs of IDX files (images, labels), one pair a split.
 
     Attributes:
@@ -160,24 +203,21 @@ class ImageData:
         sample_eval: Eval images of the built-in sample.
     """
 
+    section: ClassVar[str] = "data"
     feature: ClassVar[str] = "image"
     folder: str = "fashion_mnist"
     train_pattern: str = "train-*-ubyte{,.gz}"
     eval_pattern: str = "t10k-*-ubyte{,.gz}"
-    height: int = 28
-    width: int = 28
-    window: int = 1
+    height: int = setting(28, "1 or more pixels, up to 10000", ge=1, le=10_000)
+    width: int = setting(28, "1 or more pixels, up to 10000", ge=1, le=10_000)
+    window: int = setting(1, "1 or more spans, up to 10000", ge=1, le=10_000)
     skip_refused: bool = True
-    sample_train: int = 10_000
-    sample_eval: int = 2_000
+    sample_train: int = setting(10_000, "10 or more, up to 10000000", ge=10, le=10_000_000)
+    sample_eval: int = setting(2_000, "10 or more, up to 10000000", ge=10, le=10_000_000)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require_below(self.folder, "data.folder")
-        _require(self.height >= 1, "data.height", self.height, "1 or more pixels")
-        _require(self.width >= 1, "data.width", self.width, "1 or more pixels")
-        _require(self.window >= 1, "data.window", self.window, "1 or more spans")
-        _require(self.sample_train >= 10, "data.sample_train", self.sample_train, "10 or more")
-        _require(self.sample_eval >= 10, "data.sample_eval", self.sample_eval, "10 or more")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -186,7 +226,7 @@ class ImageData:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GateConfig:
+class GateConfig(Section):
     """How much the newest span may differ from the one before; 1 lets everything pass.
 
     Attributes:
@@ -196,13 +236,9 @@ class GateConfig:
         label_drift_threshold: Greatest change (0 to 1) of any class's share.
     """
 
-    drift_threshold: float = 0.03
-    label_drift_threshold: float = 0.2
-
-    def __post_init__(self) -> None:
-        for name in ("drift_threshold", "label_drift_threshold"):
-            value = getattr(self, name)
-            _require(0.0 < value <= 1.0, f"gate.{name}", value, "above 0, up to 1 (off)")
+    section: ClassVar[str] = "gate"
+    drift_threshold: float = setting(0.03, "above 0, up to 1 (off)", gt=0.0, le=1.0)
+    label_drift_threshold: float = setting(0.2, "above 0, up to 1 (off)", gt=0.0, le=1.0)
 
     @property
     def compares_spans(self) -> bool:
@@ -211,7 +247,7 @@ class GateConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TransformConfig:
+class TransformConfig(Section):
     """Preprocessing.
 
     Attributes:
@@ -221,15 +257,13 @@ class TransformConfig:
             `example_id`.
     """
 
-    noise: float = 0.0
-    noise_seed: int = 0
-
-    def __post_init__(self) -> None:
-        _require(0.0 <= self.noise <= 10.0, "transform.noise", self.noise, "0.0 to 10.0")
+    section: ClassVar[str] = "transform"
+    noise: float = setting(0.0, "0.0 to 10.0", ge=0.0, le=10.0)
+    noise_seed: int = setting(0, "-2**63 to 2**63 - 1", ge=-(2**63), le=2**63 - 1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainerConfig:
+class TrainerConfig(Section):
     """Training.
 
     Attributes:
@@ -246,33 +280,21 @@ class TrainerConfig:
             batch) or "multi_worker" (the machines that `TF_CONFIG` names).
     """
 
-    epochs: int = 10
-    batch_size: int = 32
-    seed: int = 42
-    learning_rate: float = 1e-3
+    section: ClassVar[str] = "trainer"
+    epochs: int = setting(10, "1 or more, up to 1000000", ge=1, le=1_000_000)
+    batch_size: int = setting(32, "1 or more, up to 1000000", ge=1, le=1_000_000)
+    seed: int = setting(42, "0 to 2**32 - 1", ge=0, le=2**32 - 1)
+    learning_rate: float = setting(1e-3, "above 0, up to 100", gt=0, le=100)
     normal_only: bool = False
-    early_stopping_patience: int = 0
+    early_stopping_patience: int = setting(
+        0, "0 (off) or more epochs, up to 1000000", ge=0, le=1_000_000
+    )
     warm_start: bool = False
-    steps_per_execution: int = 50
+    steps_per_execution: int = setting(50, "1 or more, up to 1000000", ge=1, le=1_000_000)
     distribution: Literal["none", "mirrored", "multi_worker"] = "none"
 
     def __post_init__(self) -> None:
-        _require(self.epochs >= 1, "trainer.epochs", self.epochs, "1 or more")
-        _require(self.batch_size >= 1, "trainer.batch_size", self.batch_size, "1 or more")
-        _require(0 <= self.seed < 2**32, "trainer.seed", self.seed, "0 to 2**32 - 1")
-        _require(self.learning_rate > 0, "trainer.learning_rate", self.learning_rate, "above 0")
-        _require(
-            self.early_stopping_patience >= 0,
-            "trainer.early_stopping_patience",
-            self.early_stopping_patience,
-            "0 (off) or more epochs",
-        )
-        _require(
-            self.steps_per_execution >= 1,
-            "trainer.steps_per_execution",
-            self.steps_per_execution,
-            "1 or more",
-        )
+        super().__post_init__()
         _require(
             self.distribution in ("none", "mirrored", "multi_worker"),
             "trainer.distribution",
@@ -282,7 +304,7 @@ class TrainerConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluatorConfig:
+class EvaluatorConfig(Section):
     """The model gate.
 
     Attributes:
@@ -294,36 +316,34 @@ class EvaluatorConfig:
         batch_size: Examples scored at a time.
     """
 
+    section: ClassVar[str] = "evaluator"
     lower_bounds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     upper_bounds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     baseline_metric: str = "val_loss"
-    baseline_tolerance: float = 0.05
-    batch_size: int = 512
+    baseline_tolerance: float = setting(0.05, "0 or more, up to 1000000", ge=0, le=1_000_000)
+    batch_size: int = setting(512, "1 or more, up to 1000000", ge=1, le=1_000_000)
 
     METRICS: ClassVar[tuple[str, ...]] = ("val_loss", "noisy_mse", "psnr_gain_db")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require(
             self.baseline_metric in self.METRICS,
             "evaluator.baseline_metric",
             self.baseline_metric,
             f"one of {', '.join(self.METRICS)}",
         )
-        _require(
-            self.baseline_tolerance >= 0,
-            "evaluator.baseline_tolerance",
-            self.baseline_tolerance,
-            "0 or more",
-        )
-        _require(self.batch_size >= 1, "evaluator.batch_size", self.batch_size, "1 or more")
         for side in ("lower_bounds", "upper_bounds"):
-            for metric in getattr(self, side):
+            for metric, bound in getattr(self, side).items():
                 _require(
                     metric in self.METRICS,
                     f"evaluator.{side}",
                     metric,
                     f"one of {', '.join(self.METRICS)}",
                 )
+                # Nothing is below a NaN, so it would turn the gate off.
+                name = f"evaluator.{side}.{metric}"
+                _require(math.isfinite(bound), name, bound, "a finite number")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -335,7 +355,7 @@ class ThresholdEvaluatorConfig(EvaluatorConfig):
             reconstruction errors of the normal training examples (the tutorial's rule with k = 1).
     """
 
-    threshold_k: float = 1.0
+    threshold_k: float = setting(1.0, "-10.0 to 10.0", ge=-10.0, le=10.0)
     baseline_metric: str = "f1"
 
     METRICS: ClassVar[tuple[str, ...]] = (
@@ -348,18 +368,9 @@ class ThresholdEvaluatorConfig(EvaluatorConfig):
         "val_loss",
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require(
-            -10.0 <= self.threshold_k <= 10.0,
-            "evaluator.threshold_k",
-            self.threshold_k,
-            "-10.0 to 10.0",
-        )
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class InfraValidatorConfig:
+class InfraValidatorConfig(Section):
     """The try-out in a model server before the push.
 
     Attributes:
@@ -369,22 +380,14 @@ class InfraValidatorConfig:
         requests: Examples that the server is asked about, one a request.
     """
 
+    section: ClassVar[str] = "infra_validator"
     enabled: bool = True
-    timeout_seconds: float = 120.0
-    requests: int = 1
-
-    def __post_init__(self) -> None:
-        _require(
-            0.0 < self.timeout_seconds <= 86_400.0,
-            "infra_validator.timeout_seconds",
-            self.timeout_seconds,
-            "above 0, up to a day (86400)",
-        )
-        _require(1 <= self.requests <= 1000, "infra_validator.requests", self.requests, "1 to 1000")
+    timeout_seconds: float = setting(120.0, "above 0, up to a day (86400)", gt=0.0, le=86_400.0)
+    requests: int = setting(1, "1 to 1000", ge=1, le=1000)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PusherConfig:
+class PusherConfig(Section):
     """What is served.
 
     Attributes:
@@ -393,28 +396,23 @@ class PusherConfig:
         warmup_requests: Requests written for the server to warm up with.
     """
 
+    section: ClassVar[str] = "pusher"
     model_name: str
-    keep: int = 5
-    warmup_requests: int = 4
+    keep: int = setting(5, "0 (all) or more versions, up to 1000000", ge=0, le=1_000_000)
+    warmup_requests: int = setting(4, "1 to 1000 (TensorFlow Serving's limit)", ge=1, le=1000)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require(
             is_name("model", self.model_name),
             "pusher.model_name",
             self.model_name,
             name_rule("model"),
         )
-        _require(self.keep >= 0, "pusher.keep", self.keep, "0 (all) or more versions")
-        _require(
-            1 <= self.warmup_requests <= 1000,
-            "pusher.warmup_requests",
-            self.warmup_requests,
-            "1 to 1000 (TensorFlow Serving's limit)",
-        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScheduleConfig:
+class ScheduleConfig(Section):
     """When a scheduler runs the pipeline, and what it does where a run fails.
 
     Nothing of it changes what a run makes. A local run reads the webhook and `keep_runs` alone.
@@ -434,14 +432,15 @@ class ScheduleConfig:
             has it; 0 keeps all.
     """
 
+    section: ClassVar[str] = "schedule"
     cron: str = "@daily"
-    retries: int = 2
-    retry_delay_seconds: float = 60.0
-    timeout_minutes: float = 120.0
+    retries: int = setting(2, "0 or more, up to 1000", ge=0, le=1000)
+    retry_delay_seconds: float = setting(60.0, "above 0, up to an hour (3600)", gt=0.0, le=3600.0)
+    timeout_minutes: float = setting(120.0, "above 0, up to a week (10080)", gt=0.0, le=10_080.0)
     tags: tuple[str, ...] = ("aepipe",)
     webhook_url: str = ""
     webhook_on: tuple[str, ...] = ("failed", "data_refused", "not_blessed")
-    keep_runs: int = 0
+    keep_runs: int = setting(0, "0 (all) to 1000000 runs", ge=0, le=1_000_000)
 
     PRESETS: ClassVar[tuple[str, ...]] = (
         "none",
@@ -460,36 +459,18 @@ class ScheduleConfig:
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require(
             self.cron in self.PRESETS or len(self.cron.split()) == 5,
             "schedule.cron",
             self.cron,
             f"five fields of cron, such as '15 3 * * *', or one of {', '.join(self.PRESETS)}",
         )
-        _require(self.retries >= 0, "schedule.retries", self.retries, "0 or more")
-        _require(
-            0.0 < self.retry_delay_seconds <= 3600.0,
-            "schedule.retry_delay_seconds",
-            self.retry_delay_seconds,
-            "above 0, up to an hour (3600)",
-        )
-        _require(
-            0.0 < self.timeout_minutes <= 10_080.0,
-            "schedule.timeout_minutes",
-            self.timeout_minutes,
-            "above 0, up to a week (10080)",
-        )
         _require(
             self.webhook_url == "" or self.webhook_url.startswith(("http://", "https://")),
             "schedule.webhook_url",
             self.webhook_url,
             "http://… or https://…, or nothing",
-        )
-        _require(
-            0 <= self.keep_runs <= 1_000_000,
-            "schedule.keep_runs",
-            self.keep_runs,
-            "0 (all) to 1000000 runs",
         )
         for end in self.webhook_on:
             _require(

@@ -28,6 +28,12 @@ class Home:
         return self.root / "serving"
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """All that lies below it: nothing else may write there."""
+        artifacts, metadata = self.root / "artifacts", self.root / "metadata"
+        return (self.push_root, artifacts, metadata, self.runs, self.schemas)
+
+    @property
     def schemas(self) -> Path:
         """Curated schemas with the sizes of a config."""
         return self.root / "schemas"
@@ -59,8 +65,10 @@ class Home:
         """Makes the folders of one pipeline and checks that they can be written.
 
         Raises:
-            UserInputError: The folder cannot be made or written, or its disk is full.
+            UserInputError: The folder cannot be made or written, its disk is full, or its path
+                reads as a pattern.
         """
+        require_literal(str(self.root), "name another output folder with --home")
         folders = (
             self.metadata_path(config.name).parent,
             self.artifacts(config.name),
@@ -102,6 +110,26 @@ class Home:
                 f"pipeline {pipeline} is already running in {self.root}; "
                 "wait for it to end, or use another --home"
             ) from error
+
+
+def require_literal(path: str, advice: str) -> None:
+    """Checks that Beam and TensorFlow find a path itself, not other paths that it matches.
+
+    Both take a path to write to for a pattern, without a way to quote it, and remove what matches:
+    with `run [1]` that is the files of `run 1`.
+
+    Args:
+        path: The path, on any file system.
+        advice: What the user can do.
+
+    Raises:
+        UserInputError: The path reads as a pattern.
+    """
+    if found := sorted(set(path) & set("[]*?\\")):
+        raise UserInputError(
+            f"{path}: {' '.join(found)} in a path stands for other characters, so files of other "
+            f"folders would be overwritten: {advice}"
+        )
 
 
 def new_run_id(pipeline: str) -> str:

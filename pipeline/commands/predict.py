@@ -44,7 +44,7 @@ EXIT_REJECTS = 3
 @click.option("--strict", is_flag=True, help="Exit code 3 where a row cannot be scored.")
 @click.option(
     "--batch-size",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000_000),
     default=512,
     show_default=True,
     help="Examples a call of the model.",
@@ -92,12 +92,14 @@ def predict(
     MODEL is a name in the push directory or that of a pipeline. FILE may be gzip-compressed; - is
     CSV on standard input. Rows that cannot be scored are named and do not stop the others.
     """
+    from pipeline.home import Home
     from pipeline.predict.request import PredictRequest
 
     request = PredictRequest(
         model=model,
         file=file,
         models_dir=(models_dir or home / "serving").absolute(),
+        kept_folders=Home(home.absolute()).folders,
         version=model_version,
         output=out,
         rejects=rejects,

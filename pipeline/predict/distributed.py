@@ -12,8 +12,9 @@ from apache_beam.ml.inference.base import KeyedModelHandler, PredictionResult, R
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from pipeline.predict.file_ranges import RANGE_BYTES
+from pipeline.predict.paths import is_remote
 from pipeline.predict.range_rows import REJECTED, ROWS, ReadRanges
-from pipeline.predict.request import STANDARD_INPUT, Format, PredictRequest, is_remote
+from pipeline.predict.request import STANDARD_INPUT, Format, PredictRequest
 from pipeline.predict.request import output_format as format_of
 from pipeline.predict.rows import REJECT_COLUMNS, Rejected, Rows
 from pipeline.predict.scoring import Scored, without_unscorable

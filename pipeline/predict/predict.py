@@ -8,7 +8,9 @@ from typing import Any
 
 from pipeline.beam_profiles import beam_arguments
 from pipeline.failures import full_disk, user_mistake
-from pipeline.predict.request import PredictRequest, is_remote
+from pipeline.predict.paths import is_remote
+from pipeline.predict.rejects import require_rejects
+from pipeline.predict.request import PredictRequest
 from pipeline.predict.served_model import ServedModel
 from pipeline.predict.served_version import find_version
 from pipeline.predict.source import find_source
@@ -71,7 +73,8 @@ def predict(request: PredictRequest) -> Prediction:
     directory = find_version(request.models_dir, request.model, request.version)
     source = find_source(request.file, request.drop_columns)
     _require_writable(request.output, request.on_beam, folder_allowed=request.on_beam)
-    _require_writable(request.rejects, request.on_beam, folder_allowed=False)
+    _require_writable(request.rejects_path, request.on_beam, folder_allowed=False)
+    require_rejects(request.rejects_path)
     model = ServedModel(str(directory))
     start = time.monotonic()
     try:
@@ -98,9 +101,12 @@ def _require_writable(path: str | None, on_beam: bool, *, folder_allowed: bool) 
         return
     if is_remote(path):
         raise UserInputError(f"{path}: Beam writes there, so add a --beam-profile")
-    if Path(path).is_dir() and not folder_allowed:
+    target = Path(path).resolve()
+    if target.is_dir() and not folder_allowed:
         raise UserInputError(f"{path}: this is a folder: name a file")
-    parent = Path(path).absolute().parent
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise UserInputError(f"{path}: a device or pipe is not written to: name a file")
+    parent = target.parent
     if not parent.is_dir():
         raise UserInputError(f"{path}: there is no folder {parent}: make it, or name another file")
     if not os.access(parent, os.W_OK):

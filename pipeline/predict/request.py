@@ -1,9 +1,11 @@
 """What `aepipe predict` was asked for."""
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Literal
 
+from pipeline.predict.paths import is_standard_input, overlap
 from pipeline_config import UserInputError
 
 STANDARD_INPUT = "-"
@@ -18,7 +20,8 @@ class PredictRequest:
     Attributes:
         model: Name of a model in the push directory, or of the pipeline that pushes it.
         file: CSV or IDX file on any file system that Beam knows, or "-" for standard input.
-        models_dir: The push directory.
+        models_dir: The push directory; nothing is written there.
+        kept_folders: More folders that nothing is written to.
         version: Number or label of a version; None for the one that a server would serve.
         output: Where the scores go, or None for a summary alone.
         rejects: Where rows go that cannot be scored; None for a file beside `output`.
@@ -29,11 +32,16 @@ class PredictRequest:
         beam_args: Options of Beam beside the profile's.
         drop_columns: Columns of a CSV to leave out, from 0.
         show_progress: Whether a terminal shows how far it is.
+
+    Raises:
+        UserInputError: Two of the paths are one file, or one lies within the other; a path to be
+            written lies in a folder of models or runs, or has a name of no known format.
     """
 
     model: str
     file: str
     models_dir: Path
+    kept_folders: tuple[Path, ...] = ()
     version: str | None = None
     output: str | None = None
     rejects: str | None = None
@@ -45,13 +53,10 @@ class PredictRequest:
     show_progress: bool = False
 
     def __post_init__(self) -> None:
-        named = [path for path in (self.file, self.output, self.rejects) if path is not None]
-        resolved = [path if is_remote(path) else str(Path(path).resolve()) for path in named]
-        for index, path in enumerate(resolved):
-            if path in resolved[:index]:
-                raise UserInputError(f"{named[index]}: named twice: write to another file")
         if self.output is not None:
             output_format(self.output)
+        self._check_read_is_not_written()
+        self._check_home_is_not_written()
 
     @property
     def on_beam(self) -> bool:
@@ -63,7 +68,35 @@ class PredictRequest:
         """Where rejected rows go; None where nothing was named to write to."""
         if self.rejects is not None or self.output is None:
             return self.rejects
-        return self.output.removesuffix("/").rpartition(".")[0] + ".rejects.csv"
+        return self.output.rstrip("/").rpartition(".")[0] + ".rejects.csv"
+
+    def _check_read_is_not_written(self) -> None:
+        by_default = self.rejects is None
+        named = [path for path in (self.file, self.output, self.rejects_path) if path is not None]
+        for first, second in itertools.combinations(named, 2):
+            if not self._is_one(first, second):
+                continue
+            if by_default and second == self.rejects_path:
+                raise UserInputError(
+                    f"{second}: rows that cannot be scored go there if nothing else is said, "
+                    f"but it is {first} too: name another file with --rejects"
+                )
+            other = "" if first == second else f" (as {first})"
+            raise UserInputError(f"{second}{other}: named twice: write to another file")
+
+    def _is_one(self, first: str, second: str) -> bool:
+        if STANDARD_INPUT not in (first, second):
+            return overlap(first, second)
+        written = second if first == STANDARD_INPUT else first
+        return first == second or is_standard_input(written)
+
+    def _check_home_is_not_written(self) -> None:
+        for path in (self.output, self.rejects_path):
+            for folder in (self.models_dir, *self.kept_folders):
+                if path is not None and overlap(path, str(folder)):
+                    raise UserInputError(
+                        f"{path}: {folder} holds models and runs of aepipe: write to another place"
+                    )
 
 
 def output_format(path: str) -> Format:
@@ -77,8 +110,3 @@ def output_format(path: str) -> Format:
     if path.endswith(".parquet"):
         return "parquet"
     raise UserInputError(f"{path}: the output's name must end with .csv or .parquet")
-
-
-def is_remote(path: str) -> bool:
-    """Tells whether a path lies on a file system of its own scheme, such as `gs://`."""
-    return "://" in path

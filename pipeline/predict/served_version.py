@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import click
+
 from pipeline_config import UserInputError
 from serving.push_directory.model_versions import read_versions
 from serving.push_directory.models import find_model
@@ -13,7 +15,8 @@ def find_version(models_dir: Path, model: str, version: str | None) -> Path:
     Args:
         models_dir: The push directory.
         model: The model's name, or the name of the pipeline that pushes it.
-        version: Number or label; None for the version that a server would serve.
+        version: Number or label; None for the version that a server would serve, with a notice on
+            standard error for each that it passes over.
 
     Raises:
         UserInputError: There is no such model, version or label, and the message names what there
@@ -21,7 +24,13 @@ def find_version(models_dir: Path, model: str, version: str | None) -> Path:
     """
     versions = read_versions(find_model(models_dir, model))
     if version is None:
-        return versions.folder / str(versions.served)
+        served = versions.served
+        for number in versions.passed_over:
+            fault = versions.faults[number]
+            click.echo(
+                f"notice: {versions.folder.name}: {number} is passed over: {fault}", err=True
+            )
+        return versions.folder / str(served)
     labels = versions.file.labels
     chosen = str(labels[version]) if version in labels else version
     if chosen not in map(str, versions.numbers):

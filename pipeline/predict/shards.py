@@ -11,8 +11,9 @@ from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
+from pipeline.home import require_literal
 from pipeline.predict.hidden import hidden_file, hidden_folder
-from pipeline.predict.request import is_remote
+from pipeline.predict.paths import is_remote
 from pipeline.predict.rows import Rejected
 from pipeline.predict.summary import Summary
 from pipeline_config import UserInputError
@@ -24,6 +25,9 @@ SUMMARY_FILE = "_summary.json"
 """What reads a folder of Parquet files passes over names that begin like this."""
 
 REJECTS_FILE = "_rejects.csv"
+
+MARK_FILE = "_aepipe.json"
+"""Lists the files of a prediction. Only a folder that has it, and no other file, is replaced."""
 
 
 @contextlib.contextmanager
@@ -38,8 +42,12 @@ def result_folder(output: str | None, scratch: str | None) -> Iterator[str]:
         scratch: Where the summary then goes for a while; None for this machine's own.
 
     Raises:
-        UserInputError: `output` is there and is not a former prediction.
+        UserInputError: `output` is there and is not a former prediction, or one of the paths reads
+            as a pattern.
     """
+    for path in (output, scratch, None if output else tempfile.gettempdir()):
+        if path is not None:
+            require_literal(path, "name another folder")
     if output is None:
         with _scratch_folder(scratch) as folder:
             yield folder
@@ -47,12 +55,18 @@ def result_folder(output: str | None, scratch: str | None) -> Iterator[str]:
     output = output.rstrip("/")
     _require_replaceable(output)
     if not is_remote(output):
-        with hidden_folder(Path(output).absolute()) as hidden:
+        # Links are followed before a name is looked at.
+        target = Path(output).resolve()
+        require_literal(str(target), "name another folder")
+        with hidden_folder(target, lambda: _require_replaceable(output)) as hidden:
             yield str(hidden)
+            _write_mark(str(hidden))
         return
     with _scratch_folder(output.rpartition("/")[0]) as folder:
         yield folder
-        former = _files(output)
+        _write_mark(folder)
+        _require_replaceable(output)
+        former = _files(output, "**")
         if former:
             FileSystems.delete(former)
         if not FileSystems.exists(output):
@@ -73,8 +87,7 @@ def publish_rejects(folder: str, path: str | None, count: int) -> None:
     if path is None:
         pass
     elif not count:
-        if FileSystems.exists(path):
-            FileSystems.delete([path])
+        _remove(path)
     elif is_remote(path):
         FileSystems.copy([rejects], [path])
     else:
@@ -119,13 +132,47 @@ def _scratch_folder(parent: str | None) -> Iterator[str]:
             FileSystems.delete([folder])
 
 
+def _write_mark(folder: str) -> None:
+    names = sorted(_name(path) for path in _files(folder))
+    with FileSystems.create(f"{folder}/{MARK_FILE}", "application/json") as file:
+        file.write(json.dumps({"made_by": "aepipe predict", "files": names}).encode())
+
+
 def _require_replaceable(output: str) -> None:
-    ours = (f"{SHARD}-", SUMMARY_FILE)
-    strange = [path for path in _files(output) if not _name(path).startswith(ours)]
-    is_file = not is_remote(output) and Path(output).is_file()
-    if is_file or strange:
-        what = "a file" if is_file else f"a folder with {_name(strange[0])} in it"
-        raise UserInputError(f"{output}: there is {what}: remove it or name another output")
+    if not is_remote(output):
+        path = Path(output)
+        if path.exists() and not path.is_dir():
+            raise UserInputError(f"{output}: there is a file: remove it or name another output")
+        there = {str(found.relative_to(path)) for found in path.rglob("*")}
+    else:
+        there = {found.removeprefix(f"{output}/") for found in _files(output, "**")}
+    strange = sorted(there - _marked(output)) if there else []
+    if strange:
+        raise UserInputError(
+            f"{output}: there is a folder with {strange[0]} in it, which no prediction wrote: "
+            "remove it or name another output"
+        )
+
+
+def _marked(output: str) -> set[str]:
+    """Returns the files of a former prediction by its mark; none without one."""
+    mark = f"{output}/{MARK_FILE}"
+    if not FileSystems.exists(mark):
+        return set()
+    try:
+        with FileSystems.open(mark) as file:
+            content = json.loads(file.read())
+        return {MARK_FILE, *content["files"]} if content["made_by"] == "aepipe predict" else set()
+    except (ValueError, TypeError, KeyError):
+        return set()
+
+
+def _remove(path: str) -> None:
+    if not is_remote(path):
+        # Beam would take the name for a pattern.
+        Path(path).unlink(missing_ok=True)
+    elif FileSystems.exists(path):
+        FileSystems.delete([path])
 
 
 def _files(folder: str, pattern: str = "*") -> list[str]:

@@ -21,7 +21,8 @@ from data.formats.first_bytes import GZIP
 from data.formats.idx_file import IdxHeader, IdxKind, read_blocks, read_header
 from data.formats.text_blocks import LineBlock, read_line_blocks, unzipped
 from pipeline.predict.csv_rows import CsvLayout, ParsedBlock, find_layout, parse_block
-from pipeline.predict.request import STANDARD_INPUT, is_remote
+from pipeline.predict.paths import is_remote
+from pipeline.predict.request import STANDARD_INPUT
 from pipeline.predict.rows import Rows
 from pipeline_config import UserInputError
 

@@ -135,6 +135,48 @@ def test_a_run_killed_in_the_trainer_pushes_nothing_and_the_next_one_goes_on(
     assert len(pushed_versions(home, MODEL)) == 1
 
 
+AFTER_THE_PUSH = """
+import os, signal, sys
+from components.versioned_pusher import executor
+def end(*_, **__):
+    EVENT
+executor.Executor._MarkPushed = end
+from pipeline.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "event",
+    ["os.kill(os.getpid(), signal.SIGKILL)", "raise OSError(28, 'No space left on device')"],
+    ids=["killed", "full disk"],
+)
+def test_a_push_of_which_the_record_was_lost_is_not_made_twice(
+    aepipe: Aepipe, ecg: Path, tmp_path: Path, event: str
+) -> None:
+    home = tmp_path / "home"
+    script = AFTER_THE_PUSH.replace("EVENT", event)
+    ended = subprocess.run(
+        [sys.executable, "-c", script, *_arguments(home, ecg)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in ended.stderr
+    (version,) = pushed_versions(home, MODEL)
+
+    result = aepipe(*_arguments(home, ecg))
+
+    assert result.exit_code == 0, result.err
+    assert executed(home, result.runs[0]) == ["VersionedPusher"]
+    assert pushed_versions(home, MODEL) == [version]
+    assert Path(result.runs[0]["pushed"]).name == str(version)
+    (notice,) = [told for told in result.runs[0]["notices"] if "not pushed twice" in told]
+    assert f"had pushed this model as {version}" in notice
+    assert aepipe(*_arguments(home, ecg)).runs[0]["status"] == "unchanged"
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_model(aepipe: Aepipe, ecg: Path, tmp_path: Path) -> None:
     runs = [aepipe(*_arguments(tmp_path / name, ecg)).runs[0] for name in ("first", "second")]

@@ -33,6 +33,18 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(tmp_path: Path, kin
     assert "--home" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["run [1]", "a*b", "really?", "[x]/deep", "]", "back\\slash"])
+def test_a_home_whose_path_matches_other_folders_is_refused_before_anything_is_made(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "run 1").mkdir()
+    with pytest.raises(UserInputError, match="stands for other characters") as caught:
+        Home(tmp_path / name).prepare(ANOMALY)
+    assert str(tmp_path / name) in str(caught.value)
+    assert "--home" in str(caught.value)
+    assert [path.name for path in tmp_path.rglob("*")] == ["run 1"]
+
+
 def test_one_run_of_a_pipeline_at_a_time(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.prepare(ANOMALY)

@@ -62,7 +62,7 @@ def test_a_bad_file_is_one_line_and_writes_nothing(
     file.write_bytes(content)
     before = {"given": content}
     if former:
-        before |= {"scores.csv": b"former scores", "scores.rejects.csv": b"former rejects"}
+        before |= {"scores.csv": b"former scores", "scores.rejects.csv": b"row,reason,text\nformer"}
     for name, bytes_before in before.items():
         (tmp_path / name).write_bytes(bytes_before)
 

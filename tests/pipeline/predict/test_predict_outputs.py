@@ -83,10 +83,10 @@ def test_a_hidden_file_or_folder_takes_the_name_only_at_a_good_end(tmp_path: Pat
     for text in ("first", "second"):
         with hidden_file(file) as hidden:
             hidden.write_text(text)
-        with hidden_folder(folder) as hidden:
+        with hidden_folder(folder, check=list) as hidden:
             (hidden / text).touch()
-    for hiding, path in ((hidden_file, file), (hidden_folder, folder)):
-        with pytest.raises(KeyError), hiding(path):
+    for hiding in (hidden_file(file), hidden_folder(folder, check=list)):
+        with pytest.raises(KeyError), hiding:
             raise KeyError
 
     assert file.read_text() == "second"

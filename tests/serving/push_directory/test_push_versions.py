@@ -1,6 +1,8 @@
 """The push directory on a real file system: versions, kills, pruning and bad folders."""
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -98,6 +100,72 @@ def test_a_file_in_the_way_is_named(tmp_path: Path, in_the_way: str) -> None:
 
     with pytest.raises(UserInputError, match=f"^{root}/model: cannot be written to: [^\n]*$"):
         push(root / "model")
+
+
+@pytest.mark.parametrize("vanishes", ["serving", "serving/model", "serving/model/.pushing-7"])
+def test_a_folder_that_vanishes_in_the_middle_of_a_push_is_named(
+    tmp_path: Path, vanishes: str
+) -> None:
+    folder = tmp_path / "serving" / "model"
+
+    def fill(directory: Path) -> None:
+        shutil.rmtree(tmp_path / vanishes)
+        write_model(directory)
+
+    with (
+        pytest.raises(UserInputError, match=f"^{folder}/.pushing-7: the folder has vanished"),
+        pushing(folder),
+    ):
+        publish(folder, fill, 7)
+
+    assert not (folder / "7").exists()
+
+
+def fail(error: OSError) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), "MODEL: cannot be written to: No space left"),
+        (OSError(errno.EROFS, "Read-only", "MODEL/x"), "MODEL: cannot be written to: Read-only"),
+        (
+            PermissionError(errno.EACCES, "Denied", "/elsewhere/saved_model.pb"),
+            "/elsewhere/saved_mo",
+        ),
+        (FileNotFoundError(errno.ENOENT, "No such", "/elsewhere/x"), "/elsewhere/x: No such"),
+    ],
+)
+def test_a_fault_names_the_folder_or_the_file_elsewhere(
+    tmp_path: Path, error: OSError, line: str
+) -> None:
+    folder = tmp_path / "serving" / "model"
+    if error.filename:
+        error.filename = error.filename.replace("MODEL", str(folder))
+
+    with pytest.raises(UserInputError) as told, pushing(folder):
+        publish(folder, lambda _: fail(error), 7)
+
+    assert str(told.value).startswith(line.replace("MODEL", str(folder)))
+    assert len(str(told.value).splitlines()) == 1
+
+
+def test_a_bug_in_the_middle_of_a_push_stays_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), pushing(tmp_path / "model"):
+        (tmp_path / "model" / "no such file").read_text()
+
+
+def test_what_is_there_already_is_returned_and_not_published(tmp_path: Path) -> None:
+    push(tmp_path)
+    (version,) = list_versions(tmp_path)
+    there = tmp_path / str(version)
+
+    with pushing(tmp_path):
+        assert publish(tmp_path, lambda _: there, next_version(tmp_path)) == there
+
+    assert list_versions(tmp_path) == [version]
+    assert not list(tmp_path.glob(".pushing-*"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write into any folder")
