@@ -99,13 +99,16 @@ def holds_labels(table: Table, place: int, labels: Collection[float], spared: in
 
 
 def holds_classes(table: Table, place: int) -> bool:
-    """Returns whether a column holds a few whole numbers, and not one alone, among fractions."""
-    values = set(table.values(place))
-    if not 2 <= len(values) <= _MOST_CLASSES or _others_are_whole(table, place):
+    """Returns whether a column holds a few whole numbers, and not one alone, unlike the others."""
+    values = set(_finite(table.values(place)))
+    if not 2 <= len(values) <= _MOST_CLASSES or not _are_numbers(table, place):
         return False
-    if not all(value is not None and value.is_integer() for value in values):
+    if not all(value.is_integer() for value in values):
         return False
-    return values <= BINARY_LABELS or len(table.rows) >= _MANY_ROWS
+    if values <= BINARY_LABELS:
+        others = _others(table, place)
+        return _share(value in BINARY_LABELS for value in others) <= 1 - _ALMOST_ALL
+    return len(table.rows) >= _MANY_ROWS and not _others_are_whole(table, place)
 
 
 def values_in(table: Table, place: int) -> str:
@@ -138,7 +141,7 @@ def _odd_numbers(table: Table, place: int) -> OddColumn | None:
         return OddColumn(place, ColumnKind.TIME, f"is named {shown(name)} and holds {_few(cells)}")
     numbers = _finite(table.values(place))
     beside = _finite(table.values(place + 1))
-    if len(numbers) < max(2, _ALMOST_ALL * len(cells)):
+    if len(numbers) < 2 or not _are_numbers(table, place):
         return None
     others_are_whole = _others_are_whole(table, place)
     if min(numbers) >= _FIRST_EPOCH and max(map(abs, beside), default=0.0) < _FIRST_EPOCH:
@@ -152,10 +155,17 @@ def _odd_numbers(table: Table, place: int) -> OddColumn | None:
     return None
 
 
+def _are_numbers(table: Table, place: int) -> bool:
+    """Returns whether nine of ten cells, or all but one of a few, are finite numbers."""
+    others = len(table.rows) - len(_finite(table.values(place)))
+    return others <= max(1, (1 - _ALMOST_ALL) * len(table.rows))
+
+
 def _counts(numbers: Sequence[float], others_are_whole: bool) -> bool:
     if not is_progression(numbers):
         return False
-    if len(numbers) >= _MANY_ROWS // 2 or not numbers[0].is_integer():
+    whole = all(number.is_integer() for number in numbers)
+    if len(numbers) >= _MANY_ROWS // 2 or not whole:
         return len(numbers) > 2
     # A few whole samples may well be 3, 5, 7, or 3, 4.
     from_start = not others_are_whole and numbers[0] in BINARY_LABELS
@@ -176,9 +186,13 @@ def _are_numbers_of_rows(
 
 
 def _others_are_whole(table: Table, place: int) -> bool:
+    return _share(value.is_integer() for value in _others(table, place)) > 0.5
+
+
+def _others(table: Table, place: int) -> list[float]:
+    """Returns the values of what may be samples if a column is none."""
     first = place + 1 if place < table.columns - 1 else 1
-    values = [value for row in table.numbers for value in _finite(row[first:-1])]
-    return _share(value.is_integer() for value in values) > 0.5
+    return [value for row in table.numbers for value in _finite(row[first:-1])]
 
 
 def _rises(numbers: Sequence[float]) -> bool:

@@ -33,7 +33,8 @@ def is_header(cells: Sequence[str]) -> bool:
         start = counted[0]
         counts = counted == [start + step for step in range(len(counted))]
         return counts and (start == 0 or (start == 1 and len(counted) >= _FEWEST_NUMBERS))
-    named = cells[-1].strip().lower() in LABEL_NAMES
+    names = {cell.strip().lower() for cell in cells}
+    named = bool(names & (LABEL_NAMES | INDEX_NAMES | TIME_NAMES))
     return named and len(counted) >= _FEWEST_NUMBERS and is_progression(counted, 0.05)
 
 

@@ -6,13 +6,14 @@ import dataclasses
 import functools
 from collections.abc import Collection, Sequence
 
-from data.formats.header import is_header
+from data.formats.header import is_header, is_progression
 from data.formats.row_faults import as_number, split_cells
 from pipeline_config import UserInputError
 
 ROWS = 200
 """Rows that a file is judged by."""
 
+_FEWEST_STEPS = 5
 _OTHER_SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 
 
@@ -91,8 +92,8 @@ def read_start(lines: Sequence[str], path: str) -> Start:
     """Returns what the first lines of a file hold; blank ones are passed over.
 
     Raises:
-        UserInputError: Fields are separated by something else than commas, or lines by something
-            else than line feeds.
+        UserInputError: Fields are separated by something else than commas, lines by something else
+            than line feeds, or the first line may be either a row or a header of times.
     """
     first = next((index for index, line in enumerate(lines) if line.strip()), None)
     if first is None:
@@ -104,10 +105,23 @@ def read_start(lines: Sequence[str], path: str) -> Start:
     require_commas(lines[first], path)
     names = cells_of(lines[first].strip())
     header = first if is_header(names) else None
+    if header is None:
+        _require_no_steps(names, path)
     below = lines[first if header is None else first + 1 :]
     rows = [cells_of(line) for line in below if line.strip()]
     counts = collections.Counter(map(len, rows))
     return Start(header, names if header is not None else [], counts, rows)
+
+
+def _require_no_steps(cells: Sequence[str], path: str) -> None:
+    numbers = [number for cell in cells if (number := as_number(cell)) is not None]
+    if len(numbers) < max(_FEWEST_STEPS, len(cells)) or numbers[0] != 0:
+        return
+    if is_progression(numbers, 0.05):
+        raise UserInputError(
+            f"{path}: the first line, {', '.join(cells[:3])}, ..., may be times that name the "
+            "columns or a row: take it out, or put a line of names above it"
+        )
 
 
 def cells_of(line: str) -> list[str]:
