@@ -1,88 +1,262 @@
-"""Bounds on HTTP bodies: on each, and on those that are held at the same time."""
+"""Bounds on HTTP bodies: on each, on those that are held at the same time, and on their time."""
 
 import asyncio
 import contextlib
+import zlib
+from concurrent.futures import Executor
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import BodyTooLargeError, OverloadedError, RequestError
+from serving.errors import (
+    BodyTooLargeError,
+    EncodingError,
+    InvalidRequestError,
+    OverloadedError,
+    RequestError,
+    SlowBodyError,
+)
 
-_PATIENCE_SECONDS = 30.0
+_STEP_BYTES = 16 * 2**10
+"""A body must have grown by this much, or be there, each time its time is over."""
+
+_PATIENCE_SECONDS = 2.0
+"""If memory is short, a body that takes longer for a step gives way."""
+
+_LINGER_SECONDS = 30.0
+"""How long a refused body is still read, and dropped: a client that is still sending when the
+connection closes sees a reset, not the answer."""
+
+_SLOW_LINGER_SECONDS = 1.0
+
+_INFLATE_BYTES = 2**20
+
+_GZIP = 31
+"""zlib's `wbits` for gzip."""
+
+
+class _Arrival:
+    """A body, from its first byte until its request is answered."""
+
+    def __init__(self, now: float) -> None:
+        self.size = 0
+        self.complete = False
+        self.refused: RequestError | None = None
+        self.timeout: asyncio.Timeout | None = None
+        self._step_size = 0
+        self._step_time = now
+
+    def ends_step(self, now: float) -> bool:
+        """Returns whether the body has grown by a step since this was true last."""
+        if self.size - self._step_size < _STEP_BYTES:
+            return False
+        self._step_size, self._step_time = self.size, now
+        return True
+
+    def is_slow(self, now: float) -> bool:
+        """Whether the body has not grown by a step for a while."""
+        return now - self._step_time > _PATIENCE_SECONDS
+
+    def refuse(self, error: RequestError, now: float) -> None:
+        """Ends the wait for the rest of the body."""
+        self.refused = error
+        assert self.timeout is not None
+        self.timeout.reschedule(now)
 
 
 class BodyLimit:
-    """ASGI middleware that answers 413 to a body above the limit, told or found.
+    """ASGI middleware that reads each body, within bounds, before the application sees it.
 
-    Where the bodies in hand come to more than `held_limit`, it answers 503: many clients with
-    allowed bodies must not fill the memory either.
+    It answers 413 to a body above the limit, declared or found; 408 to one that does not go on
+    arriving; 415 to one that is compressed other than by gzip; and 503 if the bodies in hand come
+    to more than `held_limit`: many clients with allowed bodies must not fill the memory either.
 
     Args:
         app: What is guarded.
-        limit: Bytes of one body.
-        held_limit: Bytes of all bodies in hand; one alone is always taken.
+        limit: Bytes of one body, inflated if it is compressed.
+        held_limit: Bytes of all bodies in hand; one alone is always taken. Those that are slow to
+            arrive give way to others.
+        seconds: How long the next 16 KiB of a body, or its rest, may take to arrive.
+        executor: Where bodies are inflated.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, held_limit: int) -> None:
+    def __init__(
+        self, app: ASGIApp, limit: int, held_limit: int, seconds: float, executor: Executor
+    ) -> None:
         self._app = app
         self._limit = limit
         self._held_limit = held_limit
+        self._seconds = seconds
+        self._executor = executor
         self._held = 0
+        self._arriving: dict[_Arrival, None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on."""
+        """Passes a request on, with its body as one message."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _told_length(scope) > self._limit:
-            await _discard(receive)
-            await _refuse(self._too_large(), scope, receive, send)
-            return
-        own = 0
-
-        async def counted() -> Message:
-            nonlocal own
-            message = await receive()
-            size = len(message.get("body", b""))
-            others = self._held - own
-            own += size
-            self._held += size
-            if own > self._limit:
-                await _discard(receive)
-                raise self._too_large()
-            if others and self._held > self._held_limit:
-                await _discard(receive)
-                raise OverloadedError(
-                    f"{others} bytes of other requests are in hand: try again later"
-                )
-            return message
-
+        arrival = _Arrival(asyncio.get_running_loop().time())
         try:
-            await self._app(scope, counted, send)
+            try:
+                length, encoding = _declared(scope)
+                if length > self._limit:
+                    raise self._too_large()
+                body = await self._read(arrival, receive)
+                if body and encoding:
+                    body = await self._inflated(arrival, body)
+            except RequestError as error:
+                await _refuse(error, arrival.complete, scope, receive, send)
+                return
+            if body is not None:
+                await self._app(scope, _replayed(body, receive), send)
         finally:
-            self._held -= own
+            self._release(arrival)
+
+    async def _read(self, arrival: _Arrival, receive: Receive) -> bytes | None:
+        """Returns the body, None if the client has gone."""
+        pieces: list[bytes] = []
+        try:
+            async with asyncio.timeout(self._seconds) as arrival.timeout:
+                while not arrival.complete:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    pieces.append(message.get("body", b""))
+                    arrival.complete = not message.get("more_body", False)
+                    self._hold(arrival, len(pieces[-1]))
+        except TimeoutError:
+            raise arrival.refused or SlowBodyError(
+                f"the body has not gone on arriving for {self._seconds:g} s"
+            ) from None
+        finally:
+            self._arriving.pop(arrival, None)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _hold(self, arrival: _Arrival, size: int) -> None:
+        """Counts bytes that have come.
+
+        Raises:
+            BodyTooLargeError: The body is above the limit.
+            OverloadedError: There is no room for them, and no body that is slow to make some.
+        """
+        self._held += size
+        arrival.size += size
+        if arrival.size > self._limit:
+            raise self._too_large()
+        if self._held > self._held_limit:
+            self._make_room(arrival)
+        if not arrival.complete:
+            self._arriving[arrival] = None
+            now = asyncio.get_running_loop().time()
+            if arrival.ends_step(now) and arrival.refused is None:
+                assert arrival.timeout is not None
+                arrival.timeout.reschedule(now + self._seconds)
+
+    def _make_room(self, arrival: _Arrival) -> None:
+        now = asyncio.get_running_loop().time()
+        for other in list(self._arriving):
+            if other is not arrival and other.is_slow(now):
+                other.refuse(SlowBodyError("the body arrives slowly, and others wait"), now)
+                self._release(other)
+            if self._held <= self._held_limit:
+                return
+        others = self._held - arrival.size
+        if others:
+            raise OverloadedError(f"{others} bytes of other requests are in hand: try again later")
+
+    def _release(self, arrival: _Arrival) -> None:
+        self._arriving.pop(arrival, None)
+        self._held -= arrival.size
+        arrival.size = 0
+
+    async def _inflated(self, arrival: _Arrival, body: bytes) -> bytes:
+        inflated = await asyncio.get_running_loop().run_in_executor(
+            self._executor, _inflate, body, self._limit
+        )
+        if inflated is None:
+            raise self._too_large()
+        self._release(arrival)
+        self._hold(arrival, len(inflated))
+        return inflated
 
     def _too_large(self) -> BodyTooLargeError:
-        return BodyTooLargeError(f"the body is larger than {self._limit} bytes")
+        return BodyTooLargeError(f"the body is larger than {self._limit} bytes (--body-mib)")
 
 
-def _told_length(scope: Scope) -> int:
+def _declared(scope: Scope) -> tuple[int, bool]:
+    """Returns the length of the body, 0 if unknown, and whether it is compressed."""
+    length = 0
+    compressed = False
     for name, value in scope["headers"]:
         if name == b"content-length":
-            return int(value)
-    return 0
+            length = int(value)
+        elif name == b"content-encoding":
+            encoding = value.strip().lower()
+            if encoding not in (b"", b"identity"):
+                if encoding not in (b"gzip", b"x-gzip") or compressed:
+                    raise EncodingError(
+                        f"content-encoding {value.decode('latin-1')!r} is not read: send gzip, or "
+                        "the body as it is"
+                    )
+                compressed = True
+    return length, compressed
 
 
-async def _discard(receive: Receive) -> None:
-    """Reads a body to its end without keeping it.
+def _inflate(body: bytes, limit: int) -> bytes | None:
+    """Returns what gzip has packed, None if that is larger than the limit.
 
-    A client that is still sending when the connection closes sees a reset, not the answer.
+    Raises:
+        InvalidRequestError: It is not gzip, or cut off, or more follows.
     """
+    decompressor = zlib.decompressobj(_GZIP)
+    pieces = []
+    size = 0
+    try:
+        while not decompressor.eof:
+            piece = decompressor.decompress(body, _INFLATE_BYTES)
+            body = decompressor.unconsumed_tail
+            if not piece and not body and not decompressor.eof:
+                raise InvalidRequestError("the body is gzip that is cut off")
+            size += len(piece)
+            if size > limit:
+                return None
+            pieces.append(piece)
+    except zlib.error as error:
+        raise InvalidRequestError(f"the body is not gzip, or is damaged: {error}") from error
+    if decompressor.unused_data:
+        raise InvalidRequestError("something follows the gzip of the body: send one, and it alone")
+    return b"".join(pieces)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+async def _refuse(
+    error: RequestError, complete: bool, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answers, and closes the connection if the body is not all there."""
+    headers = {"accept-encoding": "gzip"} if isinstance(error, EncodingError) else {}
+    if complete:
+        await JSONResponse({"error": error.reason}, error.http, headers)(scope, receive, send)
+        return
+    response = JSONResponse({"error": error.reason}, error.http, headers | {"connection": "close"})
+    seconds = _SLOW_LINGER_SECONDS if isinstance(error, SlowBodyError) else _LINGER_SECONDS
+    start = {"type": "http.response.start", "status": response.status_code}
+    await send(start | {"headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(seconds):
             while (await receive()).get("more_body", False):
                 pass
-
-
-async def _refuse(error: RequestError, scope: Scope, receive: Receive, send: Send) -> None:
-    await JSONResponse({"error": error.reason}, error.http)(scope, receive, send)
+    await send({"type": "http.response.body", "body": b""})

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from serving.errors import ServerInputError
+from serving.open_files import connections_for
 from serving.ports import bound_socket
 from serving.settings import ServerSettings
 from serving.tensorflow_greeting import import_tensorflow
@@ -32,13 +33,11 @@ _LOGGING = {
 @click.command()
 @click.option(
     "--models-dir",
-    type=click.Path(path_type=Path),
     help="The push directory, MODEL/VERSION below it; default HOME/serving.",
 )
 @click.option(
     "--home",
-    type=click.Path(path_type=Path),
-    default=Path("output"),
+    default="output",
     envvar="AEPIPE_HOME",
     show_default=True,
     help="Output folder of the pipelines.",
@@ -70,9 +69,46 @@ _LOGGING = {
 @click.option(
     "--body-mib", default=64, show_default=True, help="Largest body of a request; beyond, 413."
 )
+@click.option(
+    "--body-seconds",
+    default=30.0,
+    show_default=True,
+    help="Time for the next 16 KiB of an HTTP body, or for its rest; beyond, 408.",
+)
+@click.option(
+    "--header-kib",
+    default=32,
+    show_default=True,
+    help="Largest head of an HTTP request; beyond, 431.",
+)
+@click.option(
+    "--header-seconds",
+    default=10.0,
+    show_default=True,
+    help="Time for the head of an HTTP request; beyond, 408.",
+)
+@click.option(
+    "--idle-seconds",
+    default=65.0,
+    show_default=True,
+    help="Time that an HTTP connection stays open without a request.",
+)
+@click.option(
+    "--connections",
+    type=int,
+    help="HTTP connections at a time; beyond, the one that waits the longest is closed. Default: "
+    "as many as the open files allow, up to 10,000.",
+)
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Lets web pages of this origin ask over HTTP; may be repeated, * for all.",
+)
 def serve(
-    models_dir: Path | None,
-    home: Path,
+    models_dir: str | None,
+    home: str,
     host: str,
     port: int,
     grpc_port: int,
@@ -81,11 +117,17 @@ def serve(
     batch_delay_ms: float,
     queue_rows: int,
     body_mib: int,
+    body_seconds: float,
+    header_kib: int,
+    header_seconds: float,
+    idle_seconds: float,
+    connections: int | None,
+    cors_origins: tuple[str, ...],
 ) -> None:
     """Serve pushed models over HTTP and gRPC, and pick up what is pushed."""
     try:
         settings = ServerSettings(
-            models_dir=(models_dir or home / "serving").absolute(),
+            models_dir=_models_dir(models_dir, home),
             host=host,
             port=port,
             grpc_port=grpc_port,
@@ -94,6 +136,12 @@ def serve(
             batch_delay_seconds=batch_delay_ms / 1000,
             queue_rows=queue_rows,
             body_bytes=body_mib * 2**20,
+            body_seconds=body_seconds,
+            header_bytes=header_kib * 2**10,
+            header_seconds=header_seconds,
+            idle_seconds=idle_seconds,
+            connections=connections_for(connections),
+            cors_origins=cors_origins,
         )
         with bound_socket(host, grpc_port, "grpc-port"):
             pass
@@ -102,6 +150,14 @@ def serve(
     except ServerInputError as error:
         click.echo(f"aepipe: {error}", err=True)
         sys.exit(2)
+
+
+def _models_dir(models_dir: str | None, home: str) -> Path:
+    for option, value in (("--models-dir", models_dir), ("--home", home)):
+        if value == "":
+            # As a path it would be the working directory.
+            raise ServerInputError(f"{option} is empty: name a folder")
+    return (Path(home, "serving") if models_dir is None else Path(models_dir)).absolute()
 
 
 def _serve(settings: ServerSettings, bound: socket.socket) -> None:

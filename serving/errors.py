@@ -49,6 +49,20 @@ class OverloadedError(RequestError):
     grpc = StatusCode.UNAVAILABLE
 
 
+class SlowBodyError(RequestError):
+    """The body takes too long to arrive: 408, DEADLINE_EXCEEDED."""
+
+    http = HTTPStatus.REQUEST_TIMEOUT
+    grpc = StatusCode.DEADLINE_EXCEEDED
+
+
+class EncodingError(RequestError):
+    """The body is compressed in a way that is not read: 415, UNIMPLEMENTED."""
+
+    http = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    grpc = StatusCode.UNIMPLEMENTED
+
+
 class BodyTooLargeError(RequestError):
     """The body is above the limit: 413, RESOURCE_EXHAUSTED."""
 

@@ -1,9 +1,15 @@
 """KServe's HTTP server, with TensorFlow Serving's surface beside its own."""
 
+import asyncio
+import contextlib
+import functools
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from socket import socket
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from kserve.protocol.dataplane import DataPlane
@@ -11,11 +17,12 @@ from kserve.protocol.rest.server import RESTServer
 from kserve.protocol.rest.v2_datamodels import InferenceRequest
 from kserve.protocol.rest.v2_endpoints import V2Endpoints
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 
 from serving.body_limit import BodyLimit
 from serving.errors import RequestError
-from serving.http_connection import HttpConnection
+from serving.http_connection import HttpConnection, HttpConnections
 from serving.open_inference import ReadOnlyRepositoryExtension, versioned_name
 from serving.settings import ServerSettings
 from serving.tf_serving_rest import tf_serving_routes
@@ -23,6 +30,10 @@ from serving.watched_directory import PushDirectory
 
 _BODIES_IN_HAND = 4
 """Bodies of the largest size that are held at the same time; of small ones it is thousands."""
+
+_DECODED_AT_A_TIME = 2
+
+_ACCEPT_SECONDS = 0.2
 
 
 class HttpServer(RESTServer):
@@ -37,18 +48,26 @@ class HttpServer(RESTServer):
         bound: socket,
     ) -> None:
         super().__init__("kserve.model_server:app", data_plane, extension, bound.getsockname()[1])
+        self._connections = HttpConnections(settings)
         # A line for each request would cost more than the request.
         self.config.access_log = False
-        self.config.http = HttpConnection
+        self.config.http = functools.partial(HttpConnection, self._connections)
         self.config.ws = "none"
+        self.config.timeout_keep_alive = settings.idle_seconds
+        self._server = EndingServer(self.config, self._connections)
         self._directory = directory
         self._settings = settings
         self._bound = bound
+        self._decoding = ThreadPoolExecutor(_DECODED_AT_A_TIME, thread_name_prefix="decode")
 
     async def start(self) -> None:
         """Serves until the process is told to stop."""
         self.create_application()
-        await self._server.serve(sockets=[self._bound])
+        watch = asyncio.create_task(self._connections.watch())
+        try:
+            await self._server.serve(sockets=[self._bound])
+        finally:
+            watch.cancel()
 
     def _register_endpoints(self, app: FastAPI) -> None:
         # The first route that matches answers, so these come before KServe's.
@@ -64,11 +83,64 @@ class HttpServer(RESTServer):
 
     def _add_middlewares(self, app: FastAPI) -> None:
         # KServe's own middleware times requests for a log that is off here.
+        settings = self._settings
         app.add_middleware(
             BodyLimit,
-            limit=self._settings.body_bytes,
-            held_limit=_BODIES_IN_HAND * self._settings.body_bytes,
+            limit=settings.body_bytes,
+            held_limit=_BODIES_IN_HAND * settings.body_bytes,
+            seconds=settings.body_seconds,
+            executor=self._decoding,
         )
+        # The last one added is asked first.
+        if settings.cors_origins:
+            app.add_middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["*"],
+            )
+
+
+class EndingServer(uvicorn.Server):
+    """uvicorn's server, which answers what is on its way before it ends.
+
+    Args:
+        config: uvicorn's.
+        connections: The server's.
+    """
+
+    def __init__(self, config: uvicorn.Config, connections: HttpConnections) -> None:
+        super().__init__(config)
+        self._connections = connections
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Turns new clients away, and answers those that are there within the grace period."""
+        self._connections.end()
+        for listening in sockets or []:
+            listening.listen(0)
+        await asyncio.sleep(_ACCEPT_SECONDS)
+        # What the kernel has accepted meanwhile would be reset with the socket.
+        accepted = [each for listening in sockets or [] for each in _accepted(listening)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for each in accepted:
+            await loop.connect_accepted_socket(self._protocol, each)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return HttpConnection(
+            self._connections,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+
+
+def _accepted(listening: socket) -> Iterator[socket]:
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield listening.accept()[0]
 
 
 def _add_versioned_routes(app: FastAPI, endpoints: V2Endpoints) -> None:

@@ -33,7 +33,7 @@ def serve(settings: ServerSettings, bound: socket.socket) -> None:
         bound: Socket of the HTTP server, bound and not listening yet.
 
     Raises:
-        ServerInputError: The gRPC port cannot be had.
+        ServerInputError: A port cannot be had.
     """
     uvloop.run(PushDirectoryServer(settings, bound).run())
 
@@ -69,7 +69,7 @@ class PushDirectoryServer(ModelServer):
         """Serves both protocols and watches the push directory.
 
         Raises:
-            ServerInputError: The gRPC port cannot be had.
+            ServerInputError: A port cannot be had.
         """
         settings = self._settings
         # A full garbage collection over all that TensorFlow imported would hold up every request
@@ -88,7 +88,11 @@ class PushDirectoryServer(ModelServer):
         except RuntimeError as error:
             raise taken(settings.host, settings.grpc_port, "grpc-port") from error
         # From here on a client waits for its answer, rather than being turned away.
-        self._bound.listen(2048)
+        try:
+            self._bound.listen(2048)
+        except OSError as error:
+            # Another server has bound the port as well and was the first to listen.
+            raise taken(settings.host, settings.port, "port") from error
         asyncio.get_running_loop().set_exception_handler(self.default_exception_handler)
         self.register_signal_handler()
         _LOG.info(

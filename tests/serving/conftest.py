@@ -93,8 +93,12 @@ def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 @contextlib.contextmanager
-def running_server(models_dir: Path, *options: str) -> Iterator[RunningServer]:
+def running_server(
+    models_dir: Path, *options: str, open_files: int | None = None
+) -> Iterator[RunningServer]:
+    limited = ("sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh") if open_files else ()
     command = [
+        *limited,
         *(sys.executable, "-m", "serving", f"--models-dir={models_dir}"),
         *("--port=0", "--grpc-port=0", "--poll-seconds=0.2", *options),
     ]

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,13 +25,86 @@ def test_a_folder_that_is_not_there(aepipe: Aepipe, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["--poll-seconds=0", "--batch-rows=0", "--port=70000", "--body-mib=0"]
+    ("option", "told"),
+    [
+        ("--poll-seconds=0", "0.05 to 3600"),
+        ("--poll-seconds=nan", "0.05 to 3600"),
+        ("--batch-rows=0", "1 to 100000"),
+        ("--batch-delay-ms=10001", "0 to 10000"),
+        ("--queue-rows=0", "1 to 10000000"),
+        ("--port=70000", "0 to 65535"),
+        ("--grpc-port=-1", "0 to 65535"),
+        ("--body-mib=0", "1 to 2047"),
+        ("--body-mib=2048", "1 to 2047"),
+        ("--body-seconds=0", "0.1 to 3600"),
+        ("--header-kib=0", "1 to 1024"),
+        ("--header-seconds=inf", "0.1 to 3600"),
+        ("--idle-seconds=0", "0.1 to 86400"),
+        ("--connections=0", "1 to 1000000"),
+    ],
 )
-def test_a_setting_out_of_its_range(aepipe: Aepipe, tmp_path: Path, option: str) -> None:
+def test_a_setting_out_of_its_range(aepipe: Aepipe, tmp_path: Path, option: str, told: str) -> None:
     result = aepipe("serve", "--models-dir", tmp_path, option)
     assert result.exit_code == 2
+    assert result.err == f"aepipe: {option}: expected {told}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--models-dir="], "--models-dir is empty"),
+        (["--home="], "--home is empty"),
+        (["--models-dir=.", "--port=8600", "--grpc-port=8600"], "both 8600"),
+        (["--models-dir=.", "--connections=900000"], "--connections=900000: this process may open"),
+    ],
+)
+def test_settings_that_do_not_go_together(aepipe: Aepipe, options: list[str], told: str) -> None:
+    result = aepipe("serve", *options)
+    assert result.exit_code == 2
     assert result.err.count("\n") == 1
-    assert "expected" in result.err
+    assert told in result.err
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted", "expected"),
+    [((100, 1024), "None", "768"), ((64, 300), "None", "150"), ((1024, 1024), "99", "99")],
+)
+def test_connections_stay_below_the_open_files(
+    limits: tuple[int, int], wanted: str, expected: str
+) -> None:
+    program = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, {limits});"
+        "from serving.open_files import connections_for;"
+        f"print(connections_for({wanted}), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == [expected, str(limits[1])]
+
+
+def test_two_servers_started_at_once_on_one_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "serving", "--models-dir", str(tmp_path)]
+    command += [f"--port={port}", "--grpc-port=0"]
+    both = [
+        subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    try:
+        deadline = time.monotonic() + 90
+        while all(server.poll() is None for server in both):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        (ended,) = [server for server in both if server.poll() is not None]
+        assert ended.returncode == 2
+        assert ended.communicate()[1] == (
+            f"aepipe: cannot listen at 127.0.0.1, port {port}: is it in use? choose another with "
+            "--port\n"
+        )
+    finally:
+        for server in both:
+            server.terminate()
+            server.communicate(timeout=40)
 
 
 @pytest.mark.parametrize("option", ["--port", "--grpc-port"])
