@@ -1,6 +1,7 @@
 """HTTP connections: what a client may ask of one, and how many there may be."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import httptools
@@ -33,8 +34,10 @@ class HttpConnections:
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
+        self.strangers: dict[HttpConnection, None] = {}
+        """Those that wait for a first request; first the one that has waited the longest."""
         self.waiting: dict[HttpConnection, None] = {}
-        """Those whose client is to send something; first the one that has done so least lately."""
+        """Those that wait for more after an answer, in the same order; they give way last."""
         self.lingering = 0
         self.ending = False
         self._open: set[HttpConnection] = set()
@@ -46,7 +49,7 @@ class HttpConnections:
             Whether there is room for it.
         """
         if len(self._open) >= self.settings.connections:
-            oldest = next(iter(self.waiting), None)
+            oldest = next(itertools.chain(self.strangers, self.waiting), None)
             if oldest is None:
                 return False
             oldest.give_way()
@@ -56,6 +59,7 @@ class HttpConnections:
     def remove(self, connection: "HttpConnection") -> None:
         """Forgets a connection that is closed or about to be."""
         self._open.discard(connection)
+        self.strangers.pop(connection, None)
         self.waiting.pop(connection, None)
 
     async def watch(self) -> None:
@@ -65,7 +69,7 @@ class HttpConnections:
         while True:
             await asyncio.sleep(pause)
             now = asyncio.get_running_loop().time()
-            for connection in list(self.waiting):
+            for connection in [*self.strangers, *self.waiting]:
                 connection.check_patience(now)
 
     def end(self) -> None:
@@ -86,6 +90,7 @@ class HttpConnection(HttpToolsProtocol):
     def __init__(self, connections: HttpConnections, **given: Any) -> None:
         super().__init__(**given)
         self._connections = connections
+        self._waiting = connections.strangers
         self._header_bytes = connections.settings.header_bytes
         self._unread_bytes = 0
         self._step_bytes = 0
@@ -98,7 +103,7 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_made(transport)
         self._since = self.loop.time()
         if self._connections.add(self):
-            self._connections.waiting[self] = None
+            self._waiting[self] = None
         else:
             self._refuse(503, "the server has as many connections as it may have: try again later")
 
@@ -165,7 +170,8 @@ class HttpConnection(HttpToolsProtocol):
         """Makes ready for the next request."""
         self._since = self.loop.time()
         super().on_response_complete()
-        self._connections.waiting.pop(self, None)
+        self._waiting.pop(self, None)
+        self._waiting = self._connections.waiting
         self._place()
 
     def shutdown(self) -> None:
@@ -208,7 +214,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _place(self) -> None:
         """Keeps the order of those that wait; a few bytes now and then are no reason to stay."""
-        waiting = self._connections.waiting
+        waiting = self._waiting
         if self._refused or not (self._in_head or self._is_idle() or self.cycle.more_body):
             waiting.pop(self, None)
         elif self._step_bytes >= _STEP_BYTES:

@@ -177,6 +177,7 @@ def test_more_idle_connections_than_open_files(impatient: RunningServer) -> None
         with normal_clients(impatient) as times, contextlib.ExitStack() as stack:
             for _ in range(OPEN_FILES + 500):
                 stack.enter_context(connect(impatient))
+                time.sleep(0.001)
             assert max(times) < 5
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
