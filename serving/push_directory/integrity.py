@@ -47,6 +47,8 @@ def find_fault(version_directory: Path) -> str | None:
     if expected is None:
         return None
     for name, digest in sorted(expected.items()):
+        if (version_directory / name).exists() and not (version_directory / name).is_file():
+            return f"{name} is not a file"
         try:
             found = _digest(version_directory / name)
         except OSError as error:
