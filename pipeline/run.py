@@ -22,6 +22,7 @@ from pipeline.log_capture import logs_to_file
 from pipeline.metadata_file import find_fault, held_by_another, require_usable
 from pipeline.no_new_data import inputs_sha256, standing_result
 from pipeline.outcome import RunOutcome, Status, write_outcome
+from pipeline.prune.prune import prune_after_run
 from pipeline.run_record import open_record, pushed_outcome, settle_records
 from pipeline.settings import configured
 from pipeline.spans import RunData, choose_data
@@ -123,7 +124,12 @@ def _run_at_home(
                 print_header(console, config)
                 print_outcome(console, standing)
                 return standing
-            return _run_locked(config, request, home, run_id, human_output, digests)
+            outcome = _run_locked(config, request, home, run_id, human_output, digests)
+            untidy = prune_after_run(outcome, config, home)
+            if untidy is None:
+                return outcome
+            print_notice(plain_console(human_output), untidy)
+            return dataclasses.replace(outcome, notices=[*outcome.notices, untidy])
     except UserInputError as error:
         return _failed(config, run_id, str(error))
 

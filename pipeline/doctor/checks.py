@@ -79,10 +79,11 @@ def _home(home: Home) -> Finding:
     fault = home.unwritable_folder()
     if fault is not None:
         return Finding("home", str(root), False, fault)
-    killed = killed_runs(home)
-    text = f"writable, {len(past_runs(home))} runs, {_megabytes(root):.0f} MB"
-    if killed:
-        text += f"; {len(killed)} without an outcome (killed, or under way)"
+    runs = past_runs(home)
+    interrupted = sum(outcome.status == "interrupted" for outcome in runs) + len(killed_runs(home))
+    text = f"writable, {len(runs)} runs, {_megabytes(root):.0f} MB"
+    if interrupted:
+        text += f"; {interrupted} interrupted or killed: `aepipe runs prune` removes what they left"
     return Finding("home", str(root), True, text)
 
 

@@ -26,6 +26,7 @@ def reasons_to_keep(
     Beside the newest, these are the runs that a later one depends on: the last with a verdict (its
     cache is used), the last blessed (the next model is compared with its model), those that pushed
     a version that is still there, and those that refused a span which would else be read again.
+    Interrupted runs do not count and go, but for the newest of all.
 
     Args:
         pipeline: Name of the pipeline.
@@ -34,12 +35,13 @@ def reasons_to_keep(
         pushed: `pushed_by_runs` of the push directory.
     """
     runs = [outcome for outcome in past if outcome.pipeline == pipeline]
-    reasons = {outcome.run_id: NEWEST for outcome in runs[:keep]}
+    counted = [outcome for outcome in runs if outcome.status != "interrupted"]
+    reasons = {outcome.run_id: NEWEST for outcome in (*runs[:1], *counted[:keep])}
     for run_id, version in pushed.items():
         reasons.setdefault(run_id, f"{version} came from it")
     for outcome in _first(run for run in runs if run.blessed):
         reasons.setdefault(outcome.run_id, "the next model is compared with the one it made")
-    for outcome in _first(r for r in runs if r.status not in ("failed", "interrupted")):
+    for outcome in _first(run for run in counted if run.status != "failed"):
         reasons.setdefault(outcome.run_id, "the next run takes finished stages from it")
     judged_spans: set[int] = set()
     for outcome in runs:

@@ -21,7 +21,7 @@ class Pruned:
     Attributes:
         pipeline: Name of the pipeline.
         removed: Runs that were removed, newest first.
-        killed: Runs without an outcome that were removed.
+        killed: Runs that were killed or interrupted, and were removed.
         kept: Older runs that stay -> why.
         freed_bytes: Size of all files that were removed.
     """
@@ -50,10 +50,13 @@ def prune_runs(home: Home, pipeline: str, keep: int, *, dry_run: bool = False) -
     """
     past = past_runs(home)
     pushed = pushed_by_runs(home)
-    runs = [outcome.run_id for outcome in past if outcome.pipeline == pipeline]
+    status = {outcome.run_id: outcome.status for outcome in past if outcome.pipeline == pipeline}
+    runs = list(status)
     reasons = reasons_to_keep(pipeline, past, keep, pushed)
-    removed = [run_id for run_id in runs if run_id not in reasons]
-    killed = [folder.name for folder in abandoned_runs(home, pipeline) if folder.name not in pushed]
+    going = [run_id for run_id in runs if run_id not in reasons]
+    removed = [run_id for run_id in going if status[run_id] != "interrupted"]
+    killed = [run_id for run_id in going if status[run_id] == "interrupted"]
+    killed += [f.name for f in abandoned_runs(home, pipeline) if f.name not in pushed]
     folders = [home.runs / run_id for run_id in (*removed, *killed)]
     require_usable(home, pipeline, writing=not dry_run)
     path, artifacts = home.metadata_path(pipeline), home.artifacts(pipeline)
@@ -88,7 +91,7 @@ def prune_after_run(outcome: RunOutcome, config: PipelineConfig, home: Home) -> 
         One line if they cannot be removed, else None. The run itself has ended well.
     """
     keep = config.schedule.keep_runs
-    if keep == 0 or outcome.status == "failed":
+    if keep == 0 or outcome.status in ("failed", "interrupted"):
         return None
     try:
         prune_runs(home, config.name, keep)

@@ -4,6 +4,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 from ml_metadata.proto.metadata_store_pb2 import Execution
@@ -12,7 +13,9 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline.lineage import run_executions
+from pipeline.home import Home
+from pipeline.lineage import open_store, run_executions
+from pipeline.metadata_file import require_usable
 from pipeline.supervisor import tell_supervisor
 from pipeline_config import UserInputError
 
@@ -60,8 +63,10 @@ class ObservedLocalDagRunner(LocalDagRunner):
         """Runs each node of the compiled pipeline through the stock runner.
 
         Raises:
-            UserInputError: `rerun_from` names no stage of the pipeline.
+            UserInputError: `rerun_from` names no stage of the pipeline, or the metadata file is
+                damaged, lost or held by another process when a stage begins.
         """
+        metadata_file = Path(self._connection.sqlite.filename_uri)
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {_RUN_ID_PARAMETER: self._run_id}
         )
@@ -71,14 +76,16 @@ class ObservedLocalDagRunner(LocalDagRunner):
             stage = node.pipeline_node.node_info.id
             self._listener.started(stage)
             tell_supervisor(stage=stage)
+            # TFX itself waits for minutes, and makes a new file in the place of a lost one.
+            require_usable(*Home.of_metadata_path(metadata_file), writing=True)
             start = time.monotonic()
             with program_arguments_hidden():
                 super().run_with_ir(only_stage(pipeline, stage), run_options)
             self._listener.finished(stage, time.monotonic() - start, self._was_cached(stage))
 
     def _was_cached(self, stage: str) -> bool:
-        with metadata.Metadata(self._connection) as handle:
-            executions = run_executions(handle.store, self._run_id).get(stage, [])
+        store = open_store(self._connection.sqlite.filename_uri)
+        executions = run_executions(store, self._run_id).get(stage, [])
         states = {execution.last_known_state for execution in executions}
         return states == {Execution.CACHED}
 

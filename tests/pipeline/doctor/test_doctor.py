@@ -234,7 +234,7 @@ def test_killed_runs_are_counted(aepipe: Aepipe, home: Home) -> None:
     (home.runs / "anomaly-20260102T000000-abcd").mkdir()
     result = aepipe("doctor", "--home", home.root)
     assert "1 runs" in result.out
-    assert "1 without an outcome" in result.out
+    assert "1 interrupted or killed" in result.out
 
 
 def test_a_repair_without_a_home_is_one_line(aepipe: Aepipe, tmp_path: Path) -> None:

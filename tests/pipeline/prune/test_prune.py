@@ -123,6 +123,17 @@ def test_killed_runs_go_with_what_they_left(aepipe: Aepipe, home: Home, runs: Re
     assert names(home) == [kept]
 
 
+def test_interrupted_runs_do_not_count(aepipe: Aepipe, home: Home, runs: RecordedRuns) -> None:
+    first, _ = runs.add("pushed")
+    killed, left = runs.add("interrupted")
+    second, _ = runs.add("pushed")
+    newest, _ = runs.add("interrupted")
+    pruned = prune(aepipe, home, 2)
+    assert (pruned["removed"], pruned["killed"]) == ([], [killed])
+    assert names(home) == [newest, second, first]
+    assert runs.live(left) == [False] * 3
+
+
 def test_a_run_that_pushed_and_has_no_record_stays(
     aepipe: Aepipe, home: Home, runs: RecordedRuns
 ) -> None:
