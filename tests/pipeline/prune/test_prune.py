@@ -1,5 +1,6 @@
 """`aepipe runs prune`: a home stops growing, and nothing goes that something depends on."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -11,6 +12,9 @@ import pytest
 from pipeline.history import past_runs
 from pipeline.home import Home
 from pipeline.metadata_file import find_fault
+from pipeline.outcome import RunOutcome, Status
+from pipeline.prune.prune import prune_after_run
+from pipeline_config import ANOMALY, ScheduleConfig
 from tests.conftest import Aepipe, Result
 from tests.pipeline.broken_metadata import FAULTS
 from tests.pipeline.prune.recorded_runs import MODEL, RecordedRuns
@@ -241,7 +245,7 @@ def test_it_is_refused_while_the_pipeline_runs(
     assert snapshot(home) == before
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["emptied", "random bytes", "deleted"])
 def test_broken_metadata_is_not_pruned(
     fault: str, aepipe: Aepipe, home: Home, runs: RecordedRuns
 ) -> None:
@@ -287,3 +291,30 @@ def test_a_home_without_a_run_has_nothing_to_prune(aepipe: Aepipe, tmp_path: Pat
     result = aepipe("runs", "prune", "--keep", "1", "--home", tmp_path / "none")
     assert (result.exit_code, result.out) == (0, "nothing to remove\n")
     assert not (tmp_path / "none").exists()
+
+
+def after_run(home: Home, status: Status, keep: int) -> str | None:
+    config = dataclasses.replace(ANOMALY, schedule=ScheduleConfig(keep_runs=keep))
+    with home.lock("anomaly"):
+        return prune_after_run(RunOutcome("anomaly", "anomaly-1", status), config, home)
+
+
+@pytest.mark.parametrize(
+    ("status", "keep", "stay"),
+    [("pushed", 1, 1), ("not_blessed", 2, 2), ("pushed", 0, 3), ("failed", 1, 3)],
+)
+def test_the_setting_prunes_after_a_run_that_ended_well(
+    status: Status, keep: int, stay: int, home: Home, runs: RecordedRuns
+) -> None:
+    for _ in range(3):
+        runs.add("pushed")
+    assert after_run(home, status, keep) is None
+    assert len(names(home)) == stay
+
+
+def test_a_run_ends_well_if_old_ones_cannot_be_removed(home: Home, runs: RecordedRuns) -> None:
+    for _ in range(3):
+        runs.add("pushed")
+    home.metadata_path("anomaly").unlink()
+    assert str(after_run(home, "pushed", 1)).startswith("old runs stay: ")
+    assert len(names(home)) == 3
