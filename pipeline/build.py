@@ -200,6 +200,7 @@ def _validation(config: PipelineConfig, examples: Channel, place: Place) -> list
         both_classes=int(config.is_detector),
         drift_threshold=config.gate.drift_threshold,
         label_drift_threshold=config.gate.label_drift_threshold,
+        schema_file=f"components/schema/{config.schema}",
         fingerprint=source_fingerprint("components/data_gate"),
     )
     return [schema, statistics, validator, gate]

@@ -2,7 +2,7 @@
 
 import json
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -31,6 +31,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
     both_classes: Parameter[int],
     drift_threshold: Parameter[float],
     label_drift_threshold: Parameter[float],
+    schema_file: Parameter[str],
     fingerprint: Parameter[str],
 ) -> None:
     """Stops the run where the data is not what the schema promises.
@@ -43,6 +44,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
         both_classes: 1 where each split must hold normal and abnormal examples.
         drift_threshold: See `pipeline_config.GateConfig`.
         label_drift_threshold: See `pipeline_config.GateConfig`.
+        schema_file: Where a person changes the curated schema; for messages.
         fingerprint: Digest of this component's source, so that an edit runs it again.
 
     Raises:
@@ -52,16 +54,18 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
     del fingerprint
     reasons: list[str] = []
     examples: dict[str, int] = {}
+    curated = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
     for split in SPLITS:
         dataset = _read_statistics(statistics, split).datasets[0]
         examples[split] = dataset.num_examples
-        reasons += missing_examples(split, dataset)
         if dataset.num_examples:
-            reasons += blocking_anomalies(split, _read_anomalies(anomalies, split))
+            found = _read_anomalies(anomalies, split)
+            reasons += blocking_anomalies(split, found, curated, schema_file)
         if both_classes:
             reasons += missing_classes(split, dataset)
+    reasons += missing_examples(examples)
     limits = DriftLimits(drift_threshold, label_drift_threshold)
-    drifts = _measure_drift(statistics, schema, limits)
+    drifts = _measure_drift(statistics, curated, limits)
     reasons += drift_reasons(drifts)
     if reasons:
         raise GateRefusalError("; ".join(reasons))
@@ -75,11 +79,12 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
         file.write(json.dumps(content, indent=2))
 
 
-def _measure_drift(statistics: Artifact, schema: Artifact, limits: DriftLimits) -> list[Drift]:
+def _measure_drift(
+    statistics: Artifact, curated: schema_pb2.Schema, limits: DriftLimits
+) -> list[Drift]:
     splits = artifact_utils.decode_split_names(statistics.split_names)
     if PREVIOUS_SPLIT not in splits:
         return []
-    curated = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
     newest, previous = (_read_statistics(statistics, s) for s in (NEWEST_SPLIT, PREVIOUS_SPLIT))
     return measure_drift(curated, newest, previous, limits)
 

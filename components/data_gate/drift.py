@@ -103,7 +103,8 @@ def drift_reasons(drifts: list[Drift]) -> list[str]:
     """Returns a sentence for each feature that drifted too far."""
     return [
         f"feature '{drift.feature}' of the newest span drifted from the span before: "
-        f"{drift.measure} {drift.distance:.4g} exceeds {drift.setting}={drift.limit:g}"
+        f"{drift.measure} {drift.distance:.4g} exceeds {drift.setting}={drift.limit:g}: "
+        f"if the change is meant, --set {drift.setting}=N lets it pass (1 turns this check off)"
         for drift in drifts
         if drift.exceeds
     ]

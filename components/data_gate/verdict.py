@@ -1,13 +1,26 @@
 """What in a split's anomalies and statistics blocks a run."""
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from collections.abc import Mapping
 
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from components.data_gate.remedies import remedy
 from pipeline_config import LABEL_FEATURE
 
 
-def blocking_anomalies(split: str, anomalies: anomalies_pb2.Anomalies) -> list[str]:
-    """Returns a sentence for each anomaly of severity ERROR, naming split, feature and fault."""
+def blocking_anomalies(
+    split: str, anomalies: anomalies_pb2.Anomalies, schema: schema_pb2.Schema, schema_file: str
+) -> list[str]:
+    """Returns a sentence for each anomaly of severity ERROR: split, feature, fault and remedy.
+
+    Args:
+        split: Name of the split.
+        anomalies: ExampleValidator's findings on it.
+        schema: The curated schema that they were found by.
+        schema_file: Its file, as a person finds it in the project.
+    """
     sentences = []
+    features = {feature.name: feature for feature in schema.feature}
     if anomalies.HasField("dataset_anomaly_info"):
         dataset = anomalies.dataset_anomaly_info
         if dataset.severity == anomalies_pb2.AnomalyInfo.ERROR:
@@ -17,16 +30,25 @@ def blocking_anomalies(split: str, anomalies: anomalies_pb2.Anomalies) -> list[s
         if info.severity == anomalies_pb2.AnomalyInfo.ERROR:
             sentences.append(
                 f"split '{split}', feature '{name}': "
-                f"{info.short_description}: {_one_line(info.description)}"
+                f"{info.short_description}: {_one_line(info.description).rstrip('.')}: "
+                + remedy(info, features.get(name, schema_pb2.Feature(name=name)), schema_file)
             )
     return sentences
 
 
-def missing_examples(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) -> list[str]:
-    """Returns a sentence where a split has no example at all."""
-    if statistics.num_examples > 0:
-        return []
-    return [f"split '{split}' has no examples"]
+def missing_examples(examples: Mapping[str, int]) -> list[str]:
+    """Returns a sentence for each split without any example.
+
+    Args:
+        examples: How many there are, by split.
+    """
+    total = sum(examples.values())
+    return [
+        f"split '{split}' has no examples: there are {total} in all, too few for a share in each "
+        "split: give more rows"
+        for split, count in examples.items()
+        if not count
+    ]
 
 
 def missing_classes(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) -> list[str]:
@@ -42,7 +64,10 @@ def missing_classes(split: str, statistics: statistics_pb2.DatasetFeatureStatist
     ]
     if not absent or statistics.num_examples == 0:
         return []
-    return [f"split '{split}', feature '{LABEL_FEATURE}': no {' and no '.join(absent)} example"]
+    return [
+        f"split '{split}', feature '{LABEL_FEATURE}': no {' and no '.join(absent)} example among "
+        f"its {statistics.num_examples}: give more rows of that class"
+    ]
 
 
 def _label_values(statistics: statistics_pb2.DatasetFeatureStatistics) -> set[int]:

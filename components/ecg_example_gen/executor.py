@@ -1,11 +1,9 @@
 """Signal CSV files -> splits of tf.Examples."""
 
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import tensorflow as tf
 from google.protobuf import struct_pb2
 from tfx.components.example_gen import utils
@@ -16,6 +14,7 @@ from tfx.utils import proto_utils
 from components.ecg_example_gen.examples import to_examples
 from components.ecg_example_gen.row_blocks import RowBlock, read_row_blocks
 from components.ecg_example_gen.tutorial_split import TutorialSplit
+from components.ecg_example_gen.variety import RequireVariety
 from components.span_window.executor import SpanWindowExecutor
 from components.span_window.window import full_paths, paths_to_read
 from pipeline_config import UserInputError
@@ -100,7 +99,7 @@ class _SpanToExamples(beam.PTransform):
 
 
 class _ReadRows(beam.PTransform):
-    """Input split's pattern -> blocks of rows, which together have both classes."""
+    """Input split's pattern -> blocks of rows, which together are worth learning from."""
 
     def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
         super().__init__()
@@ -112,13 +111,7 @@ class _ReadRows(beam.PTransform):
 
     def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[RowBlock]:
         blocks = pipeline | "ReadFiles" >> self._read_files
-        _ = (
-            blocks
-            | "LabelsOfBlock" >> beam.FlatMap(_distinct_labels)
-            | "DistinctLabels" >> beam.Distinct()
-            | "AllLabels" >> beam.combiners.ToList()
-            | "RequireBothClasses" >> beam.Map(_require_both_classes, self._place)
-        )
+        _ = blocks | "RequireVariety" >> RequireVariety(self._place)
         return blocks
 
 
@@ -155,15 +148,3 @@ def _refuse_compressed_twins(paths: list[str]) -> None:
         if twin := in_any_case.get(f"{path.lower()}.gz"):
             name = PurePosixPath(twin).name
             raise UserInputError(f"{path}: there is a {name} beside it: remove one of the two")
-
-
-def _distinct_labels(block: RowBlock) -> Iterable[int]:
-    return [int(label) for label in np.unique(block.labels)]
-
-
-def _require_both_classes(labels: list[int], pattern: str) -> None:
-    if len(labels) == 1:
-        raise UserInputError(
-            f"{pattern}: every row has the label {labels[0]}: "
-            "give rows of both classes, 1 (normal) and 0 (abnormal)"
-        )

@@ -9,6 +9,7 @@ from components.data_gate.verdict import blocking_anomalies, missing_classes, mi
 from components.schema.curated import curated_schema
 
 LENGTH = 4
+SCHEMA_FILE = "components/schema/signal.pbtxt"
 GOOD = [([0.1, -0.2, 1.0, 2.0], 1), ([0.0, 0.5, -1.0, 2.5], 0)] * 10
 
 
@@ -31,8 +32,10 @@ def _reasons(
     )
     dataset = statistics.datasets[0]
     return [
-        *missing_examples("train", dataset),
-        *blocking_anomalies("train", tfdv.validate_statistics(statistics, schema)),
+        *missing_examples({"train": dataset.num_examples, "eval": 4}),
+        *blocking_anomalies(
+            "train", tfdv.validate_statistics(statistics, schema), schema, SCHEMA_FILE
+        ),
         *missing_classes("train", dataset),
     ]
 
@@ -42,33 +45,57 @@ def test_good_data_has_nothing_that_blocks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "feature", "fault"),
+    ("row", "feature", "fault", "remedy"),
     [
-        (([1.0, 2.0, 3.0, 1e6], 1), "signal", "1e+06"),
-        (([1.0, 2.0, 3.0, float("nan")], 1), "signal", "NaN"),
-        (([1.0, 2.0, 3.0, float("inf")], 1), "signal", "Inf"),
-        (([1.0, 2.0, 3.0, 4.0], 7), "label", "7"),
-        (([1.0, 2.0, 3.0], 1), "signal", "shape"),
+        (
+            ([1.0, 2.0, 3.0, 1e6], 1),
+            "signal",
+            "1e+06",
+            "values run from -100 to 100: if these are right, such as another unit, widen min and "
+            f"max of float_domain of feature 'signal' in {SCHEMA_FILE}",
+        ),
+        (([1.0, 2.0, 3.0, float("nan")], 1), "signal", "NaN", "take those examples out"),
+        (([1.0, 2.0, 3.0, float("inf")], 1), "signal", "Inf", "take those examples out"),
+        (
+            ([1.0, 2.0, 3.0, 4.0], 7),
+            "label",
+            "7",
+            "labels run from 0 to 1: correct them, or widen int_domain of feature 'label' in "
+            f"{SCHEMA_FILE}",
+        ),
+        (
+            ([1.0, 2.0, 3.0], 1),
+            "signal",
+            "shape",
+            "give rows of as many samples as data.length",
+        ),
     ],
 )
-def test_an_anomaly_names_split_feature_and_fault(
-    tmp_path: Path, row: tuple[list[float], int], feature: str, fault: str
+def test_an_anomaly_names_split_feature_fault_and_remedy(
+    tmp_path: Path, row: tuple[list[float], int], feature: str, fault: str, remedy: str
 ) -> None:
     reasons = _reasons(tmp_path, [*GOOD, row])
     assert len(reasons) == 1
     assert reasons[0].startswith(f"split 'train', feature '{feature}': ")
     assert fault.lower() in reasons[0].lower()
+    assert f": {remedy}" in reasons[0]
     assert "\n" not in reasons[0]
 
 
 @pytest.mark.parametrize(("label", "absent"), [(1, "no abnormal (0)"), (0, "no normal (1)")])
 def test_a_split_with_one_class_is_blocked(tmp_path: Path, label: int, absent: str) -> None:
     reasons = _reasons(tmp_path, [row for row in GOOD if row[1] == label])
-    assert reasons == [f"split 'train', feature 'label': {absent} example"]
+    assert reasons == [
+        f"split 'train', feature 'label': {absent} example among its 10: "
+        "give more rows of that class"
+    ]
 
 
 def test_an_empty_split_is_blocked(tmp_path: Path) -> None:
-    assert "split 'train' has no examples" in _reasons(tmp_path, [])
+    assert (
+        "split 'train' has no examples: there are 4 in all, too few for a share in each split: "
+        "give more rows"
+    ) in _reasons(tmp_path, [])
 
 
 def test_the_length_comes_from_the_config(tmp_path: Path) -> None:
