@@ -336,6 +336,7 @@ def _execute(
     # The models are Keras 3 on TensorFlow, whatever a user's own Keras settings say.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     from pipeline.build import build_pipeline
+    from pipeline.cached_outputs import mark_incomplete
     from pipeline.collect import collect_outcome, mark_abandoned
     from pipeline.runners.local import ObservedLocalDagRunner
 
@@ -343,6 +344,7 @@ def _execute(
     config, facts = read.config, read.facts
     metadata_path = home.metadata_path(config.name)
     mark_abandoned(metadata_path)
+    mark_incomplete(metadata_path)
     tfx_pipeline = build_pipeline(
         config,
         data_directory=facts.directory,

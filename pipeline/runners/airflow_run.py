@@ -18,6 +18,7 @@ from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline.build import build_pipeline
+from pipeline.cached_outputs import mark_incomplete, record_outputs
 from pipeline.collect import collect_outcome, mark_abandoned
 from pipeline.home import Home
 from pipeline.lineage import open_store, run_executions
@@ -84,12 +85,14 @@ def run_node(home: Home, pipeline: str, run_id: str, stage: str) -> None:
     metadata_path = home.metadata_path(pipeline)
     killed = _killed_executions(metadata_path, run_id, stage)
     mark_abandoned(metadata_path)
+    mark_incomplete(metadata_path)
     for execution in killed:
         _remove_outputs(home.artifacts(pipeline) / stage, execution)
     compiled = pipeline_pb2.Pipeline()
     compiled.ParseFromString((home.runs / run_id / _COMPILED_FILE).read_bytes())
     with program_arguments_hidden():
         LocalDagRunner().run_with_ir(only_stage(compiled, stage))
+    record_outputs(open_store(str(metadata_path)), run_id, stage)
 
 
 def collect_run(config: PipelineConfig, home: Home, begun: RunOutcome) -> RunOutcome:

@@ -13,6 +13,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
+from pipeline.cached_outputs import record_outputs
 from pipeline.home import Home
 from pipeline.lineage import open_store, run_executions
 from pipeline.metadata_file import require_usable
@@ -81,10 +82,13 @@ class ObservedLocalDagRunner(LocalDagRunner):
             start = time.monotonic()
             with program_arguments_hidden():
                 super().run_with_ir(only_stage(pipeline, stage), run_options)
-            self._listener.finished(stage, time.monotonic() - start, self._was_cached(stage))
+            cached = self._record(stage)
+            self._listener.finished(stage, time.monotonic() - start, cached)
 
-    def _was_cached(self, stage: str) -> bool:
+    def _record(self, stage: str) -> bool:
+        """Notes what the stage wrote; returns whether it came from the cache."""
         store = open_store(self._connection.sqlite.filename_uri)
+        record_outputs(store, self._run_id, stage)
         executions = run_executions(store, self._run_id).get(stage, [])
         states = {execution.last_known_state for execution in executions}
         return states == {Execution.CACHED}
