@@ -96,3 +96,21 @@ def test_examples(tmp_path: Path, ingest: Callable, rows: list[str]) -> None:
     for beat in beats:
         content = np.array(beat.signal, "<f4").tobytes() + bytes([beat.label])
         assert beat.example_id == hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def test_only_the_files_that_match_are_read(
+    tmp_path: Path, ingest: Callable, rows: list[str]
+) -> None:
+    folder = tmp_path / "data [2024] *"
+    folder.mkdir()
+    (folder / "ECG.CSV").write_text("\n".join(rows[:20]))
+    (folder / "more.csv.gz").write_bytes(gzip.compress("\n".join(rows[20:]).encode()))
+    for name in ("._ECG.CSV", ".ecg.csv", "ECG.CSV~", "ECG.CSV.bak", "ecg.csv.part"):
+        (folder / name).write_text("must not be opened")
+    (folder / "old.csv").mkdir()
+    (tmp_path / "data 2").mkdir()
+    (tmp_path / "data 2" / "ecg.csv").write_text("must not be opened")
+
+    splits = ingest(folder, length=3)
+
+    assert sum(map(len, splits.values())) == len(rows)
