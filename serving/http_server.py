@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from socket import socket
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.rest.server import RESTServer
-from kserve.protocol.rest.v2_datamodels import InferenceRequest
-from kserve.protocol.rest.v2_endpoints import V2Endpoints
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
@@ -23,7 +20,8 @@ from starlette.responses import JSONResponse
 from serving.body_limit import BodyLimit
 from serving.errors import RequestError
 from serving.http_connection import HttpConnection, HttpConnections
-from serving.open_inference import ReadOnlyRepositoryExtension, versioned_name
+from serving.open_inference import ReadOnlyRepositoryExtension
+from serving.open_inference_rest import open_inference_routes
 from serving.settings import ServerSettings
 from serving.tf_serving_rest import tf_serving_routes
 from serving.watched_directory import PushDirectory
@@ -71,8 +69,8 @@ class HttpServer(RESTServer):
 
     def _register_endpoints(self, app: FastAPI) -> None:
         # The first route that matches answers, so these come before KServe's.
-        app.router.routes.extend(tf_serving_routes(self._directory))
-        _add_versioned_routes(app, V2Endpoints(self.dataplane, self.model_repository_extension))
+        app.router.routes.extend(tf_serving_routes(self._directory, self._decoding))
+        app.router.routes.extend(open_inference_routes(self.dataplane, self._decoding))
         super()._register_endpoints(app)
 
     def _add_exception_handlers(self, app: FastAPI) -> None:
@@ -141,31 +139,6 @@ def _accepted(listening: socket) -> Iterator[socket]:
     with contextlib.suppress(BlockingIOError):
         while True:
             yield listening.accept()[0]
-
-
-def _add_versioned_routes(app: FastAPI, endpoints: V2Endpoints) -> None:
-    """Routes with a version, which KServe's own answer with 501."""
-    path = "/v2/models/{model_name}/versions/{model_version}"
-
-    async def metadata(model_name: str, model_version: str) -> Any:
-        return await endpoints.model_metadata(versioned_name(model_name, model_version))
-
-    async def ready(model_name: str, model_version: str) -> Any:
-        return await endpoints.model_ready(versioned_name(model_name, model_version))
-
-    async def infer(
-        raw_request: Request,
-        raw_response: Response,
-        model_name: str,
-        model_version: str,
-        request_body: InferenceRequest | bytes,
-    ) -> Any:
-        name = versioned_name(model_name, model_version)
-        return await endpoints.infer(raw_request, raw_response, name, request_body)
-
-    app.add_api_route(path, metadata, methods=["GET"])
-    app.add_api_route(f"{path}/ready", ready, methods=["GET"])
-    app.add_api_route(f"{path}/infer", infer, methods=["POST"], response_model=None)
 
 
 async def _answer_request_error(_: Request, error: Exception) -> Response:

@@ -57,6 +57,11 @@ class OpenInferenceModel(Model):
         return self._served.find(self._number)
 
     @property
+    def most_rows(self) -> int:
+        """Examples that one request may have."""
+        return self._served.most_rows
+
+    @property
     def versions(self) -> list[str]:
         """The versions in memory, oldest first; the named one alone if one is named."""
         numbers = sorted(self._served.loaded) if self._number is None else [self.version.number]

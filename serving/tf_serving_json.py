@@ -6,7 +6,7 @@ See https://www.tensorflow.org/tfx/serving/api_rest#predict_api.
 import base64
 import binascii
 import dataclasses
-import json
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,11 +14,12 @@ import numpy as np
 import orjson
 
 from serving.errors import InvalidRequestError
+from serving.request_json import decode_json
 from serving.tensors import STRING, TensorSpec, check_names, numbers
 
 _ROW = "instances"
 _COLUMN = "inputs"
-_KNOWN = frozenset({_ROW, _COLUMN, "signature_name"})
+_KEYS_SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,14 +45,15 @@ def read_body(body: bytes) -> PredictBody:
     Raises:
         InvalidRequestError: It is not JSON, or not an object with `instances` or `inputs`.
     """
-    values = _decoded(body)
+    values = decode_json(body)
     if not isinstance(values, dict):
         raise InvalidRequestError(f"expected a JSON object, got {type(values).__name__}")
-    unknown = values.keys() - _KNOWN
-    if unknown:
-        raise InvalidRequestError(f"unknown key {sorted(unknown)[0]!r}: expected {sorted(_KNOWN)}")
     if (_ROW in values) == (_COLUMN in values):
-        raise InvalidRequestError(f"expected exactly one of {_ROW!r} and {_COLUMN!r}")
+        # Keys that the API does not have are passed over, as TensorFlow Serving does.
+        got = ", ".join(repr(key[:40]) for key in itertools.islice(values, _KEYS_SHOWN))
+        raise InvalidRequestError(
+            f"expected exactly one of {_ROW!r} and {_COLUMN!r}, got {got or 'no key'}"
+        )
     signature_name = values.get("signature_name")
     if signature_name is not None and not isinstance(signature_name, str):
         raise InvalidRequestError("signature_name: expected text")
@@ -93,22 +95,6 @@ def answer(outputs: Mapping[str, np.ndarray], by_row: bool) -> bytes:
         return _encoded({"predictions": next(iter(plain.values()))})
     rows = zip(*plain.values(), strict=True)
     return _encoded({"predictions": [dict(zip(plain, row, strict=True)) for row in rows]})
-
-
-def _decoded(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequestError(_json_fault(body, error)) from error
-
-
-def _json_fault(body: bytes, error: orjson.JSONDecodeError) -> str:
-    """Python's own parser takes NaN and Infinity, which JSON does not have."""
-    try:
-        json.loads(body)
-    except (ValueError, RecursionError):
-        return f"the body is not JSON: {error}"
-    return "the body holds NaN or Infinity, or a number that is none in JSON: send finite numbers"
 
 
 def _columns_of_rows(rows: list[Any], specs: Mapping[str, TensorSpec]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ See https://www.tensorflow.org/tfx/serving/api_rest.
 """
 
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from http import HTTPStatus
 
 from google.protobuf.json_format import MessageToDict
@@ -14,7 +15,10 @@ from starlette.routing import BaseRoute, Route
 
 from serving import metrics
 from serving.errors import InvalidRequestError, NotServedError, RequestError
+from serving.loaded_version import LoadedVersion, Signature
+from serving.request_json import check_amount, decode
 from serving.served_model import ServedModel
+from serving.tensors import Arrays
 from serving.tf_serving_json import answer, read_body, read_inputs
 from serving.tf_serving_status import SIGNATURE_DEF, model_metadata, model_status
 from serving.watched_directory import PushDirectory
@@ -25,9 +29,14 @@ _VERBS = ("predict",)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def tf_serving_routes(directory: PushDirectory) -> list[BaseRoute]:
-    """Returns the routes of `/v1/models/...` for the models of a push directory."""
-    rest = _TfServingRest(directory)
+def tf_serving_routes(directory: PushDirectory, executor: Executor) -> list[BaseRoute]:
+    """Returns the routes of `/v1/models/...`.
+
+    Args:
+        directory: Whose models are served.
+        executor: Where large requests are decoded.
+    """
+    rest = _TfServingRest(directory, executor)
     model = "/v1/models/{model}"
     routes: list[BaseRoute] = []
     for path in (model, f"{model}/versions/{{version}}", f"{model}/labels/{{label}}"):
@@ -40,8 +49,9 @@ def tf_serving_routes(directory: PushDirectory) -> list[BaseRoute]:
 
 
 class _TfServingRest:
-    def __init__(self, directory: PushDirectory) -> None:
+    def __init__(self, directory: PushDirectory, executor: Executor) -> None:
         self._directory = directory
+        self._executor = executor
 
     async def status(self, request: Request) -> Response:
         model, version, label = self._named(request)
@@ -78,11 +88,13 @@ class _TfServingRest:
     async def _answer(self, request: Request) -> bytes:
         model, number, label = self._named(request)
         version = model.find(number, label)
-        body = read_body(await request.body())
-        signature = version.signature(body.signature_name)
-        inputs = read_inputs(body, signature.inputs)
+        body = await request.body()
+        signature, inputs, by_row = await decode(
+            self._executor, len(body), _decoded, body, version, model.most_rows
+        )
+        del body
         prediction = await model.predict(version, signature, inputs, _PROTOCOL)
-        return answer(prediction.outputs, body.by_row)
+        return answer(prediction.outputs, by_row)
 
     def _named(self, request: Request) -> tuple[ServedModel, int | None, str | None]:
         model = self._directory.find(request.path_params["model"])
@@ -90,6 +102,16 @@ class _TfServingRest:
         if text is not None and not (text.isascii() and text.isdecimal()):
             raise InvalidRequestError(f"version {text!r}: expected a number")
         return model, None if text is None else int(text), request.path_params.get("label")
+
+
+def _decoded(
+    content: bytes, version: LoadedVersion, most_rows: int
+) -> tuple[Signature, Arrays, bool]:
+    """Returns the signature that is asked, its inputs, and whether they came row by row."""
+    check_amount(content, version, most_rows)
+    body = read_body(content)
+    signature = version.signature(body.signature_name)
+    return signature, read_inputs(body, signature.inputs), body.by_row
 
 
 def _split_verb(request: Request) -> None:

@@ -145,7 +145,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
     models_dir = tmp_path_factory.mktemp("models")
     push(models_dir / MODEL, 7, level=0.25)
-    with running_server(models_dir, "--body-mib=4") as running:
+    options = ("--body-mib=4", "--cors-origin=https://shop.example")
+    with running_server(models_dir, *options) as running:
         yield running
 
 

@@ -1,0 +1,127 @@
+"""The Open Inference Protocol's routes of one model, with and without a version."""
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from kserve import InferRequest
+from kserve.errors import ModelNotFound, ModelNotReady
+from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.rest.v2_datamodels import InferenceRequest, InferenceResponse
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from serving.errors import InvalidRequestError
+from serving.open_inference import OpenInferenceModel, signature_name, versioned_name
+from serving.request_json import check_amount, decode, decode_json
+
+_JSON_LENGTH = "inference-header-content-length"
+
+
+def open_inference_routes(data_plane: DataPlane, executor: Executor) -> list[BaseRoute]:
+    """Returns the routes of `/v2/models/MODEL`.
+
+    KServe's own take JSON by its content type only, which many clients do not send, and no
+    versions.
+
+    Args:
+        data_plane: KServe's.
+        executor: Where large requests are decoded.
+    """
+    rest = _OpenInferenceRest(data_plane, executor)
+    routes: list[BaseRoute] = []
+    for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+        routes += [
+            Route(path, rest.metadata, methods=["GET"]),
+            Route(f"{path}/ready", rest.ready, methods=["GET"]),
+            Route(f"{path}/infer", rest.infer, methods=["POST"]),
+        ]
+    return routes
+
+
+class _OpenInferenceRest:
+    def __init__(self, data_plane: DataPlane, executor: Executor) -> None:
+        self._data_plane = data_plane
+        self._executor = executor
+
+    async def metadata(self, request: Request) -> Response:
+        return _json(await self._data_plane.model_metadata(_name(request)))
+
+    async def ready(self, request: Request) -> Response:
+        model = await self._ready_model(_name(request))
+        return _json({"name": model.name, "ready": True})
+
+    async def infer(self, request: Request) -> Response:
+        name = _name(request)
+        model = await self._ready_model(name)
+        body = await request.body()
+        asked = await decode(self._executor, len(body), self._decoded, body, request.headers, model)
+        del body
+        answered, _ = await self._data_plane.infer(name, asked)
+        content, json_length = answered.to_rest()
+        if json_length is not None:
+            headers = {_JSON_LENGTH: str(json_length)}
+            return Response(content, headers=headers, media_type="application/octet-stream")
+        return _json(InferenceResponse.model_validate(content).model_dump())
+
+    async def _ready_model(self, name: str) -> OpenInferenceModel:
+        model = self._data_plane.model_registry.get_model(name)
+        if model is None:
+            raise ModelNotFound(name)
+        if not await model.healthy():
+            raise ModelNotReady(name)
+        return model
+
+    def _decoded(
+        self, body: bytes, headers: Mapping[str, str], model: OpenInferenceModel
+    ) -> InferRequest:
+        json_length = headers.get(_JSON_LENGTH)
+        json_part = body if json_length is None else body[: _length(json_length, body)]
+        check_amount(json_part, model.version, model.most_rows)
+        values = decode_json(json_part)
+        binary = json_length is not None
+        try:
+            checked = InferenceRequest.model_validate(
+                _with_data(values) if binary else values, strict=binary
+            )
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in ("body", *first["loc"]))
+            raise InvalidRequestError(f"{where}: {first['msg']}"[:300]) from error
+        signature = model.version.signature(signature_name(checked.parameters))
+        for given in checked.inputs:
+            model.check_declared(signature, given.name, given.datatype, given.shape)
+        return self._data_plane.decode_inference_request(
+            body if binary else checked, headers, model.name
+        )
+
+
+def _name(request: Request) -> str:
+    parameters = request.path_params
+    return versioned_name(parameters["model"], parameters.get("version", ""))
+
+
+def _length(text: str, body: bytes) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text[:20]) <= len(body)):
+        raise InvalidRequestError(
+            f"{_JSON_LENGTH} {text[:40]!r}: expected the bytes of the JSON, at most {len(body)}"
+        )
+    return int(text)
+
+
+def _with_data(values: Any) -> Any:
+    """Returns a request whose inputs have data, as KServe's model of it asks for."""
+    if not isinstance(values, dict) or not isinstance(values.get("inputs"), list):
+        return values
+    inputs = [
+        {"data": []} | given if isinstance(given, dict) else given for given in values["inputs"]
+    ]
+    return values | {"inputs": inputs}
+
+
+def _json(content: Any) -> Response:
+    return Response(orjson.dumps(content), HTTPStatus.OK, media_type="application/json")
