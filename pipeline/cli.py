@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 a bug; 2 the user's input or setting; 3 a gate refused and
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from pipeline.commands.data import data
 from pipeline.commands.doctor import doctor
 from pipeline.commands.history import report, runs, show
 from pipeline.commands.models import models
+from pipeline.commands.options import home_of
 from pipeline.commands.predict import predict
 from pipeline.commands.run import run
 from pipeline.commands.schedule import schedule
@@ -42,9 +44,25 @@ class Aepipe(click.Group):
         except UserInputError as error:
             click.echo(f"aepipe: {error}", err=True)
             sys.exit(EXIT_USER)
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            line = _environment_fault(error, home_of(context))
+            if line is None:
+                raise
+            click.echo(f"aepipe: {line}", err=True)
+            sys.exit(EXIT_USER)
         except KeyboardInterrupt:
             print_interruption("interrupted by SIGINT")
             sys.exit(128 + signal.SIGINT)
+
+
+def _environment_fault(error: Exception, home: Path | None) -> str | None:
+    from pipeline.environment import file_fault
+
+    if home and not home.is_dir():
+        return f"{home}: the output folder was removed meanwhile ({type(error).__name__})"
+    return file_fault(error) if isinstance(error, OSError) else None
 
 
 @click.group(cls=Aepipe, context_settings={"help_option_names": ["-h", "--help"]})

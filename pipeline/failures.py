@@ -21,10 +21,10 @@ _READ_ONLY = re.compile(r"Read-only file system|attempt to write a readonly data
 
 def user_mistake(error: BaseException) -> str | None:
     """Returns the one line of a user's mistake behind `error`, or None where it is a bug."""
-    for link in _chain(error):
+    for link in chain(error):
         if isinstance(link, UserInputError):
             return _clean(str(link))
-    for link in _chain(error):
+    for link in chain(error):
         found = _USER_LINE.search(str(link))
         if found:
             return _clean(found["line"])
@@ -33,7 +33,7 @@ def user_mistake(error: BaseException) -> str | None:
 
 def full_disk(error: BaseException) -> OSError | None:
     """Returns the system's error where `error` comes from a full or read-only disk."""
-    for link in _chain(error):
+    for link in chain(error):
         if isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
             return link
         if _FULL_DISK.search(str(link)):
@@ -45,12 +45,12 @@ def full_disk(error: BaseException) -> OSError | None:
 
 def held_database(error: BaseException) -> bool:
     """Returns whether `error` is MLMD's, which waited in vain for another process."""
-    return any(_HELD_DATABASE.search(str(link)) for link in _chain(error))
+    return any(_HELD_DATABASE.search(str(link)) for link in chain(error))
 
 
 def gate_refusal(error: BaseException) -> str | None:
     """Returns why the data gate refused, or None where `error` is something else."""
-    for link in _chain(error):
+    for link in chain(error):
         if isinstance(link, GateRefusalError):
             return str(link)
     return None
@@ -71,7 +71,8 @@ def last_words(lines: Sequence[str]) -> tuple[Status, str]:
     return "failed", spoken[-1] if spoken else "it ended without a word"
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Yields an exception and those behind it."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:

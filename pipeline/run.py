@@ -16,6 +16,7 @@ from data.checksum import FileDigests
 from data.sources import DataSource, resolve
 from pipeline import failures
 from pipeline.beam_profiles import beam_arguments, require_reachable
+from pipeline.environment import home_fault
 from pipeline.history import past_runs
 from pipeline.home import DATA_CACHE, Home, new_run_id, unwritable
 from pipeline.log_capture import logs_to_file
@@ -132,6 +133,10 @@ def _run_at_home(
             return dataclasses.replace(outcome, notices=[*outcome.notices, untidy])
     except UserInputError as error:
         return _failed(config, run_id, str(error))
+    except Exception as error:
+        if line := home_fault(error, home.root, (home.runs, home.push_root)):
+            return _failed(config, run_id, line)
+        raise
 
 
 def standing_outcome(
@@ -254,7 +259,7 @@ def _run_and_classify(
         print_data(console, read.facts)
         outcome = _execute(read, request, home, run_id, listener, console)
     except Exception as error:
-        status, reason = classify(error, home, config.name)
+        status, reason = classify(error, home, config.name, run_id)
         seconds = listener.seconds | {"total": round(time.monotonic() - start, 3)}
         outcome = RunOutcome(
             pipeline=config.name,
@@ -295,7 +300,9 @@ def _choose(
     return read
 
 
-def classify(error: Exception, home: Home, pipeline: str) -> tuple[Status, str]:
+def classify(
+    error: Exception, home: Home, pipeline: str, run_id: str | None = None
+) -> tuple[Status, str]:
     """Returns status and reason of a refusal or a user's mistake; raises a bug again."""
     if refusal := failures.gate_refusal(error):
         return "data_refused", refusal
@@ -303,11 +310,16 @@ def classify(error: Exception, home: Home, pipeline: str) -> tuple[Status, str]:
         return "failed", mistake
     # MLMD has no one error for a file that was damaged or lost while it was open: of a deleted one
     # it says that it is read-only.
-    fault = find_fault(home, pipeline)
-    if fault is not None and fault.repairable:
-        return "failed", fault.line
-    if disk := failures.full_disk(error):
-        return "failed", unwritable(home.root, disk)
+    own = (home.runs / run_id,) if run_id else ()
+    begun = (*own, home.metadata_path(pipeline).parent, home.artifacts(pipeline))
+    if all(folder.exists() for folder in (home.root, *begun)):
+        fault = find_fault(home, pipeline)
+        if fault is not None and fault.repairable:
+            return "failed", fault.line
+    else:
+        fault = None
+    if line := home_fault(error, home.root, (*begun, home.push_root)):
+        return "failed", line
     if failures.held_database(error):
         return "failed", held_by_another(home.metadata_path(pipeline)).line
     if fault is not None:

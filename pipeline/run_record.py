@@ -100,24 +100,29 @@ def pushed_outcome(outcome: RunOutcome, push_root: Path) -> RunOutcome | None:
         outcome: What is known otherwise.
         push_root: The push directory.
     """
-    if not push_root.is_dir():
+    version = _pushed_version(push_root, outcome.run_id)
+    if version is None:
         return None
-    for model_directory in sorted(push_root.iterdir()):
-        version = pushed_by(model_directory, outcome.run_id)
-        if version is None:
-            continue
-        manifest = read_manifest(version)
-        notice = f"the run ended after its push: {'; '.join(outcome.reasons)}"
-        return dataclasses.replace(
-            outcome,
-            status="pushed",
-            reasons=[],
-            notices=[*outcome.notices, notice],
-            metrics=manifest.get("metrics", {}),
-            threshold=manifest.get("threshold"),
-            blessed=True,
-            pushed=str(version),
-        )
+    manifest = read_manifest(version)
+    notice = f"the run ended after its push: {'; '.join(outcome.reasons)}"
+    return dataclasses.replace(
+        outcome,
+        status="pushed",
+        reasons=[],
+        notices=[*outcome.notices, notice],
+        metrics=manifest.get("metrics", {}),
+        threshold=manifest.get("threshold"),
+        blessed=True,
+        pushed=str(version),
+    )
+
+
+def _pushed_version(push_root: Path, run_id: str) -> Path | None:
+    # A push directory that cannot be read is the run's own fault to report, not this one's.
+    with contextlib.suppress(OSError):
+        for model_directory in sorted(push_root.iterdir()):
+            if version := pushed_by(model_directory, run_id):
+                return version
     return None
 
 

@@ -30,7 +30,7 @@ def make_scratch_folder() -> Path:
         _remove_leftovers(parent)
         folder = _held_folder(parent)
     except OSError as error:
-        raise _unwritable(parent, error) from error
+        raise UserInputError(unwritable_scratch(error, parent)) from error
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     return folder
 
@@ -43,7 +43,7 @@ def _parent() -> Path:
     try:
         return Path(tempfile.gettempdir())
     except OSError as error:
-        raise _unwritable(Path("/tmp"), error) from error
+        raise UserInputError(unwritable_scratch(error, Path("/tmp"))) from error
 
 
 def _held_folder(parent: Path) -> Path:
@@ -77,9 +77,23 @@ def _remove_leftovers(parent: Path) -> None:
             os.close(lock)
 
 
-def _unwritable(parent: Path, error: OSError) -> UserInputError:
+def is_scratch_folder(folder: Path) -> bool:
+    """Returns whether `make_scratch_folder` made it."""
+    return folder.name.startswith(_PREFIX)
+
+
+def unwritable_scratch(error: OSError, parent: Path | None = None) -> str:
+    """Returns the one line that says what is wrong with the folder for temporary files.
+
+    Args:
+        error: What happened.
+        parent: The folder that a user knows of; by default found from this process's own.
+    """
+    if parent is None:
+        folder = Path(tempfile.gettempdir())
+        parent = folder.parent if is_scratch_folder(folder) else folder
     reason = os.strerror(error.errno) if error.errno else str(error)
-    return UserInputError(
+    return (
         f"cannot write to the folder for temporary files {parent}: {reason.lower()}; "
         "free or allow the space, or name another folder with TMPDIR"
     )

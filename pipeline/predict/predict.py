@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.beam_profiles import beam_arguments
+from pipeline.environment import full_temporary_folder
 from pipeline.failures import full_disk, user_mistake
 from pipeline.predict.paths import is_remote
 from pipeline.predict.rejects import require_rejects
@@ -88,6 +89,8 @@ def predict(request: PredictRequest) -> Prediction:
     except Exception as error:
         if mistake := user_mistake(error):
             raise UserInputError(mistake) from error
+        if full := full_temporary_folder(error):
+            raise UserInputError(full) from error
         if disk := full_disk(error):
             target = request.output or request.rejects_path
             raise UserInputError(f"{target}: cannot be written: {disk.strerror}") from error

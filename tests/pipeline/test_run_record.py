@@ -1,0 +1,150 @@
+"""A run's record is right whatever ends the run."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.history import past_runs
+from pipeline.home import Home
+from pipeline.no_new_data import standing_result
+from pipeline.outcome import RunOutcome, read_outcome, write_outcome
+from pipeline.run_record import close_interrupted, open_record, settle_records
+from pipeline.supervisor import Interruption
+from pipeline_config import ANOMALY, ScheduleConfig
+from serving.push_directory.integrity import file_digests
+
+RUN = "anomaly-20260102T030405-abcd"
+OPENED = RunOutcome("anomaly", RUN, "interrupted", log="/h/log.txt")
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from pipeline.home import Home
+from pipeline.outcome import RunOutcome
+from pipeline.run_record import open_record
+from pipeline_config import ScheduleConfig
+opened = RunOutcome("anomaly", sys.argv[2], "interrupted")
+with open_record(Home(Path(sys.argv[1])), opened, ScheduleConfig()):
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+def push(home: Home, run_id: str, version: int = 7) -> Path:
+    directory = home.push_root / "ecg_anomaly_detector" / str(version)
+    (directory / "variables").mkdir(parents=True)
+    for file in (
+        "saved_model.pb",
+        "variables/variables.index",
+        "variables/variables.data-00000-of-00001",
+    ):
+        (directory / file).write_bytes(b"x")
+    manifest = {
+        "run_id": run_id,
+        "metrics": {"accuracy": 0.9},
+        "threshold": 0.25,
+        "files": file_digests(directory),
+    }
+    (directory / "aepipe.json").write_text(json.dumps(manifest))
+    return directory
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+def test_a_killed_run_is_listed(pushed: bool, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path), RUN],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        version = push(home, RUN) if pushed else None
+        assert past_runs(home) == [], "it still runs"
+        process.kill()
+    (outcome,) = past_runs(home)
+    assert outcome.run_id == RUN
+    if version is None:
+        assert outcome.status == "interrupted"
+        assert "kill" in outcome.reasons[0]
+    else:
+        assert (outcome.status, outcome.pushed) == ("pushed", str(version))
+        assert (outcome.metrics, outcome.threshold) == ({"accuracy": 0.9}, 0.25)
+        assert outcome.notices
+    settle_records(home.runs, home.push_root)
+    assert read_outcome(home.runs / RUN) == outcome
+    assert past_runs(home) == [outcome]
+
+
+def test_a_run_that_ended_is_what_it_came_to(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with open_record(home, OPENED, ScheduleConfig()) as directory:
+        assert past_runs(home) == []
+        write_outcome(dataclasses.replace(OPENED, status="pushed"), directory)
+    assert [outcome.status for outcome in past_runs(home)] == ["pushed"]
+    assert [path.name for path in directory.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [
+        (signal.SIGTERM, "interrupted", "interrupted by SIGTERM in Trainer; see /h/log.txt"),
+        (signal.SIGKILL, "failed", "memory runs out in Trainer"),
+        (signal.SIGSEGV, "failed", "crashed with SIGSEGV in Trainer"),
+    ],
+)
+def test_an_interruption_closes_the_record(
+    number: signal.Signals, status: str, said: str, tmp_path: Path
+) -> None:
+    home = Home(tmp_path)
+    with open_record(home, OPENED, ScheduleConfig()) as directory:
+        pass
+    message = {"run": str(directory), "push_root": str(home.push_root), "webhook": {}}
+    found = close_interrupted(Interruption(number, [message, {"stage": "Trainer"}]))
+    ((outcome, _),) = found
+    assert outcome.status == status
+    assert said in outcome.reasons[0]
+    assert read_outcome(directory) == outcome
+    assert standing_result(ANOMALY, "", past_runs(home)) is None
+
+
+def test_an_interruption_after_the_push_is_a_push(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with open_record(home, OPENED, ScheduleConfig()) as directory:
+        version = push(home, RUN)
+    message = {"run": str(directory), "push_root": str(home.push_root), "webhook": {}}
+    ((outcome, _),) = close_interrupted(Interruption(signal.SIGINT, [message]))
+    assert (outcome.status, outcome.pushed) == ("pushed", str(version))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system takes root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_record_is_closed_on_a_full_disk(small_disk: Path) -> None:
+    home = Home(small_disk)
+    with open_record(home, OPENED, ScheduleConfig()) as directory:
+        ballast = (small_disk / "ballast").open("wb", buffering=0)
+        with contextlib.suppress(OSError), ballast:
+            while True:
+                ballast.write(bytes(4096))
+        ended = dataclasses.replace(OPENED, status="pushed", notices=["x" * 10000])
+        write_outcome(ended, directory)
+    assert past_runs(home) == [ended]
