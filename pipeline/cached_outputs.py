@@ -17,6 +17,7 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto.metadata_store_pb2 import Artifact, Event, Execution, Value
 
 from pipeline.lineage import open_store, run_executions
+from serving.push_directory.integrity import fault_of
 from serving.push_directory.versions import list_versions
 
 FILES_PROPERTY = "output_files"
@@ -119,10 +120,10 @@ def _is_pushed_and_gone(artifact: Artifact) -> bool:
     destination = _text(artifact.custom_properties, "pushed_destination")
     if not destination:
         return False
-    version = Path(destination)
-    versions = list_versions(version.parent)
+    folder, number = Path(destination).parent, int(Path(destination).name)
     # A version that a newer one has replaced is pruned on purpose.
-    return all(other < int(version.name) for other in versions)
+    followers = [version for version in list_versions(folder) if version >= number]
+    return all(fault_of(folder / str(version)) is not None for version in followers)
 
 
 def _split_folders(artifact: Artifact) -> set[str]:

@@ -1,6 +1,5 @@
 """Which results of earlier runs may still be taken: those whose files are all there."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from ml_metadata.proto.metadata_store_pb2 import (
 )
 
 from pipeline.cached_outputs import mark_incomplete, record_outputs
+from tests.serving.push_directory.whole_version import write_pushed_version
 
 RUN = "anomaly-20260101T000000-aaaa"
 
@@ -161,18 +161,26 @@ def test_a_stage_without_a_note_is_judged_by_its_splits(
 
 
 @pytest.mark.parametrize(
-    ("versions", "taken"),
-    [([7], True), ([7, 9], True), ([9], True), ([], False), ([3], False)],
+    ("versions", "damaged", "taken"),
+    [
+        ([7], [], True),
+        ([7, 9], [], True),
+        ([9], [], True),
+        ([], [], False),
+        ([3], [], False),
+        ([3, 7], [7], False),
+        ([7, 9], [7], True),
+        ([7, 9], [7, 9], False),
+    ],
 )
-def test_a_push_counts_until_its_version_is_gone(
-    tmp_path: Path, versions: list[int], taken: bool
+def test_a_push_counts_until_its_version_is_gone_or_damaged(
+    tmp_path: Path, versions: list[int], damaged: list[int], taken: bool
 ) -> None:
     model = tmp_path / "serving" / "ecg"
     for version in versions:
-        (model / str(version) / "variables").mkdir(parents=True)
-        for name in ("saved_model.pb", "variables/variables.index"):
-            (model / str(version) / name).write_text("of a test")
-        (model / str(version) / "aepipe.json").write_text(json.dumps({"version": version}))
+        write_pushed_version(model / str(version))
+    for version in damaged:
+        (model / str(version) / "saved_model.pb").write_text("another graph")
     run = Recorded(tmp_path, "PushedModel", pushed=model / "7")
     mark_incomplete(run.metadata)
     assert ("PushedModel" in run.live()) == taken
