@@ -98,6 +98,9 @@ def find_fault(
         return _sqlite_fault(home, path, error, patience)
     except _DamagedError as error:
         return _damaged(home, path, str(error))
+    except UnicodeDecodeError:
+        # Python cannot read SQLite's own message, which quotes what it found.
+        return _damaged(home, path, "it holds names that are not text")
     if highest is not None and highest > known:
         return _lost(home, path, artifacts, f"it lists executions up to {known}, not {highest}")
     return None
@@ -136,6 +139,12 @@ def _checked_executions(path: Path, writing: bool, wait_seconds: float) -> int:
     """
     with _connection(path) as connection:
         _begin(connection, writing, wait_seconds)
+        ((bytes_expected,),) = connection.execute(
+            "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        ).fetchall()
+        if path.stat().st_size < bytes_expected:
+            # SQLite reads what is missing of the last page as zeros, without a complaint.
+            raise _DamagedError(f"it has {path.stat().st_size} of {bytes_expected} bytes")
         found = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
         if found != ["ok"]:
             raise _DamagedError(str(found[0]).splitlines()[-1])

@@ -81,7 +81,8 @@ def _home(home: Home) -> Finding:
         return Finding("home", str(root), False, fault)
     runs = past_runs(home)
     interrupted = sum(outcome.status == "interrupted" for outcome in runs) + len(killed_runs(home))
-    text = f"writable, {len(runs)} runs, {_megabytes(root):.0f} MB"
+    count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+    text = f"writable, {count}, {_megabytes(root):.0f} MB"
     if interrupted:
         text += f"; {interrupted} interrupted or killed: `aepipe runs prune` removes what they left"
     return Finding("home", str(root), True, text)

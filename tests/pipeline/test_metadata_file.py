@@ -1,11 +1,15 @@
 """A metadata file that MLMD cannot use: one line that names it, exit code 2, nothing touched."""
 
+import contextlib
 import os
+import shutil
 import sqlite3
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import metadata_file
 from pipeline.home import Home
@@ -141,3 +145,42 @@ def test_a_new_home_has_no_fault(tmp_path: Path) -> None:
 def test_artifacts_that_were_deleted_by_hand_leave_the_file_whole(home: Home) -> None:
     (home.artifacts("anomaly") / "Trainer").rename(home.root / "elsewhere")
     assert find_fault(home, "anomaly", writing=True) is None
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home in which the file `whole` is what the metadata file was."""
+    home = home_of_a_run(tmp_path_factory.mktemp("broken") / "home")
+    shutil.copy(home.metadata_path("anomaly"), home.root / "whole")
+    return home
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_file_cut_anywhere_is_damaged(broken: Home, data: st.DataObject) -> None:
+    home, content = broken, (broken.root / "whole").read_bytes()
+    length = data.draw(st.integers(0, len(content) - 1))
+    home.metadata_path("anomaly").write_bytes(content[:length])
+    fault = find_fault(home, "anomaly")
+    assert fault is not None
+    assert fault.kind == "damaged"
+    assert len(fault.line.splitlines()) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_bytes_changed_anywhere_never_end_in_another_error(
+    broken: Home, data: st.DataObject
+) -> None:
+    home, content = broken, (broken.root / "whole").read_bytes()
+    start = data.draw(st.integers(0, len(content) - 1))
+    patch = data.draw(st.binary(min_size=1, max_size=4096))
+    changed = (content[:start] + patch + content[start + len(patch) :])[: len(content)]
+    home.metadata_path("anomaly").write_bytes(changed)
+    fault = find_fault(home, "anomaly")
+    if fault is not None:
+        assert len(fault.line.splitlines()) == 1
+        return
+    # SQLite does not notice each change, such as another letter in a name; nor need MLMD.
+    with contextlib.suppress(UserInputError):
+        open_store(str(home.metadata_path("anomaly")))

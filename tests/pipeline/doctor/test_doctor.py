@@ -233,7 +233,7 @@ def test_a_read_only_home_is_a_problem_and_is_not_repaired(aepipe: Aepipe, home:
 def test_killed_runs_are_counted(aepipe: Aepipe, home: Home) -> None:
     (home.runs / "anomaly-20260102T000000-abcd").mkdir()
     result = aepipe("doctor", "--home", home.root)
-    assert "1 runs" in result.out
+    assert "writable, 1 run, " in result.out
     assert "1 interrupted or killed" in result.out
 
 
