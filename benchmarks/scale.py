@@ -113,7 +113,7 @@ def make_data(directory: Path, rows: int) -> Path:
 
 def train(data: Path, home: Path) -> str:
     """Returns the folder of a pushed model, whatever it is worth."""
-    loose = [f"evaluator.lower_bounds.{metric}=0" for metric in ("accuracy", "precision", "recall")]
+    loose = [f"evaluator.lower_bounds.{metric}=0" for metric in ANOMALY.evaluator.lower_bounds]
     settings = [part for setting in loose for part in ("--set", setting)]
     command = [sys.executable, "-m", "pipeline", "run", "anomaly", "--json", *settings]
     ran = subprocess.run(

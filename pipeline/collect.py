@@ -77,6 +77,19 @@ def collect_outcome(
     )
 
 
+def class_counts(config: PipelineConfig, home: Home, run_id: str) -> tuple[str, list[str]]:
+    """Returns what the data gate of a detector's run counted, in words, and its notices.
+
+    Call it once the gate has passed.
+    """
+    store = open_store(str(home.metadata_path(config.name)))
+    gate = output_artifacts(store, run_executions(store, run_id), "DataGate")["verdict"]
+    passed = _read_json(Path(gate.uri) / VERDICT_FILE)
+    labels = passed.get("labels", {}).values()
+    normal, abnormal = (sum(of[name] for of in labels) for name in ("normal", "abnormal"))
+    return f"{normal:,} normal, {abnormal:,} abnormal", passed.get("notices", [])
+
+
 def judged_outcome(
     pipeline: str,
     run_id: str,
@@ -108,16 +121,22 @@ def judged_outcome(
     # Of a model that was not blessed, the infra validator only says that.
     reasons = infra_refusal if evaluation["blessed"] else evaluation["reasons"]
     blessed = bool(evaluation["blessed"]) and not reasons
+    notices = [*passed.get("notices", []), *evaluation.get("notices", [])]
     return RunOutcome(
         pipeline=pipeline,
         run_id=run_id,
         status=("pushed" if fresh else "unchanged") if blessed else "not_blessed",
-        data=dataclasses.replace(facts, examples=passed["examples"], drift=passed["drift"]),
+        data=dataclasses.replace(
+            facts,
+            examples=passed["examples"],
+            drift=passed["drift"],
+            labels=passed.get("labels", {}),
+        ),
         metrics=evaluation["metrics"],
         threshold=evaluation["threshold"],
         blessed=blessed,
         reasons=reasons,
-        notices=[] if destination is None else not_served(destination),
+        notices=[*notices, *(not_served(destination) if destination else [])],
         pushed=str(destination) if destination else None,
     )
 

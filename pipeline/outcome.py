@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.durable import publish
+from pipeline_config import is_name
 
 Status = Literal[
     "pushed", "unchanged", "no new data", "not_blessed", "data_refused", "failed", "interrupted"
@@ -63,6 +64,8 @@ class DataFacts:
         examples: Examples by split; empty where the run ended before they were counted.
         spans: The spans of these files, oldest first; empty where data does not come in spans.
         previous_span: The span that the newest one was compared with; None where there is none.
+        labels: Examples of a detector by split and class, `normal` and `abnormal`; empty for
+            another pipeline, or where the run ended before they were counted.
         drift: Distance of the newest span from `previous_span` by feature, 0 to 1.
         files: How many files `sha256` was made of; None where a run on Kubeflow Pipelines tells.
         bytes: Their size together, as they lie on the disk.
@@ -77,6 +80,7 @@ class DataFacts:
     drift: dict[str, float] = dataclasses.field(default_factory=dict)
     files: int | None = None
     bytes: int | None = None
+    labels: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +154,9 @@ def outcome_from_dict(values: Mapping[str, Any]) -> RunOutcome:
             known["data"] = _data_facts(known["data"])
         outcome = RunOutcome(**known)
         EXIT_CODES[outcome.status]
+        # A run's folder is named by it.
+        if not is_name("run", outcome.run_id):
+            raise ValueError(f"{outcome.run_id!r} is not the name of a run")
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"not the outcome of a run: {error}") from error
     return outcome

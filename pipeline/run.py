@@ -349,7 +349,7 @@ def _execute(
     os.environ["KERAS_BACKEND"] = "tensorflow"
     from pipeline.build import build_pipeline
     from pipeline.cached_outputs import mark_incomplete
-    from pipeline.collect import collect_outcome, mark_abandoned
+    from pipeline.collect import class_counts, collect_outcome, mark_abandoned
     from pipeline.runners.local import ObservedLocalDagRunner
 
     start = time.monotonic()
@@ -368,6 +368,9 @@ def _execute(
         excluded_spans=read.excluded,
         files=read.files,
     )
+    if config.is_detector:
+        # Before training: labels that are the wrong way round are seen here.
+        listener.after["DataGate"] = lambda: class_counts(config, home, run_id)
     ObservedLocalDagRunner(
         run_id=run_id,
         connection=tfx_pipeline.metadata_connection_config,

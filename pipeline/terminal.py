@@ -1,6 +1,6 @@
 """What a person sees of a run: one tidy line a stage, then the result."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from rich import filesize
@@ -42,10 +42,14 @@ class TerminalListener:
 
     Args:
         console: Where to print.
+
+    Attributes:
+        after: Stage -> what returns a line to print when it has ended, and notices.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.after: dict[str, Callable[[], tuple[str, list[str]]]] = {}
         self.seconds: dict[str, float] = {}
         self.cached: list[str] = []
 
@@ -63,6 +67,11 @@ class TerminalListener:
         self._console.print(
             Text.assemble(("  ✓ ", "green"), f"{stage:<20} {seconds:6.1f} s", note), soft_wrap=True
         )
+        if stage in self.after:
+            line, notices = self.after[stage]()
+            self._console.print(f"  {line}", soft_wrap=True)
+            for notice in notices:
+                print_notice(self._console, notice)
 
 
 def print_header(console: Console, config: PipelineConfig) -> None:

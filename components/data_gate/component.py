@@ -15,7 +15,13 @@ from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Sc
 from tfx.utils import io_utils
 
 from components.data_gate.drift import Drift, DriftLimits, drift_reasons, measure_drift
-from components.data_gate.verdict import blocking_anomalies, missing_classes, missing_examples
+from components.data_gate.verdict import (
+    blocking_anomalies,
+    few_normal,
+    label_counts,
+    missing_classes,
+    missing_examples,
+)
 from pipeline_config import NEWEST_SPLIT, PREVIOUS_SPLIT, SPLITS, GateRefusalError
 
 VERDICT_FILE = "verdict.json"
@@ -40,7 +46,8 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
         statistics: Statistics of all splits.
         anomalies: ExampleValidator's findings on the same splits.
         schema: The curated schema; its drift comparators name the measure of each feature.
-        verdict: Counts by split and drift by feature, written where nothing blocks.
+        verdict: Counts by split, a detector's by class too, drift by feature and what a reader
+            must not miss; written where nothing blocks.
         both_classes: 1 where each split must hold normal and abnormal examples.
         drift_threshold: See `pipeline_config.GateConfig`.
         label_drift_threshold: See `pipeline_config.GateConfig`.
@@ -55,6 +62,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
     reasons: list[str] = []
     examples: dict[str, int] = {}
     curated = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
+    labels: dict[str, dict[str, int]] = {}
     for split in SPLITS:
         dataset = _read_statistics(statistics, split).datasets[0]
         examples[split] = dataset.num_examples
@@ -63,6 +71,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
             reasons += blocking_anomalies(split, found, curated, schema_file)
         if both_classes:
             reasons += missing_classes(split, dataset)
+            labels[split] = label_counts(dataset)
     reasons += missing_examples(examples)
     limits = DriftLimits(drift_threshold, label_drift_threshold)
     drifts = _measure_drift(statistics, curated, limits)
@@ -74,6 +83,8 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
         content = {
             "passed": True,
             "examples": examples,
+            "labels": labels,
+            "notices": few_normal(labels),
             "drift": {drift.feature: drift.distance for drift in drifts},
         }
         file.write(json.dumps(content, indent=2))

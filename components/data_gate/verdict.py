@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.data_gate.remedies import remedy
-from pipeline_config import LABEL_FEATURE
+from pipeline_config import LABEL_FEATURE, NORMAL_LABEL
 
 
 def blocking_anomalies(
@@ -67,6 +67,35 @@ def missing_classes(split: str, statistics: statistics_pb2.DatasetFeatureStatist
     return [
         f"split '{split}', feature '{LABEL_FEATURE}': no {' and no '.join(absent)} example among "
         f"its {statistics.num_examples}: give more rows of that class"
+    ]
+
+
+def label_counts(statistics: statistics_pb2.DatasetFeatureStatistics) -> dict[str, int]:
+    """Returns how many examples of a detector's split are `normal` and `abnormal`."""
+    for feature in statistics.features:
+        if list(feature.path.step) == [LABEL_FEATURE]:
+            buckets = feature.string_stats.rank_histogram.buckets
+            counts = {int(bucket.label): int(bucket.sample_count) for bucket in buckets}
+            normal = counts.pop(NORMAL_LABEL, 0)
+            return {"normal": normal, "abnormal": sum(counts.values())}
+    return {"normal": 0, "abnormal": 0}
+
+
+def few_normal(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Returns a sentence if most examples are labelled abnormal: the labels may be the wrong way.
+
+    Args:
+        labels: `label_counts` by split.
+    """
+    normal = sum(counts["normal"] for counts in labels.values())
+    abnormal = sum(counts["abnormal"] for counts in labels.values())
+    if normal >= abnormal:
+        return []
+    return [
+        f"only {normal:,} of {normal + abnormal:,} examples are labelled normal "
+        f"({LABEL_FEATURE} {NORMAL_LABEL}), {abnormal:,} abnormal: the model learns what "
+        f"{LABEL_FEATURE} {NORMAL_LABEL} looks like and takes all else for an anomaly; "
+        "if 0 means normal in these files, swap 0 and 1 in their last column"
     ]
 
 

@@ -10,6 +10,14 @@ from pipeline_config import EvaluatorConfig
 
 LOWER_IS_BETTER = frozenset({"val_loss"})
 
+_MEANINGS = {
+    "anomaly_recall": ": too few of the anomalies are found; "
+    "a lower evaluator.threshold_k finds more",
+    "roc_auc": ": anomalies are reconstructed nearly as well as normal examples, "
+    "so no threshold tells them apart",
+}
+"""What a bound that was missed says of a detector, where its figure does not."""
+
 
 def broken_bounds(metrics: Metrics, gate: EvaluatorConfig) -> Iterator[str]:
     """Yields a sentence for each metric that is out of its bounds, or undefined."""
@@ -62,9 +70,9 @@ def _broken(
         value = metrics.get(name)
         if value is None:
             yield f"{name} is undefined, so it cannot be held against its bound {bound:.4g}"
-        elif sign * value < sign * bound:
+        elif not sign * value >= sign * bound:
             shown, limit = _distinguishable(value, bound)
-            yield f"{name} {shown} is {relation} {limit}"
+            yield f"{name} {shown} is {relation} {limit}{_MEANINGS.get(name, '')}"
 
 
 def _distinguishable(first: float, second: float) -> tuple[str, str]:

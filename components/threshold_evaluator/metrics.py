@@ -54,13 +54,15 @@ def detector_metrics(scores: Scores, threshold: float | None) -> Metrics:
     """Computes the metrics of a detector.
 
     `accuracy`, `precision`, `recall` and `f1` have *normal* as the positive class, as in the
-    tutorial; an example is an anomaly where error > threshold. `roc_auc` and `pr_auc` (average
-    precision) rank by error with *anomaly* as the positive class. `val_loss` is the mean error.
+    tutorial; an example is an anomaly where error > threshold. `anomaly_recall` is the share of
+    the anomalies that are found, which the former four hide if anomalies are rare. `roc_auc` and
+    `pr_auc` (average precision) rank by error with *anomaly* as the positive class. `val_loss` is
+    the mean error.
 
     Returns:
         All names of `ThresholdEvaluatorConfig.METRICS`; None for what is undefined: everything
         where an error is not finite, the areas where one class is absent, precision where
-        nothing is called normal.
+        nothing is called normal, `anomaly_recall` without an anomaly.
     """
     result: Metrics = dict.fromkeys(ThresholdEvaluatorConfig.METRICS)
     if not _usable(scores.error):
@@ -77,6 +79,8 @@ def detector_metrics(scores: Scores, threshold: float | None) -> Metrics:
             function = getattr(sklearn_metrics, f"{name}_score")
             value = float(function(normal, called_normal, zero_division=np.nan))
             result[name] = None if math.isnan(value) else value
+        if not normal.all():
+            result["anomaly_recall"] = float(np.mean(~called_normal[~normal]))
     return result
 
 

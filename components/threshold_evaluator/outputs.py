@@ -38,6 +38,7 @@ def evaluation_as_dict(
         "blessed": verdict.blessed,
         "reasons": verdict.reasons,
         "notes": verdict.notes,
+        "notices": verdict.notices,
         "metrics": verdict.metrics,
         "threshold": verdict.threshold_value,
         "threshold_from": dataclasses.asdict(threshold) if threshold else None,

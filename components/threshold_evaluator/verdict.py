@@ -3,8 +3,11 @@
 import dataclasses
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from components.threshold_evaluator import gate
 from components.threshold_evaluator.config import EvaluationConfig
+from components.threshold_evaluator.intervals import CONFIDENCE, auc_interval, share_interval
 from components.threshold_evaluator.metrics import (
     Metrics,
     Threshold,
@@ -13,7 +16,10 @@ from components.threshold_evaluator.metrics import (
     set_threshold,
 )
 from components.threshold_evaluator.scoring import Scores
-from pipeline_config import ThresholdEvaluatorConfig
+from pipeline_config import NORMAL_LABEL, ThresholdEvaluatorConfig
+
+FEW_ANOMALIES = 30
+"""Below it a recall's interval is wider than 0.3."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +49,7 @@ class Verdict:
         baseline_metrics: The baseline's, on the same split; None without a baseline.
         reasons: A sentence for each reason not to bless; none blesses.
         notes: What a reader has to know beside that.
+        notices: The same, if it must not be missed.
     """
 
     threshold: Threshold | None
@@ -50,6 +57,7 @@ class Verdict:
     baseline_metrics: Metrics | None
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
+    notices: tuple[str, ...] = ()
 
     @property
     def blessed(self) -> bool:
@@ -86,13 +94,34 @@ def judge(
             notes.append(
                 f"the baseline's {config.gate.baseline_metric} is undefined: nothing is compared"
             )
-    return Verdict(threshold, metrics, baseline_metrics, tuple(reasons), tuple(notes))
+    notices = tuple(_few_anomalies(scores["eval"], metrics)) if config.is_detector else ()
+    return Verdict(threshold, metrics, baseline_metrics, tuple(reasons), tuple(notes), notices)
 
 
 def _metrics(config: EvaluationConfig, scores: Scores, threshold: float | None) -> Metrics:
     if config.is_detector:
         return detector_metrics(scores, threshold)
     return reconstruction_metrics(scores, noisy=config.noise > 0)
+
+
+def _few_anomalies(scores: Scores, metrics: Metrics) -> Iterator[str]:
+    """Yields how uncertain the figures are that a few anomalies stand behind."""
+    anomalies = int(np.count_nonzero(scores.label != NORMAL_LABEL))
+    if not 0 < anomalies < FEW_ANOMALIES:
+        return
+    figures = []
+    if (recall := metrics["anomaly_recall"]) is not None:
+        interval = share_interval(round(recall * anomalies), anomalies)
+        figures.append(f"anomaly_recall {recall:.2f} may be {interval}")
+    if (auc := metrics["roc_auc"]) is not None:
+        interval = auc_interval(auc, anomalies, len(scores.label) - anomalies)
+        figures.append(f"roc_auc {auc:.2f} may be {interval}")
+    if figures:
+        noun = "example" if anomalies == 1 else "examples"
+        yield (
+            f"only {anomalies} abnormal {noun} in the eval split: {', '.join(figures)} "
+            f"({CONFIDENCE:.0%} confidence)"
+        )
 
 
 def _faults(

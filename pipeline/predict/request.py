@@ -77,9 +77,10 @@ class PredictRequest:
             if not self._is_one(first, second):
                 continue
             if by_default and second == self.rejects_path:
+                what = "the file to be scored" if first == self.file else "the output"
                 raise UserInputError(
-                    f"{second}: rows that cannot be scored go there if nothing else is said, "
-                    f"but it is {first} too: name another file with --rejects"
+                    f"{second}: rows that cannot be scored go there by default, but it is {what}: "
+                    "name another file with --rejects"
                 )
             other = "" if first == second else f" (as {first})"
             raise UserInputError(f"{second}{other}: named twice: write to another file")

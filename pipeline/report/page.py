@@ -37,6 +37,7 @@ _MEANINGS = {
     "precision": "share of those judged normal that are normal",
     "recall": "share of the normal ones judged normal",
     "f1": "harmonic mean of precision and recall",
+    "anomaly_recall": "share of the anomalies that are found",
     "roc_auc": "area under the ROC curve, free of the threshold",
     "pr_auc": "average precision with anomaly as the positive class, free of the threshold",
     "val_loss": "mean reconstruction error of the eval split, scaled to 0 to 1",

@@ -17,7 +17,16 @@ MODELS = {
 METRICS = {
     "basic": {"val_loss"},
     "denoise": {"val_loss", "noisy_mse", "psnr_gain_db"},
-    "anomaly": {"accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "val_loss"},
+    "anomaly": {
+        "accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "anomaly_recall",
+        "roc_auc",
+        "pr_auc",
+        "val_loss",
+    },
 }
 
 

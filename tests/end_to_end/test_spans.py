@@ -22,6 +22,8 @@ SHORT = (
     "evaluator.baseline_tolerance=1",
     "evaluator.lower_bounds.accuracy=0.5",
     "evaluator.lower_bounds.recall=0.3",
+    "evaluator.lower_bounds.anomaly_recall=0.3",
+    "evaluator.lower_bounds.roc_auc=0.5",
     "infra_validator.enabled=false",
 )
 ROWS = 300

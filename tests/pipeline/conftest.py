@@ -66,6 +66,8 @@ WAVES = (
     "trainer.batch_size=16",
     "trainer.epochs=8",
     "evaluator.lower_bounds.recall=0.5",
+    "evaluator.lower_bounds.anomaly_recall=0.3",
+    "evaluator.lower_bounds.roc_auc=0.5",
 )
 SQUARES = (
     f"data.height={SIZE}",

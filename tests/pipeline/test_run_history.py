@@ -51,6 +51,7 @@ def test_an_outcome_of_another_version_is_read_as_far_as_it_goes() -> None:
         {},
         {"pipeline": "basic", "run_id": "basic-1"},
         {"pipeline": "basic", "run_id": "basic-1", "status": "lost"},
+        {"pipeline": "basic", "run_id": "../basic-1", "status": "failed"},
         {"pipeline": "basic", "run_id": "basic-1", "status": "failed", "data": [1]},
         ["not", "an", "object"],
     ],

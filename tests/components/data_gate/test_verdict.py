@@ -4,8 +4,15 @@ import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from apache_beam.options.pipeline_options import PipelineOptions
+from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.data_gate.verdict import blocking_anomalies, missing_classes, missing_examples
+from components.data_gate.verdict import (
+    blocking_anomalies,
+    few_normal,
+    label_counts,
+    missing_classes,
+    missing_examples,
+)
 from components.schema.curated import curated_schema
 
 LENGTH = 4
@@ -100,3 +107,28 @@ def test_an_empty_split_is_blocked(tmp_path: Path) -> None:
 
 def test_the_length_comes_from_the_config(tmp_path: Path) -> None:
     assert _reasons(tmp_path, GOOD, length=5) != []
+
+
+def counted(**of_label: int) -> statistics_pb2.DatasetFeatureStatistics:
+    statistics = statistics_pb2.DatasetFeatureStatistics()
+    feature = statistics.features.add()
+    feature.path.step.append("label")
+    for label, count in of_label.items():
+        feature.string_stats.rank_histogram.buckets.add(label=label[1:], sample_count=count)
+    return statistics
+
+
+def test_examples_are_counted_by_class() -> None:
+    assert label_counts(counted(_1=2919, _0=2079)) == {"normal": 2919, "abnormal": 2079}
+    assert label_counts(counted(_0=3)) == {"normal": 0, "abnormal": 3}
+    assert label_counts(counted(_1=3)) == {"normal": 3, "abnormal": 0}
+
+
+def test_a_minority_of_normal_examples_is_told_with_what_normal_means() -> None:
+    splits = {"train": {"normal": 80, "abnormal": 200}, "eval": {"normal": 40, "abnormal": 30}}
+    (sentence,) = few_normal(splits)
+    assert sentence.startswith("only 120 of 350 examples are labelled normal (label 1), 230 abnorm")
+    assert "if 0 means normal in these files, swap 0 and 1 in their last column" in sentence
+    splits["eval"]["normal"] += 110
+    assert few_normal(splits) == []
+    assert few_normal({}) == []

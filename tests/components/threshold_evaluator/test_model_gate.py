@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.gate import broken_bounds, worse_than_baseline
 from components.threshold_evaluator.metrics import (
     detector_metrics,
@@ -12,7 +13,8 @@ from components.threshold_evaluator.metrics import (
     set_threshold,
 )
 from components.threshold_evaluator.scoring import Scores
-from pipeline_config import EvaluatorConfig, ThresholdEvaluatorConfig
+from components.threshold_evaluator.verdict import judge
+from pipeline_config import ANOMALY, EvaluatorConfig, ThresholdEvaluatorConfig
 
 
 def scores(error: list[float], label: list[int]) -> Scores:
@@ -38,6 +40,16 @@ def scores(error: list[float], label: list[int]) -> Scores:
             {"upper_bounds": {"val_loss": 0.02}},
             {"val_loss": 0.5},
             ["val_loss 0.5 is above the upper bound 0.02"],
+        ),
+        (
+            {"lower_bounds": {"anomaly_recall": 0.75, "roc_auc": 0.85}},
+            {"anomaly_recall": 0.07, "roc_auc": 0.35},
+            [
+                "anomaly_recall 0.07 is below the lower bound 0.75: too few of the anomalies are "
+                "found; a lower evaluator.threshold_k finds more",
+                "roc_auc 0.35 is below the lower bound 0.85: anomalies are reconstructed nearly as "
+                "well as normal examples, so no threshold tells them apart",
+            ],
         ),
         (
             {"lower_bounds": {"f1": 0.5}, "upper_bounds": {"val_loss": 0.02}},
@@ -102,6 +114,38 @@ def test_nothing_called_normal_leaves_precision_undefined() -> None:
 def test_an_error_equal_to_the_threshold_is_normal() -> None:
     metrics = detector_metrics(scores([0.1, 0.2], [1, 0]), threshold=float(np.float32(0.1)))
     assert metrics["accuracy"] == 1.0
+
+
+def test_a_model_that_calls_everything_normal_is_not_blessed_by_default() -> None:
+    """14 anomalies of 350: accuracy, precision and recall are above their bounds."""
+    errors = np.random.default_rng(0).normal(1.0, 0.1, 350).astype(np.float32)
+    blind = Scores(errors, np.r_[np.zeros(14), np.ones(336)].astype(np.int16), errors)
+    metrics = detector_metrics(blind, threshold=2.0)
+    assert metrics["anomaly_recall"] == 0.0
+    reasons = list(broken_bounds(metrics, ANOMALY.evaluator))
+    assert [reason.partition(" ")[0] for reason in reasons] == ["anomaly_recall", "roc_auc"]
+
+
+@pytest.mark.parametrize("anomalies", [1, 14, 29, 30, 200])
+def test_few_anomalies_give_their_figures_an_interval(anomalies: int) -> None:
+    config = EvaluationConfig.from_pipeline(ANOMALY)
+    label = np.r_[np.zeros(anomalies), np.ones(300)].astype(np.int16)
+    error = np.where(label == 1, 1.0, 9.0).astype(np.float32)
+    error[0] = 0.5
+    split = Scores(error, label, error)
+
+    notices = judge(config, {"train": split, "eval": split}, None).notices
+
+    if anomalies >= 30:
+        assert notices == ()
+        return
+    (notice,) = notices
+    assert notice.startswith(f"only {anomalies} abnormal example")
+    assert f"anomaly_recall {(anomalies - 1) / anomalies:.2f} may be 0." in notice
+    assert "roc_auc" in notice
+    assert notice.endswith("(95% confidence)")
+    if anomalies == 14:
+        assert "anomaly_recall 0.93 may be 0.69 to 0.99, roc_auc 0.93 may be 0.78 to 0.98" in notice
 
 
 def test_no_threshold_without_normal_training_examples() -> None:

@@ -63,6 +63,7 @@ def test_a_detector_gets_the_tutorials_threshold_and_scikit_learns_metrics(bench
             "precision": sklearn_metrics.precision_score(normal, called_normal),
             "recall": sklearn_metrics.recall_score(normal, called_normal),
             "f1": sklearn_metrics.f1_score(normal, called_normal),
+            "anomaly_recall": sklearn_metrics.recall_score(~normal, ~called_normal),
             "roc_auc": sklearn_metrics.roc_auc_score(~normal, error),
             "pr_auc": sklearn_metrics.average_precision_score(~normal, error),
             "val_loss": error.mean(),

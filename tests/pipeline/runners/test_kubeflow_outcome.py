@@ -11,11 +11,13 @@ from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedM
 
 from components.infra_validator.blessing import write_blessing
 from data.window import ReadSpan, ReadWindow
+from pipeline.outcome import NUMBER_KEY
 from pipeline.runners.kubeflow_notes import note_failure
 from pipeline.runners.kubeflow_outcome import RecordOutcome, TellWebhook
 from tests.pipeline.webhook_server import Webhook
 
 RUN = "3f9a-run"
+LABELS = {"train": {"normal": 3, "abnormal": 5}, "eval": {"normal": 1, "abnormal": 1}}
 METRICS = {"accuracy": 0.93, "recall": None}
 
 
@@ -29,7 +31,9 @@ def record(folder: Path, *, refused: list[str], infra: str | None = None, **give
     verdict, evaluation = File(), ModelEvaluation()
     verdict.uri, evaluation.uri = str(folder / "verdict"), str(folder / "evaluation")
     passed = {"passed": True, "examples": {"train": 8, "eval": 2}, "drift": {"signal": 0.1}}
+    passed |= {"labels": LABELS, "notices": ["few are normal"]}
     found = {"blessed": not refused, "reasons": refused, "metrics": METRICS, "threshold": 0.5}
+    found |= {"notices": ["few are not"]}
     for artifact, name, content in (
         (verdict, "verdict.json", passed),
         (evaluation, "evaluation.json", found),
@@ -95,6 +99,8 @@ def test_a_pushed_model(tmp_path: Path, webhook: Webhook, pushed_by: str, status
     assert (outcome["metrics"], outcome["threshold"]) == (METRICS, 0.5)
     assert outcome["pushed"] == str(tmp_path / "push" / "ecg" / "1700000000")
     assert outcome["data"]["examples"] == {"train": 8, "eval": 2}
+    assert outcome["data"]["labels"] == LABELS
+    assert outcome["notices"][:2] == ["few are normal", "few are not"]
     (span,) = outcome["data"]["spans"]
     assert (span["name"], span["version"]) == ("2024-05-31", 2)
     assert outcome["data"]["previous_span"]["name"] == "7"
@@ -120,6 +126,7 @@ def test_a_model_that_was_refused_is_told_with_the_reason(
     assert (outcome["blessed"], outcome["pushed"]) == (False, None)
     tell(tmp_path, webhook)
     ((_, body),) = webhook.received
+    del outcome[NUMBER_KEY]
     assert body == {"runs": [outcome]}
     assert list((tmp_path / "runs").iterdir()) == []
 
