@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from components.child_environment import model_environment
 from components.infra_validator.fault import CandidateFault, one_line
 from components.infra_validator.time_limit import TimeLimit
 
@@ -37,8 +38,7 @@ def candidate_server(models_dir: Path, log: Path) -> Iterator["CandidateServer"]
             stderr=subprocess.STDOUT,
             # A folder `serving` in the user's own working directory must not be taken for ours.
             cwd=ROOT,
-            # Where there is a GPU, the training in this process may hold all of its memory.
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+            env=model_environment(),
             start_new_session=True,
         )
     with process:

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,10 +12,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from components.child_environment import model_environment
 from components.versioned_pusher.serving_inputs import SERVING_SIGNATURE
 from pipeline_config import UserInputError
 
 PROBE = Path(__file__).with_name("probe.py")
+
+ORIGINAL_DEVICE = "/CPU:0"
+"""Where the original is loaded and run: the copy's process sees no GPU, whose sums differ."""
 
 _TIMEOUT_SECONDS = 300
 
@@ -34,7 +37,7 @@ def check_copy(copy: Path, original: Any, inputs: dict[str, np.ndarray]) -> None
 
     Args:
         copy: Directory of the copied SavedModel.
-        original: The loaded original.
+        original: The original, loaded on `ORIGINAL_DEVICE`.
         inputs: Inputs of `serving_default`, by name.
 
     Raises:
@@ -42,7 +45,8 @@ def check_copy(copy: Path, original: Any, inputs: dict[str, np.ndarray]) -> None
             holds the last line of what the clean process said.
     """
     signature = original.signatures[SERVING_SIGNATURE]
-    expected = signature(**{name: tf.constant(value) for name, value in inputs.items()})
+    with tf.device(ORIGINAL_DEVICE):
+        expected = signature(**{name: tf.constant(value) for name, value in inputs.items()})
     outputs = _predict_in_clean_process(copy, inputs)
     if set(outputs) != set(expected):
         raise BrokenCopyError(f"{copy}: outputs {sorted(outputs)}, not {sorted(expected)}")
@@ -68,7 +72,7 @@ def _predict_in_clean_process(copy: Path, inputs: dict[str, np.ndarray]) -> dict
             text=True,
             timeout=_TIMEOUT_SECONDS,
             check=False,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+            env=model_environment(TF_CPP_MIN_LOG_LEVEL="2"),
             cwd=directory,
         )
         if finished.returncode != 0:

@@ -19,7 +19,7 @@ from tfx.types.standard_component_specs import (
 )
 from tfx.utils import io_utils
 
-from components.versioned_pusher.copy_check import check_copy
+from components.versioned_pusher.copy_check import ORIGINAL_DEVICE, check_copy
 from components.versioned_pusher.outputs import NOTICE_PROPERTY
 from components.versioned_pusher.serving_inputs import (
     read_serving_inputs,
@@ -74,7 +74,8 @@ class Executor(tfx_pusher.Executor):
         config = PusherConfig(**json.loads(exec_properties[CONFIG_KEY]))
         model_directory = model_folder(Path(exec_properties[PUSH_ROOT_KEY]), config.model_name)
         source = self.GetModelPath(input_dict)
-        model = tf.saved_model.load(source)
+        with tf.device(ORIGINAL_DEVICE):
+            model = tf.saved_model.load(source)
         inputs = read_serving_inputs(model, input_dict.get(EXAMPLES_KEY), config.warmup_requests)
         # Like TFX's Pusher: an archive that outlives the version. Nothing of it may fail once the
         # version is there.
