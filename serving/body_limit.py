@@ -17,6 +17,9 @@ from serving.errors import (
     SlowBodyError,
 )
 
+BODY_ARRIVED = "aepipe.body_arrived"
+"""Key of the ASGI scope: the rest of the body is there and need not be waited for."""
+
 _STEP_BYTES = 16 * 2**10
 """A body must have grown by this much, or be there, each time its time is over."""
 
@@ -102,7 +105,7 @@ class BodyLimit:
                 length, encoding = _declared(scope)
                 if length > self._limit:
                     raise self._too_large()
-                body = await self._read(arrival, receive)
+                body = await self._read(arrival, scope, receive)
                 if body and encoding:
                     body = await self._inflated(arrival, body)
             except RequestError as error:
@@ -113,9 +116,17 @@ class BodyLimit:
         finally:
             self._release(arrival)
 
-    async def _read(self, arrival: _Arrival, receive: Receive) -> bytes | None:
+    async def _read(self, arrival: _Arrival, scope: Scope, receive: Receive) -> bytes | None:
         """Returns the body, None if the client has gone."""
         pieces: list[bytes] = []
+        if BODY_ARRIVED in scope:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                arrival.complete = True
+                body: bytes = message.get("body", b"")
+                self._hold(arrival, len(body))
+                return body
+            return None
         try:
             async with asyncio.timeout(self._seconds) as arrival.timeout:
                 while not arrival.complete:

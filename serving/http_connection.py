@@ -8,6 +8,7 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from serving.body_limit import BODY_ARRIVED
 from serving.settings import ServerSettings
 
 _UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
@@ -164,6 +165,10 @@ class HttpConnection(HttpToolsProtocol):
         if self._refused or self.parser.should_upgrade():
             return
         self._unread_bytes = 0
+        if self.cycle is not None:
+            # So that the middleware need not time what has arrived, as most requests have.
+            scope: Any = self.cycle.scope
+            scope[BODY_ARRIVED] = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
