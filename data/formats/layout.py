@@ -28,7 +28,7 @@ _TRAINING_REMEDIES = {
     ColumnKind.INDEX: "write the file without it (pandas: to_csv(..., index=False))",
     ColumnKind.TIME: "write the file without it",
     ColumnKind.TEXT: "write the file without it",
-    ColumnKind.LABEL: "make the label the last column",
+    ColumnKind.LABEL: "make the label, 1 (normal) or 0 (abnormal), the last column",
 }
 
 

@@ -10,7 +10,7 @@ from data.formats.header import is_header, is_progression
 from data.formats.row_faults import as_number, split_cells
 from pipeline_config import UserInputError
 
-ROWS = 200
+ROWS = 100
 """Rows that a file is judged by."""
 
 _FEWEST_STEPS = 5

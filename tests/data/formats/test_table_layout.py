@@ -93,7 +93,7 @@ def test_a_label_in_front_is_named() -> None:
     for text in (_lines(LABELS, SAMPLES), _lines(LABELS.astype(float), SAMPLES)):
         assert _training(text) == (
             "each row has 13 values, but the first column holds 0 and 1 alone (the label?): "
-            "make the label the last column"
+            "make the label, 1 (normal) or 0 (abnormal), the last column"
         )
         assert _scoring(text) == (
             "each row has 13 values, but the first column holds 0 and 1 alone (the label?): "
