@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pipeline.janitor import start_janitor
 from pipeline.scratch import make_scratch_folder
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -94,6 +95,7 @@ def supervise(on_interruption: Callable[[Interruption], None], grace_seconds: fl
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     sys.stdout.flush()
     sys.stderr.flush()
+    alive = start_janitor(scratch)
     receiving, sending = os.pipe()
     supervisor = os.getpid()
     work = os.fork()
@@ -102,6 +104,7 @@ def supervise(on_interruption: Callable[[Interruption], None], grace_seconds: fl
         if os.getppid() != supervisor:
             os._exit(1)
         os.close(receiving)
+        os.close(alive)
         _begin_work(sending, ending, grace_seconds)
         return
     os.close(sending)

@@ -181,20 +181,32 @@ def test_an_ignored_signal_stays_ignored(tmp_path: Path) -> None:
     assert out == "done\n"
 
 
-def test_the_work_does_not_outlive_its_supervisor_and_the_next_takes_what_it_left(
-    tmp_path: Path,
-) -> None:
-    with at_work("time.sleep(60)", tmp_path) as running, at_work("time.sleep(60)", tmp_path) as old:
-        assert len(list(tmp_path.iterdir())) == 2
-        old.kill()
-        old.wait()
-        time.sleep(0.5)
-        with at_work("time.sleep(0.5); print(os.environ['TMPDIR'])", tmp_path) as process:
-            out, _ = ended(process)
-        assert Path(out.strip()).parent == tmp_path
-        (left,) = tmp_path.iterdir()
-        assert any(left.glob("tmp*")), "a folder in use was swept"
+@pytest.mark.parametrize("work", STUBBORN)
+def test_nothing_outlives_a_supervisor_that_is_killed(work: str, tmp_path: Path) -> None:
+    with at_work("time.sleep(60)", tmp_path) as running:
+        (in_use,) = tmp_path.iterdir()
+        with at_work(STUBBORN[work], tmp_path) as process:
+            process.kill()
+            process.wait()
+        end = time.monotonic() + SECONDS
+        while list(tmp_path.iterdir()) != [in_use]:
+            assert time.monotonic() < end, list(tmp_path.iterdir())
+            time.sleep(0.05)
+        assert any(in_use.glob("tmp*")), "a folder in use was swept"
         assert running.poll() is None
+
+
+def test_what_a_killed_command_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / "aepipe-tmp-left"
+    left.mkdir()
+    (left / ".aepipe-lock").touch()
+    (left / "beam").touch()
+    foreign = tmp_path / "aepipe-tmp-foreign"
+    foreign.mkdir()
+    with at_work("time.sleep(0.5)", tmp_path) as process:
+        ended(process)
+        assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == [foreign]
 
 
 @pytest.mark.parametrize("folder", ["/dev/null/none", "/proc"])
