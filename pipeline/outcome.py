@@ -156,7 +156,7 @@ def outcome_from_dict(values: Mapping[str, Any]) -> RunOutcome:
         EXIT_CODES[outcome.status]
         # A run's folder is named by it.
         if not is_name("run", outcome.run_id):
-            raise ValueError(f"{outcome.run_id!r} is not the name of a run")
+            raise ValueError(f"not the outcome of a run: {outcome.run_id!r} is no name of one")
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"not the outcome of a run: {error}") from error
     return outcome

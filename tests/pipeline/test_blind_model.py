@@ -1,13 +1,11 @@
 """A detector that sees no anomaly is not pushed, and labels the wrong way round are told of."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.home import Home
-from pipeline.run import RunRequest, run_pipelines
 from tests.pipeline.conftest import LENGTH, run_once
 
 QUICK = (f"data.length={LENGTH}", "trainer.batch_size=16", "infra_validator.enabled=false")
@@ -48,13 +46,13 @@ def test_a_model_that_finds_none_of_a_few_anomalies_is_not_pushed(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_minority_of_normal_rows_is_told_before_training(tmp_path: Path) -> None:
+def test_a_minority_of_normal_rows_is_told_before_training(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     data = write_sines(tmp_path / "ecg", normal=120, abnormal=230)
-    output = io.StringIO()
-    request = RunRequest(names=("anomaly",), home=tmp_path / "home", data_dir=data, settings=QUICK)
-    (outcome,) = run_pipelines(request, human_output=output)
+    outcome = run_once("anomaly", Home(tmp_path / "home"), data, *QUICK)
 
-    before_training = output.getvalue().partition("Trainer")[0]
+    before_training = capfd.readouterr().err.partition("Trainer")[0]
     assert "120 normal, 230 abnormal" in before_training
     for told in (before_training, outcome.notices[0], Path(str(outcome.report)).read_text()):
         assert "only 120 of 350 examples are labelled normal (label 1)" in told
