@@ -111,6 +111,19 @@ def holds_classes(table: Table, place: int) -> bool:
     return len(table.rows) >= _MANY_ROWS and not _others_are_whole(table, place)
 
 
+def holds_one_class(table: Table, place: int, beside: int) -> bool:
+    """Returns whether a column is 0 or 1 throughout, and neither its neighbour nor the others are.
+
+    A file that is sorted by class begins with rows of one label.
+    """
+    values = set(table.values(place))
+    if len(table.rows) < _MANY_ROWS or len(values) != 1 or not values <= BINARY_LABELS:
+        return False
+    if len(set(table.values(beside))) == 1:
+        return False
+    return _share(value in BINARY_LABELS for value in _others(table, place)) <= 1 - _ALMOST_ALL
+
+
 def values_in(table: Table, place: int) -> str:
     """Returns a column's distinct values if they are few, else its first ones, for a message."""
     values = set(table.values(place))

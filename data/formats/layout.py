@@ -12,6 +12,7 @@ from data.formats.columns import (
     OddColumn,
     holds_classes,
     holds_labels,
+    holds_one_class,
     is_text,
     odd_columns,
     values_in,
@@ -149,8 +150,8 @@ def _scoring_fault(
     label: _Label = "none"
     if rest > length:
         label = _label_place(table, odd, labels, label_required=False)
-    elif rest == length and not chosen:
-        label = _classes_in(table, odd)
+    elif rest == length:
+        label = _classes_in(table, odd, chosen=chosen)
     takes = f"but the model takes {length}, with or without a label behind them"
     first, last = _ends(table, odd)
     if label == "either":
@@ -217,9 +218,17 @@ def _label_place(
     return "either"
 
 
-def _classes_in(table: Table, odd: Sequence[OddColumn]) -> _Label:
+def _classes_in(table: Table, odd: Sequence[OddColumn], *, chosen: bool) -> _Label:
     """Returns the column of labels among as many values as a model takes without a label."""
     first, last = _ends(table, odd)
+    if table.names is None and last - first > 1:
+        for place, beside in ((first, first + 1), (last, last - 1)):
+            if holds_one_class(table, place, beside):
+                unnamed = "no name in a first line makes it a sample"
+                found = f"holds {values_in(table, place)}, and {unnamed}"
+                return OddColumn(place, ColumnKind.LABEL, found)
+    if chosen:
+        return "none"
     named = _names_label(table)
     if named is not None:
         return OddColumn(named, ColumnKind.LABEL, f"is named {shown(table.name(named) or '')}")

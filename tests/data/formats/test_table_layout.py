@@ -203,6 +203,22 @@ def test_labels_among_as_many_values_as_the_model_takes() -> None:
         assert line.endswith("leaves 11 values, which are not what this model takes")
 
 
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_label_among_as_many_values_as_the_model_takes(label: int) -> None:
+    # A file that is sorted by class begins with rows of one label.
+    labels = np.full(ROWS, label)
+    for text in (_lines(SAMPLES[:, 1:], labels), _lines(labels, SAMPLES[:, 1:])):
+        line = str(_scoring(text))
+        assert f"holds {label} alone, and no name in a first line makes it a sample" in line
+        assert line.endswith("leaves 11 values, which are not what this model takes")
+        names = ",".join(f"s{place}" for place in range(LENGTH))
+        assert _scoring(f"{names}\n{text}") is False
+    assert "holds 1 alone" in str(_scoring(_lines(COUNT, SAMPLES[:, 1:], np.ones(ROWS, int)), 0))
+    padded = SAMPLES.copy()
+    padded[:, -2:] = 0
+    assert _scoring(_lines(padded)) is False
+
+
 AMBIGUOUS: dict[str, Callable[[], str]] = {
     "bits": lambda: _lines((SAMPLES > 0).astype(int), LABELS),
     "first_and_last": lambda: _lines(1 - LABELS, SAMPLES[:, 1:], LABELS),
