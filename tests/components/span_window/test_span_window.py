@@ -30,11 +30,11 @@ BEAM_ARGS = ["--runner=FnApiRunner", "--sdk_container_image=none"]
 def write_span(folder: Path, first: int, label: int | None = None) -> None:
     """`first` up to `first` + 19 as the first sample, of both classes unless told.
 
-    They do not come in order: a column that counts is no signal.
+    They are no whole numbers and do not come in order: a column that counts is no signal.
     """
     folder.mkdir(parents=True)
     order = [7 * row % ROWS for row in range(ROWS)]
-    rows = [f"{first + row}.0,0.5,-0.5,{row % 2 if label is None else label}.0" for row in order]
+    rows = [f"{first + row}.25,0.5,-0.5,{row % 2 if label is None else label}.0" for row in order]
     (folder / "ecg.csv").write_text("\n".join(rows) + "\n")
 
 
