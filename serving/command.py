@@ -8,10 +8,9 @@ from pathlib import Path
 
 import click
 
-from serving.errors import ServerInputError
 from serving.open_files import connections_for
 from serving.ports import bound_socket
-from serving.settings import ServerSettings
+from serving.settings import ServerInputError, ServerSettings
 from serving.tensorflow_greeting import import_tensorflow
 
 _LOGGING = {

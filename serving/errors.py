@@ -1,12 +1,8 @@
-"""What a client or an operator did wrong, with the status that each protocol has for it."""
+"""What a client did wrong, with the status that each protocol has for it."""
 
 from http import HTTPStatus
 
 from grpc import StatusCode
-
-
-class ServerInputError(ValueError):
-    """The server cannot start as asked; the message is one line that says what to do."""
 
 
 class RequestError(Exception):

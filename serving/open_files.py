@@ -2,7 +2,7 @@
 
 import resource
 
-from serving.errors import ServerInputError
+from serving.settings import ServerInputError
 
 _OTHERS = 256
 """Files of the models, of gRPC's connections, and of connections that are being closed."""

@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-from serving.errors import ServerInputError
+from serving.settings import ServerInputError
 
 
 @contextlib.contextmanager

@@ -3,7 +3,10 @@
 import dataclasses
 from pathlib import Path
 
-from serving.errors import ServerInputError
+
+class ServerInputError(ValueError):
+    """The server cannot start as asked; the message is one line that says what to do."""
+
 
 _BOUNDS = (
     ("port", "--port", 1, 0, 65535),

@@ -2,15 +2,20 @@
 
 import os
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline.log_capture import logs_to_file
 from pipeline.runners.kubeflow_target import KubeflowTarget
 from pipeline_config import PipelineConfig
+
+
+def _image_of_this_version() -> str:
+    # It takes as long to import as all of `aepipe --help` besides.
+    from importlib.metadata import version
+
+    return f"aepipe:{version('aepipe')}"
 
 
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,8 +23,8 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option(
             "--image",
-            default=f"aepipe:{version('aepipe')}",
-            show_default=True,
+            default=_image_of_this_version,
+            show_default="aepipe:VERSION",
             metavar="I",
             help="Image of all steps, built by the Dockerfile.",
         ),
@@ -92,6 +97,8 @@ def compile_quietly(
     Raises:
         UserInputError: A pipeline cannot be compiled so.
     """
+    from pipeline.log_capture import logs_to_file
+
     with logs_to_file(Path(os.devnull), verbose=False):
         from pipeline.runners.kubeflow import compile_documents
 

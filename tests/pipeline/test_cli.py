@@ -5,7 +5,10 @@ import pytest
 
 from tests.conftest import Aepipe
 
-HEAVY = ("tensorflow", "tfx", "apache_beam", "keras", "sklearn", "pandas", "matplotlib", "numpy")
+HEAVY = (
+    *("tensorflow", "tfx", "apache_beam", "keras", "sklearn", "pandas", "matplotlib", "numpy"),
+    *("grpc", "asyncio", "requests", "importlib.metadata", "rich"),
+)
 
 
 def test_the_command_line_imports_nothing_heavy_before_it_must() -> None:
