@@ -16,6 +16,10 @@ DATA_CACHE = Path(__file__).resolve().parent.parent / "data"
 """Folder below which downloads (`raw/`) and the built-in sample (`sample/`) are kept."""
 
 
+_SECONDS_TO_END = 3.0
+"""How long the lock of a killed run may stay: until the system has taken its memory back."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Home:
     """Paths below one output folder."""
@@ -103,7 +107,7 @@ class Home:
         """
         path = self.metadata_path(pipeline).with_suffix(".lock")
         try:
-            with filelock.FileLock(path, timeout=0):
+            with filelock.FileLock(path, timeout=_SECONDS_TO_END):
                 yield
         except filelock.Timeout as error:
             raise UserInputError(

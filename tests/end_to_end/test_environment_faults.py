@@ -81,6 +81,7 @@ def run(aepipe: Aepipe, home: Path, data: Path, *more: str) -> Result:
 def one_line(result: Result) -> str:
     said = [line for line in result.err.splitlines() if line.startswith("aepipe: ")]
     assert "Traceback" not in result.err
+    assert len(said) == 1, f"{result.exit_code}\n{result.out}\n{result.err}"
     (line,) = said
     return line
 

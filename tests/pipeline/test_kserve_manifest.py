@@ -114,7 +114,7 @@ def test_the_image_is_asked_for_a_command_that_there_is(folder: Path) -> None:
     assert program == "aepipe"
     serve = main.commands[command]
     with serve.make_context(command, list(container.args)) as context:
-        assert context.params["models_dir"] == Path("/mnt/models")
+        assert context.params["models_dir"] == "/mnt/models"
         assert context.params["host"] == "0.0.0.0"
         assert context.params["port"] == 8080
         assert context.params["grpc_port"] == 9000

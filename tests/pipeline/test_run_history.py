@@ -142,13 +142,16 @@ def test_the_lineage_of_a_pushed_run(home: Home, waves: Path, pushed: RunOutcome
     assert pushed.data is not None
     assert told["data"]["sha256"] == pushed.data.sha256
     assert told["data"]["span"] == 0
-    assert "num_files:1" in told["data"]["input_fingerprint"]
+    assert pushed.data.files == 1
+    assert told["data"]["input_fingerprint"]
     assert told["config"]["Trainer"]["custom_config"]["config"]["trainer"]["epochs"] == 8
     assert told["config"]["ThresholdEvaluator"]["config"]["gate"]["lower_bounds"]["recall"] == 0.5
     assert told["config"]["InfraValidator"]["config"]["requests"] == 1
     assert told["config"]["VersionedPusher"]["config"]["model_name"] == "ecg_anomaly_detector"
     assert told["code"] == {
-        "ExampleGen": source_fingerprint("components/ecg_example_gen", "components/span_window"),
+        "ExampleGen": source_fingerprint(
+            "components/ecg_example_gen", "components/span_window", "data/formats"
+        ),
         "DataGate": source_fingerprint("components/data_gate"),
         "Transform": source_fingerprint("components/preprocessing"),
         "Trainer": source_fingerprint("trainer"),

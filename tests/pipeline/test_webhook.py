@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.home import Home
 from pipeline.outcome import RunOutcome, Status
 from pipeline.run import RunRequest, run_pipelines
 from pipeline.webhook import post_outcome
@@ -162,10 +161,13 @@ def test_of_several_pipelines_each_is_posted(
     ]
 
 
-def test_a_bug_is_posted_too(small_sample: Path, webhook: Webhook, tmp_path: Path) -> None:
-    metadata = Home(tmp_path).metadata_path("anomaly")
-    metadata.parent.mkdir()
-    metadata.write_text("this is no SQLite")
+def test_a_bug_is_posted_too(
+    small_sample: Path, webhook: Webhook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object) -> None:
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr("pipeline.run.choose_data", break_down)
     request = RunRequest(
         names=("anomaly",),
         home=tmp_path,

@@ -118,7 +118,9 @@ def test_a_version_that_comes_and_goes_while_it_is_looked_at(
 def test_the_metrics_of_a_dropped_version_do_not_come_back(
     tmp_path: Path, threads: ThreadPoolExecutor
 ) -> None:
-    push(tmp_path / MODEL, 1, level=1.0)
+    # The registry is the process's: other tests' versions are in it under the usual name.
+    name = "dropped"
+    push(tmp_path / name, 1, level=1.0)
 
     def series() -> set[str]:
         return {
@@ -126,15 +128,15 @@ def test_the_metrics_of_a_dropped_version_do_not_come_back(
             for metric in (metrics.EXAMPLES, metrics.ANOMALIES, metrics.ERROR, metrics.LOADED)
             for family in metric.collect()
             for sample in family.samples
-            if sample.labels.get("model") == MODEL
+            if sample.labels.get("model") == name
         }
 
     async def ask(directory: PushDirectory) -> Any:
-        model = directory.find(MODEL)
+        model = directory.find(name)
         version = model.find()
         inputs: dict[str, np.ndarray] = {"signal": signals(1)}
         # It is answered by the version that it had found, after that was dropped.
-        push(tmp_path / MODEL, 2, level=2.0)
+        push(tmp_path / name, 2, level=2.0)
         await directory.look()
         return await model.predict(version, version.signature(None), inputs, "test")
 

@@ -63,13 +63,13 @@ def test_tutorial_split_counts_rows_across_files_by_name(
 
 def test_tutorial_split_across_blocks(tmp_path: Path, ingest: Ingest) -> None:
     # Some 3 MiB: three blocks.
-    lines = [f"{index},0.25{'0' * 300},{index % 2}" for index in range(10_000)]
+    lines = [f"0.25{'0' * 300},{index},{index % 2}" for index in range(10_000)]
     (tmp_path / "ecg.csv").write_text("\n".join(lines))
 
     splits = ingest(tmp_path, length=2, split="tutorial")
 
     expected = np.flatnonzero(eval_mask(10_000)).tolist()
-    assert sorted(int(beat.signal[0]) for beat in splits["eval"]) == expected
+    assert sorted(int(beat.signal[1]) for beat in splits["eval"]) == expected
     assert len(splits["train"]) == 8_000
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pipeline.home import Home
 from pipeline.lineage import open_store, run_executions
+from pipeline.outcome import NUMBER_KEY
 
 REPOSITORY = Path(__file__).parents[3]
 DAG = "aepipe_anomaly"
@@ -141,7 +142,9 @@ class Trial:
     def outcomes(self) -> list[dict[str, Any]]:
         """What the runs wrote into aepipe's home, oldest first."""
         files = sorted(self.home.runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime)
-        return [json.loads(file.read_text()) for file in files]
+        outcomes = [json.loads(file.read_text()) for file in files]
+        # The order of the records is no part of what came of a run.
+        return [{k: v for k, v in one.items() if k != NUMBER_KEY} for one in outcomes]
 
     def executions(self, run_id: str, stage: str) -> list[int]:
         """States of a stage's executions in MLMD."""
