@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.home import Home
+from pipeline.terminal import TerminalListener
 from tests.conftest import Aepipe, Result
 from tests.end_to_end.metadata import pushed_versions
 
@@ -63,16 +64,6 @@ def meanwhile(happened: Callable[[], bool], act: Callable[[], object]) -> Iterat
         thread.join()
 
 
-def stage_begins(home: Path, stage: str) -> Callable[[], bool]:
-    before = set(home.glob("runs/*/log.txt"))
-
-    def begun() -> bool:
-        logs = set(home.glob("runs/*/log.txt")) - before
-        return any(f"{stage} is running" in log.read_text() for log in logs)
-
-    return begun
-
-
 def run(aepipe: Aepipe, home: Path, data: Path, *more: str) -> Result:
     settings = [part for setting in SETTINGS for part in ("--set", setting)]
     return aepipe("run", "anomaly", "--json", "--home", home, "--data-dir", data, *settings, *more)
@@ -90,7 +81,12 @@ def one_line(result: Result) -> str:
 @pytest.mark.parametrize("stage", ["ThresholdEvaluator", "VersionedPusher"])
 @pytest.mark.parametrize("fault", ["read-only", "removed"])
 def test_a_home_that_goes_wrong_in_a_run(
-    fault: str, stage: str, finished_home: Path, aepipe: Aepipe, small_sample: Path
+    fault: str,
+    stage: str,
+    finished_home: Path,
+    aepipe: Aepipe,
+    small_sample: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     home = finished_home
     first = run(aepipe, home, small_sample)
@@ -105,8 +101,15 @@ def test_a_home_that_goes_wrong_in_a_run(
         subprocess.run(["mount", "--bind", home, home], check=True)
         subprocess.run(["mount", "-o", "remount,ro,bind", home], check=True)
 
-    with meanwhile(stage_begins(home, stage), spoil):
-        result = run(aepipe, home, small_sample, "--from", "ThresholdEvaluator")
+    started = TerminalListener.started
+
+    def spoil_as_it_starts(listener: TerminalListener, name: str) -> None:
+        started(listener, name)
+        if name == stage:
+            spoil()
+
+    monkeypatch.setattr(TerminalListener, "started", spoil_as_it_starts)
+    result = run(aepipe, home, small_sample, "--from", "ThresholdEvaluator")
     if fault == "read-only":
         subprocess.run(["umount", "-l", home], check=True)
     else:

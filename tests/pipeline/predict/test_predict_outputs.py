@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 
 from pipeline.predict.hidden import hidden_file, hidden_folder
@@ -48,10 +49,14 @@ def test_a_killed_run_leaves_what_was_there(
     output.write_bytes(b"former")
 
     process = start_and_wait_for_rows(models, output)
+    work = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(ended_by)
     process.communicate()
 
     assert process.returncode != 0
+    # The command's work ends with it, as soon as the system has taken its memory back.
+    _, left = psutil.wait_procs(work, timeout=10)
+    assert left == []
     assert output.read_bytes() == b"former"
     assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".")] == [name]
 
