@@ -43,6 +43,11 @@ class Result:
 Aepipe = Callable[..., Result]
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes are named by their argument: gzip holds the time, and xdist compares the names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_arguments_of_pytest() -> None:
     """TFX's Beam executors read `sys.argv` as absl's flags: `-v` would be a verbosity there."""

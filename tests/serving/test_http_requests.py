@@ -41,6 +41,7 @@ def test_a_compressed_body(server: RunningServer, path: str) -> None:
         (gzip.compress(b"{}" * 100)[:-5], "gzip", 400),
         (b"{}", "br", 415),
     ],
+    ids=["too large", "not compressed", "torn", "another encoding"],
 )
 def test_a_compressed_body_that_is_refused(
     server: RunningServer, path: str, body: bytes, encoding: str, status: int
