@@ -18,7 +18,7 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact, Event, Execution, Val
 
 from pipeline.lineage import open_store, run_executions
 from serving.push_directory.integrity import fault_of
-from serving.push_directory.versions import list_versions
+from serving.push_directory.layout import list_versions
 
 FILES_PROPERTY = "output_files"
 """Custom property of an execution: sizes of the files of each output artifact, as JSON."""

@@ -14,7 +14,7 @@ from components.threshold_evaluator.outputs import EVALUATION_FILE
 from components.versioned_pusher.outputs import NOTICE_PROPERTY
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
-from pipeline.models.standing import not_served
+from pipeline.models.pushed_versions import why_not_served
 from pipeline.outcome import DataFacts, RunOutcome
 from pipeline_config import PipelineConfig
 
@@ -136,7 +136,7 @@ def judged_outcome(
         threshold=evaluation["threshold"],
         blessed=blessed,
         reasons=reasons,
-        notices=[*notices, *(not_served(destination) if destination else [])],
+        notices=[*notices, *(why_not_served(destination) if destination else [])],
         pushed=str(destination) if destination else None,
     )
 

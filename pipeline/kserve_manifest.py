@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_config import UserInputError
+from serving.push_directory.layout import largest_number
 from serving.push_directory.model_versions import served_version
-from serving.push_directory.versions import largest_number
 
 if TYPE_CHECKING:
     from kserve import V1beta1InferenceService, V1beta1PredictorSpec

@@ -27,12 +27,12 @@ from components.versioned_pusher.serving_inputs import (
     write_warmup_requests,
 )
 from pipeline_config import PusherConfig, UserInputError
+from serving.push_directory.layout import model_folder, next_version
 from serving.push_directory.manifest import pushed_already, pushed_by, read_manifest, write_manifest
 from serving.push_directory.model_versions import prune
-from serving.push_directory.models import model_folder
 from serving.push_directory.models_config import write_models_config
-from serving.push_directory.version_file import read_version_file
-from serving.push_directory.versions import next_version, publish, pushing
+from serving.push_directory.publish import publish, pushing
+from serving.push_directory.versions_json import read_version_file
 
 CONFIG_KEY = "config"
 FINGERPRINT_KEY = "fingerprint"

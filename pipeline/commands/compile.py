@@ -50,7 +50,7 @@ def kserve(
     """Write a KServe InferenceService for each model, as YAML for `kubectl apply -f`."""
     from pipeline.home import Home
     from pipeline.kserve_manifest import Deployment, manifest
-    from serving.push_directory.models import find_model, pushed_models
+    from serving.push_directory.layout import find_model, pushed_models
 
     models_dir = Home(home.absolute()).push_root
     folders = [find_model(models_dir, model) for model in models] or pushed_models(models_dir)

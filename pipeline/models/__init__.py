@@ -1,1 +1,1 @@
-"""Pushed models: what there is, which version is served, and a record of who changed that."""
+"""`aepipe models`: rows for its list, and the record of each change in MLMD."""

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from pipeline_config import UserInputError
+from serving.push_directory.layout import find_model
 from serving.push_directory.model_versions import read_versions
-from serving.push_directory.models import find_model
 
 
 def find_version(models_dir: Path, model: str, version: str | None) -> Path:

@@ -8,9 +8,8 @@ from pathlib import Path
 from pipeline.history import killed_runs
 from pipeline.home import Home
 from pipeline.outcome import BEGUN_FILE, RunOutcome
+from serving.push_directory.layout import list_versions, pushed_models
 from serving.push_directory.manifest import read_manifest
-from serving.push_directory.models import pushed_models
-from serving.push_directory.versions import list_versions
 
 NEWEST = "one of the newest"
 

@@ -17,8 +17,8 @@ from tfx.utils import io_utils, path_utils
 
 from components.span_window.window import resolve_window
 from pipeline.runners.kubeflow_step import ABSENT_PROPERTY
+from serving.push_directory.layout import list_versions
 from serving.push_directory.model_versions import served_version
-from serving.push_directory.versions import list_versions
 
 SCHEMA_FILE = "schema.pbtxt"
 NO_MODEL_FILE = "NO_MODEL"

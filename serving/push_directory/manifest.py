@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from serving.push_directory.integrity import FILES_KEY, MANIFEST_FILE, fault_of, file_digests
-from serving.push_directory.version_file import read_version_file
-from serving.push_directory.versions import list_versions
+from serving.push_directory.layout import list_versions
+from serving.push_directory.versions_json import read_version_file
 
 
 def write_manifest(

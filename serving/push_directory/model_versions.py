@@ -1,4 +1,4 @@
-"""What lies in a model's folder, which of it is served, and what of it stays: the one answer."""
+"""The versions of one model: which can be served, which is, and which are pruned."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pipeline_config import UserInputError
 from serving.push_directory.integrity import fault_of
-from serving.push_directory.version_file import VersionFile, read_version_file
-from serving.push_directory.versions import list_versions, remove
+from serving.push_directory.layout import list_versions
+from serving.push_directory.publish import remove
+from serving.push_directory.versions_json import VersionFile, read_version_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,8 @@ class ModelVersions:
     Attributes:
         folder: The model's folder.
         numbers: All versions, oldest first.
-        faults: Version -> why it cannot be served: it is not whole, or not what was pushed.
+        faults: Version -> why it cannot be served: it is incomplete, or differs from what was
+            pushed.
         file: Content of `versions.json`.
     """
 
@@ -49,7 +51,7 @@ class ModelVersions:
 
     @property
     def passed_over(self) -> list[int]:
-        """The versions that would be served rather than `served` if they had no fault."""
+        """The versions that would be served instead of `served` if they were not damaged."""
         preferred = self.file.by_preference(self.numbers)
         return preferred[: preferred.index(self.served)]
 
@@ -57,7 +59,7 @@ class ModelVersions:
         """Checks that a version can be served.
 
         Raises:
-            UserInputError: It is not there, or has a fault.
+            UserInputError: It does not exist, or is damaged.
         """
         if version not in self.numbers:
             there = ", ".join(map(str, self.numbers)) or "none"
@@ -69,7 +71,7 @@ class ModelVersions:
 
 
 def read_versions(folder: Path) -> ModelVersions:
-    """Reads a model's folder: its versions with their faults, and `versions.json`.
+    """Returns the versions in a model's folder, after checking the files of each.
 
     Raises:
         UserInputError: The folder cannot be read, or `versions.json` is malformed.
@@ -100,9 +102,9 @@ def prune(folder: Path, keep: int) -> list[int]:
     """Removes all but the newest versions, and those that are labelled, pinned or served.
 
     Args:
-        folder: The model's folder, held by `pushing`.
-        keep: How many stay; 0 keeps all. Labelled and pinned versions do not count, nor do those
-            with a fault, which go when they are older than all that were counted.
+        folder: The model's folder, locked by `pushing`.
+        keep: How many stay; 0 keeps all. Labelled, pinned and damaged versions do not count;
+            damaged ones are removed when they are older than all that were counted.
 
     Returns:
         The removed versions.

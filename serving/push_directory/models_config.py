@@ -1,4 +1,4 @@
-"""`models.config`: what TensorFlow Serving needs to serve a whole push directory.
+"""`models.config`: the configuration with which TensorFlow Serving serves a push directory.
 
 TensorFlow Serving answers a request that names no version with the largest version it has loaded.
 So no version above the default one may be listed, not even for a label: after a rollback it would
@@ -13,15 +13,15 @@ from pathlib import Path
 from filelock import FileLock
 
 from pipeline_config import UserInputError
+from serving.push_directory.layout import largest_number, model_folders
 from serving.push_directory.model_versions import ModelVersions, read_versions
-from serving.push_directory.models import model_folders
-from serving.push_directory.version_file import VersionFile, replace_text
-from serving.push_directory.versions import largest_number
+from serving.push_directory.publish import replace_text
+from serving.push_directory.versions_json import VersionFile
 
 CONFIG_FILE = "models.config"
 
 MOUNT = "/models"
-"""Where TensorFlow Serving's container finds the push directory."""
+"""Path of the push directory in TensorFlow Serving's container."""
 
 _LOCK_FILE = ".models.config.lock"
 _ENTRY = re.compile(r"^  config \{\n    name: (?P<name>.*)\n(?:    .*\n)*  \}\n", re.MULTILINE)
@@ -32,8 +32,8 @@ _HEADER = "# aepipe writes this file anew at each push and each `aepipe models` 
 def write_models_config(push_root: Path) -> Path:
     """Writes `models.config` for all models below a push directory, by one rename.
 
-    Pushes of several models may call it at the same time: each reads all models anew while it
-    holds the lock, so the last one to write has seen every change.
+    Pushes of several models may call it at the same time: each reads all models while it holds
+    the lock, so the last one to write has read every change.
 
     Args:
         push_root: The push directory.
@@ -44,7 +44,7 @@ def write_models_config(push_root: Path) -> Path:
     path = push_root / CONFIG_FILE
     with FileLock(push_root / _LOCK_FILE):
         before = _entries(path)
-        # The list is there even if it is empty: TensorFlow Serving ignores an empty file.
+        # TensorFlow Serving ignores an empty file, so the list is written even if it is empty.
         lines = [_HEADER, "model_config_list {\n"]
         lines += [_entry(folder, before) for folder in model_folders(push_root)]
         replace_text(path, "".join([*lines, "}\n"]))
@@ -52,10 +52,10 @@ def write_models_config(push_root: Path) -> Path:
 
 
 def unlisted_labels(model: ModelVersions, file: VersionFile) -> dict[str, int]:
-    """Returns the labels of versions that TensorFlow Serving must not load; see above.
+    """Returns the labels of versions that TensorFlow Serving must not load, see above.
 
     Args:
-        model: The versions that there are.
+        model: The versions of the model.
         file: Content of `versions.json`.
     """
     served = file.served(model.sound)
@@ -74,7 +74,7 @@ def _entry(folder: Path, before: Mapping[str, str]) -> str:
             return ""
         served = model.served
     except UserInputError as error:
-        # One model's fault stops neither the others nor what TensorFlow Serving does now.
+        # A damaged model neither blocks the others nor changes what TensorFlow Serving serves.
         _LOG.warning("models.config: %s is left as it was: %s", folder.name, error)
         return before.get(_quoted(folder.name), "")
     labels = {
@@ -107,7 +107,7 @@ def _entry(folder: Path, before: Mapping[str, str]) -> str:
 
 
 def _entries(path: Path) -> dict[str, str]:
-    """Returns the entries of a file that this module wrote, by their quoted names."""
+    """Returns the entries of an earlier `models.config`, by their quoted names."""
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError):

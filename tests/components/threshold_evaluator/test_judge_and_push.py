@@ -22,7 +22,7 @@ from components.threshold_evaluator.component import ThresholdEvaluator
 from components.threshold_evaluator.config import EvaluationConfig
 from components.versioned_pusher.component import VersionedPusher
 from pipeline_config import PusherConfig, ThresholdEvaluatorConfig, section_as_dict
-from serving.push_directory.versions import list_versions
+from serving.push_directory.layout import list_versions
 
 
 @component

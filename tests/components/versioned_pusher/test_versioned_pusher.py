@@ -29,9 +29,8 @@ from components.versioned_pusher.copy_check import BrokenCopyError, check_copy
 from components.versioned_pusher.executor import Executor
 from components.versioned_pusher.serving_inputs import read_serving_inputs
 from pipeline_config import PusherConfig, UserInputError
+from serving.push_directory.layout import list_versions, model_folder
 from serving.push_directory.model_versions import served_version
-from serving.push_directory.models import model_folder
-from serving.push_directory.versions import list_versions
 from tests.serving.push_directory.whole_version import write_whole_version
 
 SIGNALS = np.arange(24, dtype=np.float32).reshape(6, 4)

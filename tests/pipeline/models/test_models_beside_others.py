@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.commands.models import report_wait
 from pipeline.home import Home
 from pipeline.lineage import open_store
-from pipeline.models.change import label, rollback
 from serving.push_directory.model_versions import served_version
-from serving.push_directory.version_file import read_version_file
+from serving.push_directory.rollback import label, rollback
+from serving.push_directory.versions_json import read_version_file
 from tests.conftest import Aepipe
 from tests.pipeline.models.conftest import MODEL
 
 PUSH_AND_WAIT = """
 import sys
 from pathlib import Path
-from serving.push_directory.versions import publish, pushing
+from serving.push_directory.publish import publish, pushing
 def fill(folder):
     (folder / "variables").mkdir()
     for name in ("saved_model.pb", "variables/variables.index"):
@@ -85,7 +86,7 @@ def test_a_rollback_waits_for_the_push_that_is_under_way_and_says_so(
     push = holding(PUSH_AND_WAIT, folder)
     changes = []
     said = ""
-    roller = threading.Thread(target=lambda: changes.append(rollback(folder, None)))
+    roller = threading.Thread(target=lambda: changes.append(rollback(folder, None, report_wait)))
     roller.start()
     while not said:
         assert roller.is_alive()

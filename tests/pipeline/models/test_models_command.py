@@ -1,4 +1,4 @@
-"""`aepipe models` as a person uses it: what it changes, tells, refuses and records."""
+"""`aepipe models`: what it changes, prints, refuses and records."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from pipeline.home import Home
 from pipeline.lineage import open_store
+from serving.push_directory.layout import list_versions
 from serving.push_directory.model_versions import served_version
-from serving.push_directory.versions import list_versions
 from tests.conftest import Aepipe, Result
 from tests.pipeline.models.conftest import MODEL, push_by_hand
 from tests.serving.push_directory.whole_version import write_pushed_version

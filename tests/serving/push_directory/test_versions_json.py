@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pipeline_config import UserInputError
+from serving.push_directory.layout import list_versions
 from serving.push_directory.model_versions import prune, served_version
-from serving.push_directory.version_file import VersionFile, read_version_file, write_version_file
-from serving.push_directory.versions import list_versions
+from serving.push_directory.versions_json import VersionFile, read_version_file, write_version_file
 from tests.serving.push_directory.whole_version import write_whole_version
 
 

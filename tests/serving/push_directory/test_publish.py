@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_config import UserInputError
-from serving.push_directory.versions import list_versions, next_version, publish, pushing
+from serving.push_directory.layout import list_versions, next_version
+from serving.push_directory.publish import publish, pushing
 
 
 def write_model(directory: Path) -> None:
@@ -56,7 +57,8 @@ def test_a_killed_push_leaves_no_version_and_the_next_one_clears_up(tmp_path: Pa
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from serving.push_directory.versions import next_version, publish, pushing\n"
+        "from serving.push_directory.layout import next_version\n"
+        "from serving.push_directory.publish import publish, pushing\n"
         "folder = Path(sys.argv[1])\n"
         "def fill(directory):\n"
         "    (directory / 'saved_model.pb').write_text('half')\n"

@@ -1,7 +1,7 @@
-"""Changes of what is served, recorded in MLMD beside the runs that pushed it.
+"""MLMD's record of a rollback or another change of what is served.
 
-The change itself is `versions.json` and has been made when it is recorded: a database that is
-busy, as in the middle of a run, never stands in the way of a rollback.
+The change itself is `versions.json` and is made before it is recorded, so a database that is busy,
+as during a run, never prevents a rollback.
 """
 
 import getpass
@@ -15,14 +15,15 @@ from ml_metadata import MetadataStore, errors
 from ml_metadata.proto.metadata_store_pb2 import Artifact, Event, Execution, ExecutionType
 
 from pipeline.lineage import open_store
-from pipeline.models.change import Change
 from pipeline_config import UserInputError
+from serving.push_directory.layout import version_number
+from serving.push_directory.rollback import Change
 
 _ATTEMPTS = 2
-"""Each waits ten seconds and more for another process."""
+"""Each waits for another process for ten seconds or more."""
 
 _PUSHED_MODEL = "PushedModel"
-"""TFX's name of the artifact type; to import it from there takes ten seconds."""
+"""TFX's name of the artifact type; importing it from TFX takes ten seconds."""
 
 
 def execution_type(action: str) -> str:
@@ -33,14 +34,14 @@ def execution_type(action: str) -> str:
 def record_change(metadata_path: Path, change: Change) -> str | None:
     """Writes a change as an execution with the pushed models as its inputs.
 
-    It belongs to no run and no pipeline node, so neither TFX's cache nor `aepipe runs` sees it.
+    It belongs to no run and no pipeline node, so neither TFX's cache nor `aepipe runs` reads it.
 
     Args:
         metadata_path: MLMD's SQLite file of the pipeline that pushed the model.
         change: A change that has been made.
 
     Returns:
-        None, or one line that says why it could not be recorded.
+        None, or one line with the reason if it could not be recorded.
     """
     for _ in range(_ATTEMPTS):
         try:
@@ -74,25 +75,23 @@ def _put(store: MetadataStore, change: Change) -> None:
 
 
 def _inputs(store: MetadataStore, change: Change) -> Iterator[tuple[Artifact, Event]]:
-    roles = dict.fromkeys(change.removed, "removed")
+    roles: dict[int | None, str] = dict.fromkeys(change.removed, "removed")
     if change.from_version is not None:
         roles[change.from_version] = "from_version"
     if change.to_version is not None:
         roles[change.to_version] = "to_version"
     for artifact in store.get_artifacts_by_type(_PUSHED_MODEL):
-        role = roles.get(_pushed_version(artifact, change.model))
-        if role is not None:
+        version = _pushed_version(artifact, change.model)
+        if version in roles:
             event = Event(type=Event.INPUT, artifact_id=artifact.id)
-            event.path.steps.add().key = role
+            event.path.steps.add().key = roles[version]
             yield artifact, event
 
 
-def _pushed_version(artifact: Artifact, model: str) -> int:
-    """Returns the version, or -1 for an artifact of another model or of a run that did not push."""
+def _pushed_version(artifact: Artifact, model: str) -> int | None:
+    """Returns the version, None for an artifact of another model or of a run that did not push."""
     destination = Path(artifact.custom_properties["pushed_destination"].string_value)
-    if destination.parent.name != model or not destination.name.isdecimal():
-        return -1
-    return int(destination.name)
+    return version_number(destination) if destination.parent.name == model else None
 
 
 def _user() -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.models.standing import not_served
+from pipeline.models.pushed_versions import why_not_served
 from tests.serving.push_directory.whole_version import write_whole_version
 
 
@@ -26,7 +26,7 @@ from tests.serving.push_directory.whole_version import write_whole_version
         ),
     ],
 )
-def test_a_pushed_version_that_is_not_served_is_told_of(
+def test_the_sentence_for_a_pushed_version_that_is_not_served(
     tmp_path: Path, content: dict[str, Any], version: int, sentence: str | None
 ) -> None:
     folder = tmp_path / "ecg"
@@ -34,7 +34,7 @@ def test_a_pushed_version_that_is_not_served_is_told_of(
         write_whole_version(folder / str(number))
     (folder / "versions.json").write_text(json.dumps(content))
 
-    told = not_served(folder / str(version))
+    told = why_not_served(folder / str(version))
 
     assert len(told) == (sentence is not None)
     assert (sentence or "") in "".join(told)

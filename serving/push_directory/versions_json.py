@@ -1,18 +1,17 @@
-"""`versions.json`: which of a model's versions is served, where that is not just the newest.
+"""`versions.json`: labels, pin and withheld versions of one model; they choose what is served.
 
-A model server reads the same file. It is small and changes by one rename, so a server sees what
-was before or what is after, and a rollback is no more than one new file.
+A model server reads the same file. It is replaced by one rename, so a server reads either the old
+or the new content, and a rollback is one new file.
 """
 
 import dataclasses
 import json
-import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline_config import UserInputError, is_name
-from serving.push_directory.versions import flush
+from serving.push_directory.publish import replace_text
 
 VERSION_FILE = "versions.json"
 
@@ -21,13 +20,14 @@ _EXAMPLE = '{"labels": {"stable": 12}, "pinned": 12, "withheld": [13]}'
 
 @dataclasses.dataclass(frozen=True)
 class VersionFile:
-    """Content of `versions.json`; without such a file, the defaults.
+    """Content of `versions.json`; the defaults if there is no such file.
 
     Attributes:
-        labels: Name that a client may ask for -> version. These are served beside the default
-            version and are never pruned.
-        pinned: Version that is served by default whatever is pushed; never pruned.
-        withheld: Versions that were rolled back: not served by default, but one pushed later is.
+        labels: Label that a request may name -> version. These versions are served beside the
+            default one and are never pruned.
+        pinned: Version that is served by default whatever is pushed later; never pruned.
+        withheld: Versions that were rolled back and are not served by default; a version that is
+            pushed later is.
     """
 
     labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -35,32 +35,31 @@ class VersionFile:
     withheld: frozenset[int] = frozenset()
 
     def served(self, versions: Collection[int]) -> int:
-        """Returns which of the versions is served by default.
+        """Returns the version that is served by default.
 
-        The pinned one where it is among them, else the newest that is not withheld. Where all are
-        withheld it is the newest, as serving a doubtful model is better than serving none.
+        It is the pinned one if that exists, else the newest that is not withheld. If all are
+        withheld it is the newest: serving a doubtful model is better than serving none.
 
         Args:
-            versions: What is on disk; at least one.
+            versions: Those that can be served; at least one.
         """
         return self.by_preference(versions)[0]
 
     def by_preference(self, versions: Collection[int]) -> list[int]:
-        """Returns the versions in the order in which they are to be the default one.
+        """Returns the versions by their priority for the default; the first that loads is served.
 
-        The first that can be served is it: the pinned one, then the others from new to old, then
-        those withheld.
+        The pinned one comes first, then the others from new to old, then the withheld ones.
         """
         newest_first = sorted(versions, reverse=True)
         return sorted(newest_first, key=lambda v: (v != self.pinned, v in self.withheld))
 
 
 def read_version_file(model_directory: Path) -> VersionFile:
-    """Reads `versions.json`; where there is none, all is at its default.
+    """Returns the content of `versions.json`, the defaults if there is no such file.
 
     Raises:
-        UserInputError: The file is malformed or cannot be read; the message names it and the first
-            fault.
+        UserInputError: The file is malformed or cannot be read; the message names the file and
+            the first mistake.
     """
     path = model_directory / VERSION_FILE
     try:
@@ -89,8 +88,8 @@ def write_version_file(model_directory: Path, content: VersionFile) -> None:
     """Replaces `versions.json` by one rename.
 
     Args:
-        model_directory: The model's folder, held by `pushing`.
-        content: What to write; what is at its default is left out.
+        model_directory: The model's folder, locked by `pushing`.
+        content: What to write; default values are left out.
     """
     values = {
         "labels": dict(sorted(content.labels.items())),
@@ -99,15 +98,6 @@ def write_version_file(model_directory: Path, content: VersionFile) -> None:
     }
     text = json.dumps({key: value for key, value in values.items() if value not in ({}, None, [])})
     replace_text(model_directory / VERSION_FILE, text + "\n")
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Gives a small file new content by one rename, also in the face of a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    flush(temporary)
-    temporary.replace(path)
-    flush(path.parent)
 
 
 def _labels(path: Path, value: Any) -> dict[str, int]:
@@ -131,5 +121,5 @@ def _version(path: Path, value: Any) -> int:
     return value
 
 
-def _malformed(path: Path, fault: str) -> UserInputError:
-    return UserInputError(f"{path}: {fault}; expected something like {_EXAMPLE}")
+def _malformed(path: Path, mistake: str) -> UserInputError:
+    return UserInputError(f"{path}: {mistake}; expected something like {_EXAMPLE}")

@@ -1,40 +1,42 @@
-"""Which version is served, changed: each change is one new `versions.json`, by one rename."""
+"""Rollback, labels, pins and pruning: each change is one new `versions.json`, by one rename."""
 
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
-
 from pipeline_config import UserInputError, check_name
 from serving.push_directory.model_versions import ModelVersions, prune, read_versions
 from serving.push_directory.models_config import unlisted_labels, write_models_config
-from serving.push_directory.version_file import VersionFile, write_version_file
-from serving.push_directory.versions import pushing
+from serving.push_directory.publish import pushing
+from serving.push_directory.versions_json import VersionFile, write_version_file
 
-Decide = Callable[[ModelVersions], VersionFile]
-"""What is there and in force -> what is to be; raises `UserInputError` to refuse."""
+OnWait = Callable[[str], None]
+"""Called with a sentence if another process holds the model's folder, before the wait for it."""
+
+_Decide = Callable[[ModelVersions], VersionFile]
+"""Current versions -> new content of `versions.json`; raises `UserInputError` to refuse."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """What a change came to.
+    """The result of a change.
 
     Attributes:
         action: `rollback`, `label`, `pin`, `unpin` or `prune`.
         model: Name of the model at the server.
-        from_version: What the default, the label or the pin was; None for none.
-        to_version: What it is now.
-        label: The label, where the action is `label`.
+        from_version: Version before the change: the default one, the pinned one or that of the
+            label; None if there was none.
+        to_version: The same after the change.
+        label: The label if the action is `label`, else None.
         served: The version that is served by default now.
         withheld: The versions that were rolled back.
         pinned: The pinned version, or None.
         labels: All labels of the model.
         removed: Versions that were removed from the disk.
-        changed: Whether anything is other than before.
-        notices: Versions that were passed over as they cannot be served, and what has to be known
-            of TensorFlow Serving, a sentence each.
+        changed: Whether the change made any difference.
+        notices: A sentence for each damaged version that was skipped, and for each limitation of
+            TensorFlow Serving that applies.
     """
 
     action: str
@@ -51,13 +53,14 @@ class Change:
     notices: list[str] = dataclasses.field(default_factory=list)
 
 
-def rollback(folder: Path, to: int | None) -> Change:
-    """Serves an older version, and withholds all that are newer than it.
+def rollback(folder: Path, to: int | None, on_wait: OnWait | None = None) -> Change:
+    """Serves an older version by default, and withholds all that are newer than it.
 
     Args:
         folder: The model's folder.
-        to: The version; None for the newest before the served one that was not withheld itself.
+        to: The version; None for the newest before the served one that is not withheld itself.
             A withheld version that is newer than the served one is restored.
+        on_wait: See `OnWait`.
 
     Raises:
         UserInputError: There is no such version, or none to go back to.
@@ -74,19 +77,22 @@ def rollback(folder: Path, to: int | None) -> Change:
             pinned=None if model.file.pinned is None else target,
         )
 
-    return _change(folder, "rollback", decide, of=lambda file, model: file.served(model.sound))
+    return _change(
+        folder, "rollback", decide, on_wait, about=lambda file, model: file.served(model.sound)
+    )
 
 
-def label(folder: Path, name: str, version: int | None) -> Change:
-    """Names a version, so that it is served beside the default one and is never pruned.
+def label(folder: Path, name: str, version: int | None, on_wait: OnWait | None = None) -> Change:
+    """Labels a version, so that it is served beside the default one and is never pruned.
 
     Args:
         folder: The model's folder.
-        name: The label; where it names another version, it moves.
+        name: The label; it moves if it names another version.
         version: None for the one that is served by default.
+        on_wait: See `OnWait`.
 
     Raises:
-        UserInputError: The name cannot be a label, or there is no such version.
+        UserInputError: The name is not allowed for a label, or there is no such version.
     """
     check_name("label", name)
 
@@ -95,11 +101,11 @@ def label(folder: Path, name: str, version: int | None) -> Change:
         model.require(target)
         return dataclasses.replace(model.file, labels={**model.file.labels, name: target})
 
-    return _change(folder, "label", decide, of=lambda file, _: file.labels.get(name), label=name)
+    return _change_label(folder, name, decide, on_wait)
 
 
-def remove_label(folder: Path, name: str) -> Change:
-    """Takes a label away.
+def remove_label(folder: Path, name: str, on_wait: OnWait | None = None) -> Change:
+    """Removes a label.
 
     Raises:
         UserInputError: There is no such label.
@@ -113,15 +119,16 @@ def remove_label(folder: Path, name: str) -> Change:
         rest = {label: version for label, version in content.labels.items() if label != name}
         return dataclasses.replace(content, labels=rest)
 
-    return _change(folder, "label", decide, of=lambda file, _: file.labels.get(name), label=name)
+    return _change_label(folder, name, decide, on_wait)
 
 
-def pin(folder: Path, version: int | None) -> Change:
-    """Serves one version by default, whatever is pushed.
+def pin(folder: Path, version: int | None, on_wait: OnWait | None = None) -> Change:
+    """Serves one version by default, whatever is pushed later.
 
     Args:
         folder: The model's folder.
         version: None for the one that is served now.
+        on_wait: See `OnWait`.
 
     Raises:
         UserInputError: There is no such version.
@@ -132,14 +139,14 @@ def pin(folder: Path, version: int | None) -> Change:
         model.require(target)
         return dataclasses.replace(model.file, pinned=target)
 
-    return _change(folder, "pin", decide, of=lambda file, _: file.pinned)
+    return _change(folder, "pin", decide, on_wait, about=lambda file, _: file.pinned)
 
 
-def unpin(folder: Path) -> Change:
-    """Lets the newest version be served again that was not rolled back.
+def unpin(folder: Path, on_wait: OnWait | None = None) -> Change:
+    """Serves the newest version again that is not withheld.
 
     Raises:
-        UserInputError: None is pinned.
+        UserInputError: No version is pinned.
     """
 
     def decide(model: ModelVersions) -> VersionFile:
@@ -148,17 +155,18 @@ def unpin(folder: Path) -> Change:
             raise UserInputError(f"{folder.name}: no version is pinned")
         return dataclasses.replace(content, pinned=None)
 
-    return _change(folder, "unpin", decide, of=lambda file, _: file.pinned)
+    return _change(folder, "unpin", decide, on_wait, about=lambda file, _: file.pinned)
 
 
-def prune_versions(folder: Path, keep: int) -> Change:
+def prune_versions(folder: Path, keep: int, on_wait: OnWait | None = None) -> Change:
     """Removes old versions, but never one that is labelled, pinned or served.
 
     Args:
         folder: The model's folder.
         keep: How many stay beside the labelled and pinned ones; 0 keeps all.
+        on_wait: See `OnWait`.
     """
-    with pushing(folder, _report_wait):
+    with pushing(folder, on_wait):
         removed = prune(folder, keep)
         model = read_versions(folder)
         content = model.file
@@ -166,7 +174,6 @@ def prune_versions(folder: Path, keep: int) -> Change:
         if there != content.withheld:
             content = dataclasses.replace(content, withheld=there)
             write_version_file(folder, content)
-        in_force = _in_force(content, model)
         write_models_config(folder.parent)
         return Change(
             action="prune",
@@ -176,20 +183,21 @@ def prune_versions(folder: Path, keep: int) -> Change:
             label=None,
             removed=removed,
             changed=bool(removed),
-            **in_force,
+            **_settings(content, model),
         )
 
 
 def _change(
     folder: Path,
     action: str,
-    decide: Decide,
+    decide: _Decide,
+    on_wait: OnWait | None,
     *,
-    of: Callable[[VersionFile, ModelVersions], int | None],
+    about: Callable[[VersionFile, ModelVersions], int | None],
     label: str | None = None,
 ) -> Change:
-    """Changes the version file under the lock; `of` returns what the action is about."""
-    with pushing(folder, _report_wait):
+    """Rewrites `versions.json` under the lock; `about` returns the version of the action."""
+    with pushing(folder, on_wait):
         model = read_versions(folder)
         if not model.numbers:
             raise UserInputError(f"{folder}: there is no version of this model any more")
@@ -202,20 +210,22 @@ def _change(
     return Change(
         action=action,
         model=folder.name,
-        from_version=of(before, model),
-        to_version=of(after, model),
+        from_version=about(before, model),
+        to_version=about(after, model),
         label=label,
         changed=after != before,
         notices=_passed_over(model, served_before, served) + _tf_serving_notices(model, after),
-        **_in_force(after, model),
+        **_settings(after, model),
     )
 
 
-def _report_wait(sentence: str) -> None:
-    click.echo(f"aepipe: {sentence}", err=True)
+def _change_label(folder: Path, name: str, decide: _Decide, on_wait: OnWait | None) -> Change:
+    return _change(
+        folder, "label", decide, on_wait, about=lambda file, _: file.labels.get(name), label=name
+    )
 
 
-def _in_force(content: VersionFile, model: ModelVersions) -> dict[str, Any]:
+def _settings(content: VersionFile, model: ModelVersions) -> dict[str, Any]:
     return {
         "served": content.served(model.sound) if model.sound else model.served,
         "withheld": sorted(content.withheld),
@@ -225,7 +235,7 @@ def _in_force(content: VersionFile, model: ModelVersions) -> dict[str, Any]:
 
 
 def _passed_over(model: ModelVersions, before: int, served: int) -> list[str]:
-    """Returns a sentence for each damaged version between the served one and the one before."""
+    """Returns a sentence for each damaged version between the old and the new served one."""
     return [
         f"{model.folder.name}: {version} was passed over: {fault}"
         for version, fault in model.faults.items()

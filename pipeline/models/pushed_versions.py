@@ -1,4 +1,4 @@
-"""What lies in a push directory."""
+"""The pushed versions of a model: a row for each, and whether one is served."""
 
 import contextlib
 import dataclasses
@@ -16,23 +16,24 @@ State = Literal["served", "kept", "withheld", "damaged"]
 
 @dataclasses.dataclass(frozen=True)
 class PushedVersion:
-    """One version of a model. What `aepipe.json` does not tell is None.
+    """One version of a model; None for what its `aepipe.json` does not hold.
 
     Attributes:
         model: Name of the model at the server.
         version: The version.
         state: `served` by default; `withheld` after a rollback; `damaged` if it cannot be served;
             `kept` for all others.
-        labels: Names that a client may ask for this version by.
-        pinned: Whether it stays the default one whatever is pushed.
+        labels: Labels by which a client may ask for this version.
+        pinned: Whether it stays the default one whatever is pushed later.
         pushed_at: UTC time, ISO 8601.
         run_id: The run that pushed it.
         metric: What the model gate compares versions by.
         value: That metric on the eval split.
         threshold: Reconstruction error above which an example is an anomaly.
         bytes: Size on disk.
-        fault: Why it cannot be served: not whole, or not what was pushed; None if it can.
-        verified: Whether each file has the digest that was pushed; False without digests too.
+        fault: Why it cannot be served: it is incomplete, or differs from what was pushed; None if
+            it can.
+        verified: Whether each file has the digest that was pushed; False if there are no digests.
     """
 
     model: str
@@ -61,12 +62,48 @@ def pushed_versions(folder: Path) -> list[PushedVersion]:
 
 
 def pipeline_of(folder: Path, version: int) -> str | None:
-    """Returns the pipeline that pushed a version, or None where nothing tells."""
-    told = read_manifest(folder / str(version)).get("pipeline")
-    if told is not None:
-        return str(told)
+    """Returns the pipeline that pushed a version, or None if it cannot be found out."""
+    recorded = read_manifest(folder / str(version)).get("pipeline")
+    if recorded is not None:
+        return str(recorded)
     names = [name for name, config in PIPELINES.items() if config.pusher.model_name == folder.name]
     return names[0] if names else None
+
+
+def why_not_served(destination: Path) -> list[str]:
+    """Explains why a pushed version is not the one that is served by default, and what to do.
+
+    Args:
+        destination: Folder that a run pushed to, now or in an earlier run with the same result.
+
+    Returns:
+        One sentence; none if the version is served.
+
+    Raises:
+        UserInputError: The model's `versions.json` is malformed.
+    """
+    model, version = destination.parent.name, int(destination.name)
+    versions = read_versions(destination.parent)
+    if version not in versions.numbers:
+        state = "is not there any more"
+        remedy = "push it again with --from VersionedPusher"
+    elif version in versions.faults:
+        state = f"cannot be served: {versions.faults[version]}"
+        remedy = "push it again with --from VersionedPusher"
+    else:
+        served = versions.served
+        if version == served:
+            return []
+        if versions.file.pinned == served:
+            state = f"is not what is served: {served} is pinned"
+            remedy = f"pin it with aepipe models pin {model} {version}"
+        elif version in versions.file.withheld:
+            state = f"was rolled back: {served} is served"
+            remedy = f"restore it with aepipe models rollback {model} --to {version}"
+        else:
+            state = f"is older than what is served, {served}"
+            remedy = "push it again with --from VersionedPusher"
+    return [f"this result was pushed as {version}, which {state}; {remedy}"]
 
 
 def _pushed_version(model: ModelVersions, version: int) -> PushedVersion:
