@@ -1,1 +1,1 @@
-"""A model server over a push directory; knows nothing but the layout of that directory."""
+"""A model server for a push directory; it depends on the layout of that directory alone."""

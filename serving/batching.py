@@ -1,4 +1,4 @@
-"""Dynamic batching: requests that wait at the same time are computed in one go."""
+"""Dynamic batching: requests that wait at the same time are computed together."""
 
 import asyncio
 import dataclasses
@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from serving.errors import OverloadedError, TooManyExamplesError
+from serving.errors import OverloadedError, too_many_examples
 from serving.tensors import Arrays
 
 Compute = Callable[[Arrays], dict[str, np.ndarray]]
@@ -24,8 +24,8 @@ class _Waiting:
 class Batcher:
     """The queue of one signature of one version.
 
-    A batch is computed in a thread while the event loop takes in the next requests. Nothing waits
-    for company unless told to: what comes while a batch is computed makes the next batch.
+    A batch is computed in a thread while the event loop receives the next requests. Requests that
+    arrive meanwhile make the next batch; without a delay, no request waits for others.
 
     Args:
         compute: Takes and returns arrays with the examples along the first axis.
@@ -33,7 +33,7 @@ class Batcher:
         batch_rows: Most examples in one go.
         delay_seconds: How long a batch that is not full waits.
         queue_rows: Examples that may wait.
-        observe: Is told each batch's number of examples and the number that still waits.
+        observe: Called for each batch with its number of examples and the number still waiting.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class Batcher:
             rows: Number of examples; above `batch_rows` they are computed piece by piece.
 
         Raises:
-            TooManyExamplesError: The request alone is larger than the queue.
+            TooLargeError: The request alone is larger than the queue.
             OverloadedError: Too many examples wait already.
-            Exception: What `compute` raises for this request's own examples.
+            Exception: What `compute` raises for the examples of this request.
         """
         if rows > self._queue_rows:
-            raise TooManyExamplesError(rows, self._queue_rows)
+            raise too_many_examples(rows, self._queue_rows)
         if self._waiting_rows + rows > self._queue_rows:
             raise OverloadedError(
                 f"{self._waiting_rows} examples wait already and {self._queue_rows} may: "
@@ -105,10 +105,10 @@ class Batcher:
         return outputs
 
     async def _work(self) -> None:
-        """Computes batch after batch until nothing waits."""
+        """Computes batches until the queue is empty."""
         try:
             while self._queue:
-                await self._wait_for_company()
+                await self._wait_for_more()
                 batch = self._take()
                 if batch:
                     self._observe(sum(waiting.rows for waiting in batch), self._waiting_rows)
@@ -116,7 +116,7 @@ class Batcher:
         finally:
             self._worker = None
 
-    async def _wait_for_company(self) -> None:
+    async def _wait_for_more(self) -> None:
         if self._delay_seconds and self._waiting_rows < self._batch_rows:
             self._full.clear()
             try:
@@ -130,7 +130,7 @@ class Batcher:
         while self._queue and rows + self._queue[0].rows <= self._batch_rows:
             waiting = self._queue.popleft()
             self._waiting_rows -= waiting.rows
-            # A client that hung up left its request behind.
+            # The client may have closed its connection.
             if not waiting.outputs.done():
                 batch.append(waiting)
                 rows += waiting.rows
@@ -143,7 +143,7 @@ class Batcher:
             if len(batch) == 1:
                 _fail(batch[0], error)
                 return
-            # One request's bad example must not fail the others that came at the same time.
+            # One request's bad example must not fail the other requests of the batch.
             for waiting in batch:
                 await self._answer([waiting])
             return

@@ -9,12 +9,12 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import (
-    BodyTooLargeError,
     EncodingError,
     InvalidRequestError,
     OverloadedError,
     RequestError,
     SlowBodyError,
+    TooLargeError,
 )
 
 BODY_ARRIVED = "aepipe.body_arrived"
@@ -148,7 +148,7 @@ class BodyLimit:
         """Counts bytes that have come.
 
         Raises:
-            BodyTooLargeError: The body is above the limit.
+            TooLargeError: The body is above the limit.
             OverloadedError: There is no room for them, and no body that is slow to make some.
         """
         self._held += size
@@ -191,8 +191,8 @@ class BodyLimit:
         self._hold(arrival, len(inflated))
         return inflated
 
-    def _too_large(self) -> BodyTooLargeError:
-        return BodyTooLargeError(f"the body is larger than {self._limit} bytes (--body-mib)")
+    def _too_large(self) -> TooLargeError:
+        return TooLargeError(f"the body is larger than {self._limit} bytes (--body-mib)")
 
 
 def _declared(scope: Scope) -> tuple[int, bool]:

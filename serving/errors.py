@@ -1,6 +1,7 @@
-"""What a client did wrong, with the status that each protocol has for it."""
+"""Errors of a request, each with its HTTP status and its gRPC status."""
 
 from http import HTTPStatus
+from typing import Any
 
 from grpc import StatusCode
 
@@ -16,83 +17,75 @@ class RequestError(Exception):
         reason: One sentence for the client.
     """
 
-    http = HTTPStatus.INTERNAL_SERVER_ERROR
-    grpc = StatusCode.INTERNAL
+    http: HTTPStatus
+    grpc: StatusCode
+
+    def __init_subclass__(cls, http: HTTPStatus, grpc: StatusCode, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.http, cls.grpc = http, grpc
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-class InvalidRequestError(RequestError):
-    """The request's form or values are wrong: 400, INVALID_ARGUMENT."""
-
-    http = HTTPStatus.BAD_REQUEST
-    grpc = StatusCode.INVALID_ARGUMENT
-
-
-class NotServedError(RequestError):
-    """There is no such model, version or label: 404, NOT_FOUND."""
-
-    http = HTTPStatus.NOT_FOUND
-    grpc = StatusCode.NOT_FOUND
+class InvalidRequestError(
+    RequestError, http=HTTPStatus.BAD_REQUEST, grpc=StatusCode.INVALID_ARGUMENT
+):
+    """The request's form or values are wrong."""
 
 
-class OverloadedError(RequestError):
-    """The queue is full; the client may try again: 503, UNAVAILABLE."""
-
-    http = HTTPStatus.SERVICE_UNAVAILABLE
-    grpc = StatusCode.UNAVAILABLE
+class NotServedError(RequestError, http=HTTPStatus.NOT_FOUND, grpc=StatusCode.NOT_FOUND):
+    """There is no such model, version or label."""
 
 
-class SlowBodyError(RequestError):
-    """The body takes too long to arrive: 408, DEADLINE_EXCEEDED."""
-
-    http = HTTPStatus.REQUEST_TIMEOUT
-    grpc = StatusCode.DEADLINE_EXCEEDED
-
-
-class EncodingError(RequestError):
-    """The body is compressed in a way that is not read: 415, UNIMPLEMENTED."""
-
-    http = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    grpc = StatusCode.UNIMPLEMENTED
+class UnimplementedError(
+    RequestError, http=HTTPStatus.NOT_IMPLEMENTED, grpc=StatusCode.UNIMPLEMENTED
+):
+    """The method is not served."""
 
 
-class BodyTooLargeError(RequestError):
-    """The body is above the limit: 413, RESOURCE_EXHAUSTED."""
-
-    http = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    grpc = StatusCode.RESOURCE_EXHAUSTED
+LOADED_BY_PUSH = "models are loaded and unloaded as the push directory says, not on request"
 
 
-class TooManyExamplesError(RequestError):
-    """A request has more examples than may wait: 413, RESOURCE_EXHAUSTED.
+class OverloadedError(
+    RequestError, http=HTTPStatus.SERVICE_UNAVAILABLE, grpc=StatusCode.UNAVAILABLE
+):
+    """The queue is full; the client may try again."""
+
+
+class SlowBodyError(
+    RequestError, http=HTTPStatus.REQUEST_TIMEOUT, grpc=StatusCode.DEADLINE_EXCEEDED
+):
+    """The body takes too long to arrive."""
+
+
+class EncodingError(
+    RequestError, http=HTTPStatus.UNSUPPORTED_MEDIA_TYPE, grpc=StatusCode.UNIMPLEMENTED
+):
+    """The body is compressed in a way that is not supported."""
+
+
+class TooLargeError(
+    RequestError, http=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, grpc=StatusCode.RESOURCE_EXHAUSTED
+):
+    """The body is above the limit, or holds more examples than may wait."""
+
+
+class TooMuchInHandError(
+    RequestError, http=HTTPStatus.SERVICE_UNAVAILABLE, grpc=StatusCode.RESOURCE_EXHAUSTED
+):
+    """The requests in hand leave no memory for one more; the client may try again."""
+
+
+def too_many_examples(examples: int, most: int) -> TooLargeError:
+    """Returns the error for a request with more examples than may wait.
 
     Args:
         examples: Those of the request.
         most: Those that one request may have.
     """
-
-    http = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    grpc = StatusCode.RESOURCE_EXHAUSTED
-
-    def __init__(self, examples: int, most: int) -> None:
-        super().__init__(
-            f"the request has {examples} examples and the server takes {most} at a time "
-            "(--queue-rows): send them in several requests"
-        )
-
-
-class TooMuchInHandError(RequestError):
-    """The requests in hand leave no room for one more: 503, RESOURCE_EXHAUSTED."""
-
-    http = HTTPStatus.SERVICE_UNAVAILABLE
-    grpc = StatusCode.RESOURCE_EXHAUSTED
-
-
-class UnimplementedError(RequestError):
-    """The method is not served: 501, UNIMPLEMENTED."""
-
-    http = HTTPStatus.NOT_IMPLEMENTED
-    grpc = StatusCode.UNIMPLEMENTED
+    return TooLargeError(
+        f"the request has {examples} examples and the server takes {most} at a time "
+        "(--queue-rows): send them in several requests"
+    )

@@ -1,36 +1,31 @@
-"""Bounds on gRPC's messages: on those that arrive at a time, and on those in hand."""
+"""Bounds on gRPC messages: on those that arrive at the same time, and on those in memory."""
 
 import asyncio
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from typing import Any
 
 from grpc import aio
 
 from serving.errors import InvalidRequestError, TooMuchInHandError
-from serving.freed_memory import return_freed_memory
-
-Result = TypeVar("Result")
-
-LARGE_BYTES = 256 * 2**10
-"""A message above it is decoded outside the event loop, which goes on with the others."""
+from serving.large_requests import LARGE_BYTES, Result, convert, return_freed_memory
 
 _SMALL_SECONDS = 0.25
-"""What takes longer to arrive counts as large, or as stalled."""
+"""A message that takes longer to arrive counts as large, or as stalled."""
 
 _LARGE_ARRIVING = 16
-"""Large ones at the same time."""
+"""Large messages that may arrive at the same time."""
 
 _PATIENCE_SECONDS = 10.0
-"""A large one that takes longer gives way when another one comes."""
+"""A large message that takes longer is refused when another one arrives."""
 
 _LARGEST_SECONDS = 60.0
 """No message may take longer."""
 
 _TRIM_SECONDS = 2.0
-"""What large messages took is given back that long after one of them."""
+"""Memory of large messages is returned to the system this long after one of them."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -43,7 +38,7 @@ class _Arrival:
     refusal: TooMuchInHandError | None = None
 
     def refuse(self, reason: str) -> None:
-        """Ends the wait for it with an error."""
+        """Ends the wait for the message with an error."""
         self.refusal = TooMuchInHandError(reason)
         self.task.cancel()
 
@@ -51,12 +46,12 @@ class _Arrival:
 class Intake:
     """Receives the messages of requests.
 
-    gRPC does not say how large a message will be, nor how much of it is there, so what limits the
-    memory is time: any number of messages may take half a second to arrive, and only a few may
-    take longer. Clients that stall thus hold none up whose messages come at once.
+    gRPC reports neither the size of a message that is arriving nor how much of it has arrived, so
+    memory is bounded by time: any number of messages may take half a second to arrive, and only a
+    few may take longer. Stalled clients thus do not delay those whose messages arrive at once.
 
     Args:
-        held_bytes: Bytes of all messages in hand; one alone is always taken.
+        held_bytes: Bytes of all messages in memory; a single one is always accepted.
         executor: Where large messages are decoded, one at a time.
     """
 
@@ -69,11 +64,11 @@ class Intake:
         self._trim_again = False
 
     async def receive(self, context: Any) -> bytes:
-        """Returns the one message of a request, as it came.
+        """Returns the one message of a request, still encoded.
 
         Raises:
             InvalidRequestError: The client ended the request without a message.
-            TooMuchInHandError: It takes too long while others wait.
+            TooMuchInHandError: The message takes too long while others wait.
         """
         task = asyncio.current_task()
         assert task is not None
@@ -96,7 +91,7 @@ class Intake:
         return bytes(content)
 
     def _look_again(self, arrival: _Arrival) -> None:
-        """Lets an event loop that was held up first find what is there already."""
+        """Gives a delayed event loop another chance to read a message that has arrived."""
         loop = asyncio.get_running_loop()
         arrival.timer = loop.call_later(_SMALL_SECONDS, self._enlarge, arrival)
 
@@ -119,10 +114,10 @@ class Intake:
 
     @contextlib.contextmanager
     def hold(self, size: int) -> Iterator[None]:
-        """Counts a message until it is answered.
+        """Counts a message as in memory until it is answered.
 
         Raises:
-            TooMuchInHandError: Those in hand leave no room for it.
+            TooMuchInHandError: The messages in memory leave no room for it.
         """
         if size > LARGE_BYTES:
             self._return_memory_later()
@@ -139,7 +134,7 @@ class Intake:
                 self._return_memory_later()
 
     def _return_memory_later(self) -> None:
-        """Once for all messages of the next seconds."""
+        """Schedules the return once for all messages of the next seconds."""
         loop = asyncio.get_running_loop()
         self._trim_again = self._trim is not None
         if self._trim is None:
@@ -151,14 +146,6 @@ class Intake:
         if self._trim_again:
             self._return_memory_later()
 
-    async def work(self, size: int, function: Callable[..., Result], *given: Any) -> Result:
-        """Calls a function, outside the event loop if what it works on is large.
-
-        Args:
-            size: Bytes that it works on.
-            function: What is called.
-            given: Its arguments.
-        """
-        if size <= LARGE_BYTES:
-            return function(*given)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *given)
+    async def convert(self, size: int, function: Callable[..., Result], *given: Any) -> Result:
+        """Calls a function, outside the event loop if its data is large; see `convert`."""
+        return await convert(self._executor, size, function, *given)

@@ -1,9 +1,14 @@
-"""KServe's gRPC server, with TensorFlow Serving's services beside its own."""
+"""KServe's gRPC server, with TensorFlow Serving's services beside its own; bounds and errors.
+
+Each request passes `RequestHandling`, which receives it within bounds and answers its errors.
+"""
 
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import grpc
 from google.protobuf.runtime_version import VersionError
 from grpc import aio
 from kserve.protocol.dataplane import DataPlane
@@ -11,8 +16,9 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc
 from kserve.protocol.grpc.server import GRPCServer
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from serving.error_answers import grpc_status
+from serving.errors import InvalidRequestError, UnimplementedError
 from serving.grpc_intake import Intake
-from serving.grpc_requests import RequestHandling
 from serving.open_inference import ReadOnlyRepositoryExtension
 from serving.open_inference_grpc import VersionedInferenceServicer
 from serving.settings import ServerSettings
@@ -24,8 +30,8 @@ _LOG = logging.getLogger(__name__)
 _RPCS_IN_HAND = 1024
 """gRPC answers RESOURCE_EXHAUSTED beyond."""
 
-_MESSAGES_IN_HAND = 4
-"""Messages of the largest size that are held at the same time; of small ones it is thousands."""
+_MESSAGES_IN_MEMORY = 4
+"""Messages of the largest size that may be in memory; of small ones it is thousands."""
 
 
 class GrpcServer(GRPCServer):
@@ -40,7 +46,7 @@ class GrpcServer(GRPCServer):
     ) -> None:
         super().__init__(settings.grpc_port, data_plane, extension, kwargs={})
         intake = Intake(
-            held_bytes=_MESSAGES_IN_HAND * settings.body_bytes,
+            held_bytes=_MESSAGES_IN_MEMORY * settings.body_bytes,
             executor=ThreadPoolExecutor(1, thread_name_prefix="grpc-large"),
         )
         self._server = aio.server(
@@ -50,7 +56,7 @@ class GrpcServer(GRPCServer):
             options=[
                 ("grpc.max_receive_message_length", settings.body_bytes),
                 ("grpc.max_send_message_length", -1),
-                # Two servers on one port would share the requests without a word.
+                # Otherwise two servers could silently share one port.
                 ("grpc.so_reuseport", 0),
             ],
         )
@@ -66,10 +72,10 @@ class GrpcServer(GRPCServer):
         self._stop_health = _add_health(directory, self._server)
 
     def bind(self, address: str) -> int:
-        """Takes the port and returns its number.
+        """Binds the port and returns its number.
 
         Raises:
-            RuntimeError: It cannot be had.
+            RuntimeError: The port is not available.
         """
         return int(self._server.add_insecure_port(address))
 
@@ -79,13 +85,70 @@ class GrpcServer(GRPCServer):
         await self._server.wait_for_termination()
 
     async def stop(self, sig: int | None = None) -> None:
-        """Refuses new requests and ends when those in hand are answered, or the grace is over."""
+        """Refuses new requests; ends after those in hand, or after the grace period."""
         self._stop_health()
         await self._server.stop(self._grace_period)
 
 
+class RequestHandling(aio.ServerInterceptor):
+    """Receives each request within bounds, decodes it, and answers errors with their status.
+
+    Args:
+        intake: The bounds.
+    """
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Any],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Wraps the method's handler."""
+        handler = await continuation(handler_call_details)
+        if handler is not None and handler.unary_unary is None:
+            return handler
+
+        async def answer(_: Any, context: Any) -> Any:
+            try:
+                if handler is None:
+                    raise UnimplementedError(f"{handler_call_details.method} is not served")
+                return await self._answer(handler, context)
+            except Exception as error:
+                code, reason = grpc_status(error, handler_call_details.method)
+            # `abort` raises, and gRPC keeps the error with its frame: nothing large may be in it.
+            await context.abort(code, reason)
+
+        # As a stream of one message: gRPC calls a method of one message only once all of it has
+        # arrived, without any bound on memory.
+        return grpc.stream_unary_rpc_method_handler(
+            answer, response_serializer=getattr(handler, "response_serializer", None)
+        )
+
+    async def _answer(self, handler: grpc.RpcMethodHandler, context: Any) -> Any:
+        content = await self._intake.receive(context)
+        size = len(content)
+        with self._intake.hold(size):
+            request = await self._intake.convert(
+                size, _decoded, handler.request_deserializer, content
+            )
+            del content
+            return await handler.unary_unary(request, context)
+
+
+def _decoded(deserializer: Callable[[bytes], Any], content: bytes) -> Any:
+    try:
+        return deserializer(content)
+    except Exception as error:
+        # gRPC itself would answer that the server has an error.
+        raise InvalidRequestError(
+            f"the request cannot be decoded: {error or 'it is cut off or garbled'}"
+        ) from error
+
+
 def _add_health(directory: PushDirectory, server: aio.Server) -> Callable[[], None]:
-    """Adds health checking and returns what ends it."""
+    """Adds health checking and returns the function that ends it."""
     try:
         from grpc_health.v1 import health_pb2_grpc
 

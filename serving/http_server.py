@@ -5,20 +5,16 @@ import contextlib
 import functools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from socket import socket
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.rest.server import RESTServer
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import JSONResponse
 
 from serving.body_limit import BodyLimit
-from serving.errors import RequestError
+from serving.error_answers import HTTP_HANDLERS
 from serving.http_connection import HttpConnection, HttpConnections
 from serving.open_inference import ReadOnlyRepositoryExtension
 from serving.open_inference_rest import open_inference_routes
@@ -26,8 +22,8 @@ from serving.settings import ServerSettings
 from serving.tf_serving_rest import tf_serving_routes
 from serving.watched_directory import PushDirectory
 
-_BODIES_IN_HAND = 4
-"""Bodies of the largest size that are held at the same time; of small ones it is thousands."""
+_BODIES_IN_MEMORY = 4
+"""Bodies of the largest size that may be in memory; of small ones it is thousands."""
 
 _DECODED_AT_A_TIME = 2
 
@@ -47,7 +43,7 @@ class HttpServer(RESTServer):
     ) -> None:
         super().__init__("kserve.model_server:app", data_plane, extension, bound.getsockname()[1])
         self._connections = HttpConnections(settings)
-        # A line for each request would cost more than the request.
+        # A log line would take longer than the request itself.
         self.config.access_log = False
         self.config.http = functools.partial(HttpConnection, self._connections)
         self.config.ws = "none"
@@ -59,7 +55,7 @@ class HttpServer(RESTServer):
         self._decoding = ThreadPoolExecutor(_DECODED_AT_A_TIME, thread_name_prefix="decode")
 
     async def start(self) -> None:
-        """Serves until the process is told to stop."""
+        """Serves until the process gets a signal to stop."""
         self.create_application()
         watch = asyncio.create_task(self._connections.watch())
         try:
@@ -75,9 +71,8 @@ class HttpServer(RESTServer):
 
     def _add_exception_handlers(self, app: FastAPI) -> None:
         super()._add_exception_handlers(app)
-        app.add_exception_handler(RequestError, _answer_request_error)
-        app.add_exception_handler(RequestValidationError, _answer_validation_error)
-        app.add_exception_handler(HTTPException, _answer_http_exception)
+        for kind, handler in HTTP_HANDLERS.items():
+            app.add_exception_handler(kind, handler)
 
     def _add_middlewares(self, app: FastAPI) -> None:
         # KServe's own middleware times requests for a log that is off here.
@@ -85,7 +80,7 @@ class HttpServer(RESTServer):
         app.add_middleware(
             BodyLimit,
             limit=settings.body_bytes,
-            held_limit=_BODIES_IN_HAND * settings.body_bytes,
+            held_limit=_BODIES_IN_MEMORY * settings.body_bytes,
             seconds=settings.body_seconds,
             executor=self._decoding,
         )
@@ -100,11 +95,11 @@ class HttpServer(RESTServer):
 
 
 class EndingServer(uvicorn.Server):
-    """uvicorn's server, which answers what is on its way before it ends.
+    """uvicorn's server; before it ends it answers requests that are on their way.
 
     Args:
-        config: uvicorn's.
-        connections: The server's.
+        config: uvicorn's configuration.
+        connections: The connections of the server.
     """
 
     def __init__(self, config: uvicorn.Config, connections: HttpConnections) -> None:
@@ -112,12 +107,12 @@ class EndingServer(uvicorn.Server):
         self._connections = connections
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Turns new clients away, and answers those that are there within the grace period."""
+        """Refuses new clients, and answers present ones within the grace period."""
         self._connections.end()
         for listening in sockets or []:
             listening.listen(0)
         await asyncio.sleep(_ACCEPT_SECONDS)
-        # What the kernel has accepted meanwhile would be reset with the socket.
+        # Connections that the kernel has accepted meanwhile would be reset with the socket.
         accepted = [each for listening in sockets or [] for each in _accepted(listening)]
         for server in self.servers:
             server.close()
@@ -139,21 +134,3 @@ def _accepted(listening: socket) -> Iterator[socket]:
     with contextlib.suppress(BlockingIOError):
         while True:
             yield listening.accept()[0]
-
-
-async def _answer_request_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)
-    return JSONResponse({"error": error.reason}, error.http)
-
-
-async def _answer_validation_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return JSONResponse({"error": f"{where}: {first['msg']}"}, HTTPStatus.BAD_REQUEST)
-
-
-async def _answer_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    reason = f"{request.method} {request.url.path}: {error.detail}"
-    return JSONResponse({"error": reason}, error.status_code, headers=error.headers)

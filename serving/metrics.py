@@ -1,8 +1,12 @@
-"""What Prometheus is told, at `/metrics` beside KServe's own metrics."""
+"""Metrics for Prometheus, at `/metrics` beside KServe's own metrics."""
 
 import contextlib
+from collections.abc import Iterator
+from http import HTTPStatus
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from serving.errors import RequestError
 
 REQUESTS = Counter(
     "aepipe_requests",
@@ -37,9 +41,29 @@ DEFAULT_VERSION = Gauge(
 LOAD_FAILURES = Counter("aepipe_version_load_failures", "Versions that did not load.", ["model"])
 
 
+@contextlib.contextmanager
+def counted(model: str, protocol: str, *, http: bool = False) -> Iterator[None]:
+    """Counts a prediction request by its status, once it is answered.
+
+    Args:
+        model: Name of the model.
+        protocol: Label of the protocol.
+        http: Count the HTTP status, not the name of gRPC's.
+    """
+    status: int | str = int(HTTPStatus.INTERNAL_SERVER_ERROR) if http else "INTERNAL"
+    try:
+        yield
+        status = int(HTTPStatus.OK) if http else "OK"
+    except RequestError as error:
+        status = int(error.http) if http else error.grpc.name
+        raise
+    finally:
+        REQUESTS.labels(model, protocol, status).inc()
+
+
 def forget_version(model: str, version: int) -> None:
-    """Drops what is told of a version that is no longer in memory."""
+    """Removes the series of a version that is no longer in memory."""
     for metric in (LOADED, EXAMPLES, ANOMALIES, ERROR):
-        # It may have gone without an answer, and so without a series of its own.
+        # A version that never answered has no series.
         with contextlib.suppress(KeyError):
             metric.remove(model, str(version))

@@ -1,29 +1,31 @@
-"""The Open Inference Protocol v2, through KServe's own protocol handling."""
+"""The Open Inference Protocol v2: the models of the push directory as KServe's server uses them."""
 
-import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from kserve import InferInput, InferOutput, InferRequest, InferResponse, Model, ModelRepository
-from kserve.errors import InferenceError, InvalidInput
+from kserve import InferRequest, InferResponse, Model, ModelRepository
+from kserve.errors import InferenceError
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
-from kserve.utils.utils import from_np_dtype, generate_uuid
+from kserve.utils.utils import generate_uuid
 
 from serving import metrics
-from serving.errors import InvalidRequestError, RequestError
-from serving.loaded_version import LoadedVersion, Signature
-from serving.served_model import ServedModel
-from serving.tensors import STRING, TensorSpec, check_shape, numbers
+from serving.errors import LOADED_BY_PUSH, InvalidRequestError, UnimplementedError
+from serving.loaded_version import LoadedVersion
+from serving.open_inference_tensors import (
+    check_declared,
+    described,
+    read_tensor,
+    signature_name,
+    write_tensor,
+)
+from serving.served_model import ServedModel, version_number
 from serving.watched_directory import PushDirectory
 
 PROTOCOL = "open_inference"
 _PLATFORM = "tensorflow_savedmodel"
-"""As Triton's clients have it."""
+"""The name that Triton's clients expect."""
 
 _VERSION_PART = "/versions/"
-_SIGNATURE_PARAMETER = "signature_name"
 
 
 def versioned_name(model: str, version: str) -> str:
@@ -35,11 +37,11 @@ def versioned_name(model: str, version: str) -> str:
 
 
 class OpenInferenceModel(Model):
-    """One model, or one version of it, as KServe's servers see it.
+    """One model, or one version of it, for KServe's servers.
 
     Args:
         served: The model.
-        number: Answer with this version; None for the default one.
+        number: The version that answers; None for the default one.
     """
 
     def __init__(self, served: ServedModel, number: int | None) -> None:
@@ -67,28 +69,6 @@ class OpenInferenceModel(Model):
         numbers = sorted(self._served.loaded) if self._number is None else [self.version.number]
         return [str(number) for number in numbers]
 
-    def check_declared(
-        self, signature: Signature, name: str, datatype: str, shape: Sequence[int]
-    ) -> TensorSpec:
-        """Checks what a request declares of an input, with no array made yet.
-
-        Returns:
-            What the signature takes for that input.
-
-        Raises:
-            InvalidRequestError: The signature has no such input, or takes another type or shape.
-            TooManyExamplesError: There are more examples than may wait.
-        """
-        spec = signature.inputs.get(name)
-        if spec is None:
-            raise InvalidRequestError(f"no input {name!r}; there is {', '.join(signature.inputs)}")
-        if datatype != _datatype(spec):
-            raise InvalidRequestError(
-                f"input {name!r}: expected datatype {_datatype(spec)}, got {datatype}"
-            )
-        check_shape(spec, shape, self._served.most_rows)
-        return spec
-
     async def healthy(self) -> bool:
         """Whether the version is in memory."""
         number = self._served.default if self._number is None else self._number
@@ -100,11 +80,11 @@ class OpenInferenceModel(Model):
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Returns the inputs of the default signature."""
-        return [_described(spec) for spec in self.version.signature(None).inputs.values()]
+        return [described(spec) for spec in self.version.signature(None).inputs.values()]
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """Returns the outputs of the default signature."""
-        return [_described(spec) for spec in self.version.signature(None).outputs.values()]
+        return [described(spec) for spec in self.version.signature(None).outputs.values()]
 
     async def predict(
         self,
@@ -113,24 +93,18 @@ class OpenInferenceModel(Model):
         response_headers: dict[str, str] | None = None,
     ) -> InferResponse:
         """Answers with the outputs of the signature that the parameter `signature_name` names."""
-        status = "INTERNAL"
-        try:
-            response = await self._answer(payload)
-            status = "OK"
-        except RequestError as error:
-            status = error.grpc.name
-            raise
-        finally:
-            metrics.REQUESTS.labels(self.name, PROTOCOL, status).inc()
-        return response
+        with metrics.counted(self.name, PROTOCOL):
+            return await self._answer(payload)
 
     async def _answer(self, request: InferRequest) -> InferResponse:
         version = self.version
         signature = version.signature(signature_name(request.parameters))
         inputs = {}
         for given in request.inputs:
-            spec = self.check_declared(signature, given.name, given.datatype, given.shape)
-            inputs[given.name] = _array(given, spec)
+            spec = check_declared(
+                signature, given.name, given.datatype, given.shape, self.most_rows
+            )
+            inputs[given.name] = read_tensor(given, spec)
         prediction = await self._served.predict(version, signature, inputs, PROTOCOL)
         wanted = [output.name for output in request.request_outputs or []] or list(
             prediction.outputs
@@ -145,7 +119,7 @@ class OpenInferenceModel(Model):
             model_name=self.name,
             model_version=str(prediction.version),
             infer_outputs=[
-                _output(name, prediction.outputs[name], request.use_binary_outputs)
+                write_tensor(name, prediction.outputs[name], request.use_binary_outputs)
                 for name in wanted
             ],
             use_binary_outputs=request.use_binary_outputs,
@@ -154,23 +128,22 @@ class OpenInferenceModel(Model):
 
 
 class PushDirectoryRepository(ModelRepository):
-    """KServe's registry, answered from the push directory."""
+    """KServe's registry of models, read from the push directory."""
 
     def __init__(self, directory: PushDirectory) -> None:
         super().__init__(str(directory))
         self._directory = directory
 
     def get_model(self, name: str) -> OpenInferenceModel | None:
-        """Returns a model or one version of it, None where there is none."""
+        """Returns a model or one version of it, None if there is no such model."""
         name, _, version = name.partition(_VERSION_PART)
         served = self._directory.models.get(name)
         if served is None:
             return None
-        if version and not (version.isascii() and version.isdecimal()):
-            raise InvalidRequestError(f"version {version!r}: expected a number")
-        if version:
-            served.find(int(version))
-        return OpenInferenceModel(served, int(version) if version else None)
+        number = version_number(version) if version else None
+        if number is not None:
+            served.find(number)
+        return OpenInferenceModel(served, number)
 
     def get_models(self) -> dict[str, OpenInferenceModel]:
         """Returns all models by name."""
@@ -212,11 +185,12 @@ class PushDirectoryDataPlane(DataPlane):
         }
 
     def decode_inference_request(self, body: Any, headers: Any, model_name: str) -> InferRequest:
-        """Decodes a request; binary parts that do not hold what they tell are the client's fault.
+        """Decodes a request.
 
         Raises:
-            InvalidRequestError: A part is missing or cut off. KServe also takes BYTES in a binary
-                part for UTF-8, so serialized examples come over gRPC or TensorFlow Serving's REST.
+            InvalidRequestError: A part is missing or cut off. KServe reads BYTES in a binary part
+                as UTF-8, so serialized examples are accepted over gRPC and TensorFlow Serving's
+                REST only.
         """
         try:
             return super().decode_inference_request(body, headers, model_name)
@@ -226,82 +200,13 @@ class PushDirectoryDataPlane(DataPlane):
             ) from error
 
 
-class ManagedByPushDirectoryError(NotImplementedError):
-    """A client asked to load or unload a model: 501, UNIMPLEMENTED."""
-
-    reason = "models are loaded and unloaded as the push directory says, not on request"
-
-    def __str__(self) -> str:
-        return self.reason
-
-
 class ReadOnlyRepositoryExtension(ModelRepositoryExtension):
-    """Lists models, and leaves loading them to the push directory."""
+    """Lists models; no request can load or unload one."""
 
     async def load(self, model_name: str) -> None:
-        """Refuses."""
-        raise ManagedByPushDirectoryError
+        """Raises UnimplementedError."""
+        raise UnimplementedError(LOADED_BY_PUSH)
 
     async def unload(self, model_name: str) -> None:
-        """Refuses."""
-        raise ManagedByPushDirectoryError
-
-
-def signature_name(parameters: Mapping[str, Any] | None) -> str | None:
-    """Returns the signature that a request's parameters name, None if they name none.
-
-    Args:
-        parameters: Of HTTP or gRPC.
-
-    Raises:
-        InvalidRequestError: The parameter is not text.
-    """
-    value = (parameters or {}).get(_SIGNATURE_PARAMETER)
-    # Over gRPC a parameter is a message with one of three fields.
-    text = getattr(value, "string_param", value)
-    if text is not None and not isinstance(text, str):
-        raise InvalidRequestError(f"parameter {_SIGNATURE_PARAMETER}: expected text")
-    return text or None
-
-
-def _array(given: InferInput, spec: TensorSpec) -> np.ndarray:
-    shape = list(given.shape)
-    try:
-        if given._raw_data is not None:
-            array = given.as_numpy()
-        elif len(given.data) > math.prod(shape):
-            raise ValueError(f"{len(given.data)} values")
-        elif spec.dtype == STRING:
-            array = given.as_numpy()
-        else:
-            array = numbers(spec, given.data).reshape(shape)
-    except (ValueError, TypeError, InvalidInput) as error:
-        raise InvalidRequestError(
-            f"input {given.name!r}: the data does not make a tensor of shape {shape}: {error}"
-        ) from error
-    return _as_bytes(array) if spec.dtype == STRING else array
-
-
-def _as_bytes(array: np.ndarray) -> np.ndarray:
-    values = [v.encode() if isinstance(v, str) else bytes(v) for v in array.ravel().tolist()]
-    strings = np.empty(len(values), STRING)
-    strings[:] = values
-    return strings.reshape(array.shape)
-
-
-def _output(name: str, array: np.ndarray, binary: bool) -> InferOutput:
-    output = InferOutput(name=name, shape=list(array.shape), datatype=from_np_dtype(array.dtype))
-    if binary or array.dtype == STRING:
-        output.set_data_from_numpy(array, binary_data=binary)
-    else:
-        output.data = array.ravel().tolist()
-    return output
-
-
-def _described(spec: TensorSpec) -> dict[str, Any]:
-    shape = [-1 if size is None else size for size in spec.shape]
-    return {"name": spec.name, "datatype": _datatype(spec), "shape": shape}
-
-
-def _datatype(spec: TensorSpec) -> str:
-    return "BYTES" if spec.dtype == STRING else str(from_np_dtype(spec.dtype))
+        """Raises UnimplementedError."""
+        raise UnimplementedError(LOADED_BY_PUSH)

@@ -17,9 +17,9 @@ from serving.open_inference import (
     PROTOCOL,
     OpenInferenceModel,
     ReadOnlyRepositoryExtension,
-    signature_name,
     versioned_name,
 )
+from serving.open_inference_tensors import check_declared, signature_name
 
 _FIELDS = {
     "BOOL": "bool_contents",
@@ -38,12 +38,12 @@ _FIELDS = {
 
 
 class VersionedInferenceServicer(InferenceServicer):
-    """KServe's servicer, with versions and with shapes checked before an array is made.
+    """KServe's servicer, with versions; shapes are checked before an array is made.
 
     Args:
-        data_plane: What answers.
-        extension: What refuses to load and unload models.
-        intake: Where large tensors are converted.
+        data_plane: Answers the requests.
+        extension: Refuses to load and unload models.
+        intake: Converts large tensors.
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class VersionedInferenceServicer(InferenceServicer):
     async def ModelMetadata(  # noqa: N802
         self, request: v2.ModelMetadataRequest, context: Any
     ) -> v2.ModelMetadataResponse:
-        """Describes the default signature."""
+        """Returns inputs and outputs of the default signature."""
         name = versioned_name(request.name, request.version)
         return v2.ModelMetadataResponse(**await self._data_plane.model_metadata(name))
 
     async def ModelInfer(  # noqa: N802
         self, request: v2.ModelInferRequest, context: Any
     ) -> v2.ModelInferResponse:
-        """Answers with the outputs."""
+        """Returns the outputs."""
         name = versioned_name(request.model_name, request.model_version)
         model = self._data_plane.get_model_from_registry(name)
         assert isinstance(model, OpenInferenceModel)
@@ -79,31 +79,31 @@ class VersionedInferenceServicer(InferenceServicer):
             raise
         request.model_name = name
         size = sum(4 * math.prod(given.shape[:8]) for given in request.inputs)
-        asked = await self._intake.work(size, InferRequest.from_grpc, request)
+        asked = await self._intake.convert(size, InferRequest.from_grpc, request)
         answer, _ = await self._data_plane.infer(
             request=asked, headers=to_headers(context), model_name=name
         )
         assert isinstance(answer, InferResponse)
         size = sum(4 * math.prod(output.shape) for output in answer.outputs)
-        return await self._intake.work(size, answer.to_grpc)
+        return await self._intake.convert(size, answer.to_grpc)
 
 
 def _check_contents(request: v2.ModelInferRequest, model: OpenInferenceModel) -> None:
-    """Compares each declared shape with the signature's and with what came."""
+    """Compares each declared shape with the signature's and with the amount of data."""
     signature = model.version.signature(signature_name(request.parameters))
     for position, given in enumerate(request.inputs):
-        spec = model.check_declared(signature, given.name, given.datatype, given.shape)
+        spec = check_declared(signature, given.name, given.datatype, given.shape, model.most_rows)
         declared = math.prod(given.shape)
         if not request.raw_input_contents:
-            came, expected = len(getattr(given.contents, _FIELDS[given.datatype])), declared
+            found, expected = len(getattr(given.contents, _FIELDS[given.datatype])), declared
         elif given.datatype != "BYTES":
-            came = len(request.raw_input_contents[position])
+            found = len(request.raw_input_contents[position])
             expected = declared * spec.dtype.itemsize
         else:
             continue
-        if came != expected:
+        if found != expected:
             unit = "bytes" if request.raw_input_contents else "values"
             raise InvalidRequestError(
                 f"input {given.name!r}: the data does not make a tensor of shape "
-                f"{list(given.shape)}: {came} {unit} instead of {expected}"
+                f"{list(given.shape)}: {found} {unit} instead of {expected}"
             )

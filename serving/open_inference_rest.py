@@ -16,8 +16,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serving.errors import InvalidRequestError
-from serving.open_inference import OpenInferenceModel, signature_name, versioned_name
-from serving.request_json import check_amount, decode, decode_json
+from serving.large_requests import convert_body
+from serving.open_inference import OpenInferenceModel, versioned_name
+from serving.open_inference_tensors import check_declared, signature_name
+from serving.request_json import check_amount, decode_json
 
 _JSON_LENGTH = "inference-header-content-length"
 
@@ -25,12 +27,12 @@ _JSON_LENGTH = "inference-header-content-length"
 def open_inference_routes(data_plane: DataPlane, executor: Executor) -> list[BaseRoute]:
     """Returns the routes of `/v2/models/MODEL`.
 
-    KServe's own take JSON by its content type only, which many clients do not send, and no
-    versions.
+    KServe's own routes accept JSON only with its content type, which many clients do not send,
+    and have no versions.
 
     Args:
-        data_plane: KServe's.
-        executor: Where large requests are decoded.
+        data_plane: KServe's data plane.
+        executor: Decodes large requests.
     """
     rest = _OpenInferenceRest(data_plane, executor)
     routes: list[BaseRoute] = []
@@ -59,7 +61,9 @@ class _OpenInferenceRest:
         name = _name(request)
         model = await self._ready_model(name)
         body = await request.body()
-        asked = await decode(self._executor, len(body), self._decoded, body, request.headers, model)
+        asked = await convert_body(
+            self._executor, len(body), self._decoded, body, request.headers, model
+        )
         del body
         answered, _ = await self._data_plane.infer(name, asked)
         content, json_length = answered.to_rest()
@@ -94,7 +98,7 @@ class _OpenInferenceRest:
             raise InvalidRequestError(f"{where}: {first['msg']}"[:300]) from error
         signature = model.version.signature(signature_name(checked.parameters))
         for given in checked.inputs:
-            model.check_declared(signature, given.name, given.datatype, given.shape)
+            check_declared(signature, given.name, given.datatype, given.shape, model.most_rows)
         return self._data_plane.decode_inference_request(
             body if binary else checked, headers, model.name
         )
@@ -114,7 +118,7 @@ def _length(text: str, body: bytes) -> int:
 
 
 def _with_data(values: Any) -> Any:
-    """Returns a request whose inputs have data, as KServe's model of it asks for."""
+    """Returns the request with a `data` key in each input, which KServe's data model requires."""
     if not isinstance(values, dict) or not isinstance(values.get("inputs"), list):
         return values
     inputs = [

@@ -1,22 +1,15 @@
-"""JSON of requests: decoded within bounds, outside the event loop if it is large."""
+"""JSON of a request: its amount is checked before it is decoded."""
 
-import asyncio
 import json
 import math
-from collections.abc import Callable
-from concurrent.futures import Executor
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
-from serving.errors import BodyTooLargeError, InvalidRequestError
-from serving.freed_memory import return_freed_memory
+from serving.errors import InvalidRequestError, TooLargeError
+from serving.large_requests import LARGE_BYTES
 from serving.loaded_version import LoadedVersion
 from serving.tensors import TensorSpec
-
-Result = TypeVar("Result")
-
-LARGE_BYTES = 256 * 2**10
 
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -25,27 +18,8 @@ _SLACK = 1000
 """Values and brackets beside the examples' own."""
 
 
-async def decode(
-    executor: Executor, size: int, function: Callable[..., Result], *given: Any
-) -> Result:
-    """Calls a function, in the executor if what it decodes is large, so that others are answered.
-
-    Args:
-        executor: Its threads are the number of large requests that are decoded at a time.
-        size: Bytes that are decoded.
-        function: What is called.
-        given: Its arguments.
-    """
-    if size <= LARGE_BYTES:
-        return function(*given)
-    try:
-        return await asyncio.get_running_loop().run_in_executor(executor, function, *given)
-    finally:
-        executor.submit(return_freed_memory)
-
-
 def decode_json(body: bytes) -> Any:
-    """Decodes JSON as UTF-8, with a byte order mark or without.
+    """Decodes JSON in UTF-8, with or without a byte order mark.
 
     Raises:
         InvalidRequestError: It is not JSON.
@@ -55,22 +29,23 @@ def decode_json(body: bytes) -> Any:
     try:
         return orjson.loads(body.removeprefix(_BOM))
     except orjson.JSONDecodeError as error:
-        raise InvalidRequestError(_fault(body, error)) from error
+        raise InvalidRequestError(_reason(body, error)) from error
 
 
 def check_amount(body: bytes, version: LoadedVersion, most_rows: int) -> None:
-    """Checks that JSON does not hold more than any request for a model may, before it is decoded.
+    """Checks, before it is decoded, that JSON does not hold more values than a request may have.
 
-    Each value takes many times its bytes of the text once it is decoded. In text, which the
-    bound does not tell from numbers, commas and brackets count as well.
+    A decoded value takes many times the memory of its text. Commas and brackets are counted, also
+    those inside of strings.
 
     Args:
         body: The JSON.
-        version: What will answer; a signature with a free axis beside the first has no bound.
+        version: The version that will answer; a signature with a free axis beside the first has no
+            bound.
         most_rows: Examples that one request may have.
 
     Raises:
-        BodyTooLargeError: It holds more.
+        TooLargeError: It holds more.
     """
     if len(body) <= LARGE_BYTES:
         return
@@ -84,7 +59,7 @@ def check_amount(body: bytes, version: LoadedVersion, most_rows: int) -> None:
         body.count(b"[") + body.count(b"{") > most_rows * lists + _SLACK
         or body.count(b",") > most_rows * (lists + values) + _SLACK
     ):
-        raise BodyTooLargeError(
+        raise TooLargeError(
             f"the request holds more values than {most_rows} examples have, which the server takes "
             "at a time (--queue-rows): send them in several requests"
         )
@@ -97,8 +72,8 @@ def _amount(spec: TensorSpec) -> tuple[float, float]:
     return lists + 1, math.prod(sizes)
 
 
-def _fault(body: bytes, error: orjson.JSONDecodeError) -> str:
-    """Python's own parser takes NaN and Infinity, which JSON does not have."""
+def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
+    """Returns the reason; Python's own parser finds out NaN and Infinity, which JSON has not."""
     if len(body) <= LARGE_BYTES or b"NaN" in body or b"Infinity" in body:
         try:
             json.loads(body.removeprefix(_BOM))

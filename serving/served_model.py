@@ -1,4 +1,4 @@
-"""One model: the versions of it in memory, and what is known of the others."""
+"""One model: its versions in memory, and the status of the others."""
 
 import dataclasses
 import time
@@ -23,12 +23,12 @@ ERROR_OUTPUT = "error"
 ANOMALY_OUTPUT = "is_anomaly"
 
 _FRAME = ("Graph execution error:", "Detected at node", "<stack traces", "File ", "[[")
-"""How the lines begin that TensorFlow puts around the sentence of an error."""
+"""Beginnings of the lines that TensorFlow adds to the sentence of an error."""
 
 
 @dataclasses.dataclass(frozen=True)
 class VersionStatus:
-    """State of a version, with the reason where it could not be loaded."""
+    """State of a version, and the reason if it could not be loaded."""
 
     state: State
     fault: str = ""
@@ -50,16 +50,16 @@ class Prediction:
 
 
 class ServedModel:
-    """Answers requests with the version they ask for.
+    """The versions of one model that answer requests.
 
     Attributes:
         name: Folder of the model below the push directory.
-        statuses: Version -> what a client is told of it.
+        statuses: Version -> its status for a client.
 
     Args:
         name: The model.
         settings: Bounds of the batching.
-        executor: Where batches are computed.
+        executor: Computes the batches.
     """
 
     def __init__(self, name: str, settings: ServerSettings, executor: Executor) -> None:
@@ -88,19 +88,19 @@ class ServedModel:
         return self._loaded
 
     def add(self, version: LoadedVersion) -> None:
-        """Takes a version in; it answers those who name it from now on."""
+        """Adds a version; it answers requests that name it from now on."""
         self._loaded[version.number] = version
         self.statuses[version.number] = VersionStatus("AVAILABLE")
         metrics.LOADED.labels(self.name, version.number).set(1)
 
     def choose(self, default: int | None, labels: Mapping[str, int]) -> None:
-        """Makes a loaded version the default and gives labels to loaded versions, at once."""
+        """Sets the default version and the labels, all of loaded versions, in one step."""
         self._default = default
         self._labels = dict(labels)
         metrics.DEFAULT_VERSION.labels(self.name).set(default or 0)
 
     def drop(self, number: int) -> None:
-        """Lets a version go; requests that it has taken are still answered by it."""
+        """Drops a version; it still answers the requests that it has accepted."""
         del self._loaded[number]
         for key in [key for key in self._batchers if key[0] == number]:
             del self._batchers[key]
@@ -132,11 +132,11 @@ class ServedModel:
             version: From `find`.
             signature: One of that version's.
             inputs: Arrays of the signature's types, with N examples each.
-            protocol: Who asks, for the metrics.
+            protocol: Label of the protocol, for the metrics.
 
         Raises:
             InvalidRequestError: The inputs do not fit the signature, or cannot be computed.
-            TooManyExamplesError: N is larger than the queue.
+            TooLargeError: N is larger than the queue.
             OverloadedError: Too many examples wait already.
         """
         rows = check_inputs(signature.inputs, inputs)
@@ -144,7 +144,9 @@ class ServedModel:
         try:
             outputs = await self._batcher(version, signature).submit(inputs, rows)
         except tf.errors.InvalidArgumentError as error:
-            raise InvalidRequestError(f"the model cannot read the input: {_told(error)}") from error
+            raise InvalidRequestError(
+                f"the model cannot read the input: {_sentence(error)}"
+            ) from error
         self._check_outputs(outputs)
         metrics.LATENCY.labels(self.name, protocol).observe(time.perf_counter() - start)
         self._count(version.number, rows, outputs)
@@ -162,7 +164,7 @@ class ServedModel:
                 observe=self._observe_batch,
             )
             if version.number not in self._loaded:
-                # It was dropped after the request had found it: answer, but do not keep it.
+                # It was dropped after the request had found it: it answers, and is not kept.
                 return batcher
             self._batchers[key] = batcher
         return self._batchers[key]
@@ -182,7 +184,7 @@ class ServedModel:
 
     def _count(self, version: int, rows: int, outputs: Arrays) -> None:
         if version not in self._loaded:
-            # Its series are dropped, and an answer that it still gave must not bring them back.
+            # Its series are removed; a late answer must not create them again.
             return
         metrics.EXAMPLES.labels(self.name, version).inc(rows)
         if ANOMALY_OUTPUT in outputs:
@@ -194,8 +196,19 @@ class ServedModel:
                 histogram.observe(error)
 
 
-def _told(error: tf.errors.OpError) -> str:
-    """TensorFlow's sentence, without the lines and the op's name that it puts around it."""
+def version_number(text: str) -> int:
+    """Returns the version that a request names by its number.
+
+    Raises:
+        InvalidRequestError: It is not a number.
+    """
+    if not (text.isascii() and text.isdecimal()):
+        raise InvalidRequestError(f"version {text!r}: expected a number")
+    return int(text)
+
+
+def _sentence(error: tf.errors.OpError) -> str:
+    """Returns TensorFlow's sentence, without the lines and the op's name around it."""
     lines = (line.strip() for line in error.message.splitlines())
     sentences = [line for line in lines if line and not line.startswith(_FRAME)]
     return sentences[0].partition(" [Op:")[0] if sentences else type(error).__name__

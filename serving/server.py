@@ -1,4 +1,4 @@
-"""The model server: KServe's, over a push directory."""
+"""The model server: KServe's, with the models of a push directory."""
 
 import asyncio
 import gc
@@ -16,7 +16,7 @@ from serving.open_inference import (
     PushDirectoryRepository,
     ReadOnlyRepositoryExtension,
 )
-from serving.ports import taken
+from serving.ports_and_files import port_in_use
 from serving.settings import ServerSettings
 from serving.watched_directory import PushDirectory
 
@@ -26,23 +26,23 @@ GRACE_SECONDS = 30
 
 
 def serve(settings: ServerSettings, bound: socket.socket) -> None:
-    """Serves the push directory until the process is told to stop.
+    """Serves the push directory until the process gets a signal to stop.
 
     Args:
-        settings: How the server is set up.
+        settings: Settings of the server.
         bound: Socket of the HTTP server, bound and not listening yet.
 
     Raises:
-        ServerInputError: A port cannot be had.
+        UserInputError: A port is not available.
     """
     uvloop.run(PushDirectoryServer(settings, bound).run())
 
 
 class PushDirectoryServer(ModelServer):
-    """KServe's server with models that come and go with the push directory.
+    """KServe's server whose models are those of the push directory.
 
     Args:
-        settings: How it is set up.
+        settings: Settings of the server.
         bound: Socket of the HTTP server.
     """
 
@@ -66,14 +66,14 @@ class PushDirectoryServer(ModelServer):
         self.dataplane = PushDirectoryDataPlane(repository, self._directory)
 
     async def run(self) -> None:
-        """Serves both protocols and watches the push directory.
+        """Serves over HTTP and gRPC and watches the push directory.
 
         Raises:
-            ServerInputError: A port cannot be had.
+            UserInputError: A port is not available.
         """
         settings = self._settings
-        # A full garbage collection over all that TensorFlow imported would hold up every request
-        # for a third of a second. Versions come after this and are collected as ever.
+        # A full garbage collection over all that TensorFlow imported would delay every request by a
+        # third of a second. Versions are loaded later and are collected as usual.
         gc.collect()
         gc.freeze()
         self._rest_server = HttpServer(
@@ -86,13 +86,13 @@ class PushDirectoryServer(ModelServer):
         try:
             grpc_port = self._grpc_server.bind(f"{host}:{settings.grpc_port}")
         except RuntimeError as error:
-            raise taken(settings.host, settings.grpc_port, "grpc-port") from error
-        # From here on a client waits for its answer, rather than being turned away.
+            raise port_in_use(settings.host, settings.grpc_port, "grpc-port") from error
+        # From here on a client waits for its answer instead of being refused.
         try:
             self._bound.listen(2048)
         except OSError as error:
             # Another server has bound the port as well and was the first to listen.
-            raise taken(settings.host, settings.port, "port") from error
+            raise port_in_use(settings.host, settings.port, "port") from error
         asyncio.get_running_loop().set_exception_handler(self.default_exception_handler)
         self.register_signal_handler()
         _LOG.info(
@@ -111,9 +111,9 @@ class PushDirectoryServer(ModelServer):
         await self._serve()
 
     def stop(self, sig: int) -> None:
-        """Ends the watch and, after the requests in hand, the gRPC server.
+        """Ends the watch, and the gRPC server after the requests in hand.
 
-        The HTTP server has heard the signal before and ends by itself.
+        The HTTP server handles the signal itself.
         """
         self._directory.stop()
         self._stopping = asyncio.create_task(self._grpc_server.stop(sig))

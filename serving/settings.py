@@ -1,46 +1,56 @@
-"""How the server is set up."""
+"""Settings of the server; each has its command-line option and its bounds beside it."""
 
 import dataclasses
 from pathlib import Path
+from typing import Any
+
+from pipeline_config import UserInputError
 
 
-class ServerInputError(ValueError):
-    """The server cannot start as asked; the message is one line that says what to do."""
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """Command-line option of a setting.
+
+    Attributes:
+        name: The option, such as `--body-mib`.
+        default: Its default, in its own unit.
+        least: Smallest value allowed, in its own unit.
+        most: Largest value allowed.
+        help: What `--help` says.
+        unit: The setting's value for 1 of the option, such as 2**20 bytes for 1 MiB.
+    """
+
+    name: str
+    default: float
+    least: float
+    most: float
+    help: str
+    unit: float = 1
 
 
-_BOUNDS = (
-    ("port", "--port", 1, 0, 65535),
-    ("grpc_port", "--grpc-port", 1, 0, 65535),
-    ("poll_seconds", "--poll-seconds", 1, 0.05, 3600),
-    ("batch_rows", "--batch-rows", 1, 1, 100_000),
-    ("batch_delay_seconds", "--batch-delay-ms", 1e-3, 0, 10_000),
-    ("queue_rows", "--queue-rows", 1, 1, 10_000_000),
-    ("body_bytes", "--body-mib", 2**20, 1, 2047),
-    ("body_seconds", "--body-seconds", 1, 0.1, 3600),
-    ("header_bytes", "--header-kib", 2**10, 1, 1024),
-    ("header_seconds", "--header-seconds", 1, 0.1, 3600),
-    ("idle_seconds", "--idle-seconds", 1, 0.1, 86_400),
-    ("connections", "--connections", 1, 1, 1_000_000),
-)
-"""Setting, its option, how much of the setting one unit of the option is, least and greatest."""
+def _setting(
+    name: str, default: float, least: float, most: float, help_: str, unit: float = 1
+) -> Any:
+    option = Option(name, default, least, most, help_, unit)
+    return dataclasses.field(default=default * unit, metadata={"option": option})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """What the command line asked for.
+    """Settings of the server.
 
     Attributes:
         models_dir: The push directory: MODEL/VERSION/saved_model.pb.
         host: Address to listen at.
         port: Port of HTTP; 0 takes a free one.
         grpc_port: Port of gRPC; 0 takes a free one.
-        poll_seconds: Time between two looks at the push directory.
+        poll_seconds: Time between two reads of the push directory.
         batch_rows: Most examples computed in one go; a larger request is cut into such pieces.
-        batch_delay_seconds: How long a batch that is not full waits for company. With 0 a request
-            that finds the model idle is computed at once; those that come meanwhile make the next
-            batch.
+        batch_delay_seconds: How long a batch that is not full waits for more requests. With 0 a
+            request for an idle model is computed at once; those that arrive meanwhile make the
+            next batch.
         queue_rows: Examples that may wait for one model; beyond that a request is answered 503.
-            One request with more is refused, also while nothing waits.
+            A request with more examples is refused even if the queue is empty.
         body_bytes: Largest body of a request.
         body_seconds: How long the next 16 KiB of an HTTP body, or its rest, may take to arrive.
         header_bytes: Largest head of an HTTP request: its line and headers.
@@ -48,40 +58,91 @@ class ServerSettings:
         idle_seconds: How long an HTTP connection may stay open without a request.
         connections: HTTP connections at a time; beyond that, the one that has waited the longest
             for its client is closed.
-        cors_origins: Origins whose web pages may ask over HTTP; `*` for all.
+        cors_origins: Origins whose web pages may send requests over HTTP; `*` for all.
 
     Raises:
-        ServerInputError: A value is out of its range, both ports are the same, or there is no such
+        UserInputError: A value is out of its range, both ports are the same, or there is no such
             folder.
     """
 
     models_dir: Path
     host: str = "127.0.0.1"
-    port: int = 8501
-    grpc_port: int = 8500
-    poll_seconds: float = 1.0
-    batch_rows: int = 128
-    batch_delay_seconds: float = 0.0
-    queue_rows: int = 8192
-    body_bytes: int = 64 * 2**20
-    body_seconds: float = 30.0
-    header_bytes: int = 32 * 2**10
-    header_seconds: float = 10.0
-    idle_seconds: float = 65.0
-    connections: int = 512
+    port: int = _setting("--port", 8501, 0, 65535, "HTTP; 0 takes a free one.")
+    grpc_port: int = _setting("--grpc-port", 8500, 0, 65535, "gRPC; 0 takes a free one.")
+    poll_seconds: float = _setting(
+        "--poll-seconds", 1.0, 0.05, 3600, "Time between two looks at the push directory."
+    )
+    batch_rows: int = _setting("--batch-rows", 128, 1, 100_000, "Most examples computed in one go.")
+    batch_delay_seconds: float = _setting(
+        "--batch-delay-ms",
+        0.0,
+        0,
+        10_000,
+        "How long a batch that is not full waits for more requests.",
+        unit=1e-3,
+    )
+    queue_rows: int = _setting(
+        "--queue-rows",
+        8192,
+        1,
+        10_000_000,
+        "Examples that may wait for a model; beyond that the answer is 503.",
+    )
+    body_bytes: int = _setting(
+        "--body-mib", 64, 1, 2047, "Largest body of a request; beyond, 413.", unit=2**20
+    )
+    body_seconds: float = _setting(
+        "--body-seconds",
+        30.0,
+        0.1,
+        3600,
+        "Time for the next 16 KiB of an HTTP body, or for its rest; beyond, 408.",
+    )
+    header_bytes: int = _setting(
+        "--header-kib", 32, 1, 1024, "Largest head of an HTTP request; beyond, 431.", unit=2**10
+    )
+    header_seconds: float = _setting(
+        "--header-seconds", 10.0, 0.1, 3600, "Time for the head of an HTTP request; beyond, 408."
+    )
+    idle_seconds: float = _setting(
+        "--idle-seconds",
+        65.0,
+        0.1,
+        86_400,
+        "Time that an HTTP connection stays open without a request.",
+    )
+    connections: int = _setting(
+        "--connections",
+        512,
+        1,
+        1_000_000,
+        "HTTP connections at a time; beyond, the one that waits the longest is closed. Default: "
+        "as many as the open files allow, up to 10,000.",
+    )
     cors_origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.models_dir.is_dir():
-            raise ServerInputError(
+            raise UserInputError(
                 f"{self.models_dir}: no such folder; run a pipeline first, or name the folder that "
                 "holds the models with --models-dir"
             )
-        for name, option, unit, least, greatest in _BOUNDS:
-            value = getattr(self, name) / unit
-            if not least <= value <= greatest:
-                raise ServerInputError(f"{option}={value:.15g}: expected {least} to {greatest}")
+        for name, option in options().items():
+            value = getattr(self, name) / option.unit
+            if not option.least <= value <= option.most:
+                raise UserInputError(
+                    f"{option.name}={value:.15g}: expected {option.least} to {option.most}"
+                )
         if self.port == self.grpc_port != 0:
-            raise ServerInputError(
+            raise UserInputError(
                 f"--port and --grpc-port are both {self.port}: give each a port of its own"
             )
+
+
+def options() -> dict[str, Option]:
+    """Returns the settings that are numbers, each with its command-line option."""
+    return {
+        field.name: field.metadata["option"]
+        for field in dataclasses.fields(ServerSettings)
+        if "option" in field.metadata
+    }

@@ -38,7 +38,7 @@ def read_tensor(spec: TensorSpec, tensor: tensor_pb2.TensorProto, most_rows: int
     Raises:
         InvalidRequestError: Type or shape is not the signature's, or the content is less or more
             than the shape declares.
-        TooManyExamplesError: The first axis is longer than `most_rows`.
+        TooLargeError: The first axis is longer than `most_rows`.
     """
     try:
         dtype = tf.as_dtype(tensor.dtype)

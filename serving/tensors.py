@@ -1,4 +1,4 @@
-"""Tensors of a signature, and the check that a request's arrays fit them."""
+"""Specifications of a signature's tensors, and checks of a request's arrays against them."""
 
 import dataclasses
 import itertools
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.errors import InvalidRequestError, TooManyExamplesError
+from serving.errors import InvalidRequestError, too_many_examples
 
 Arrays = Mapping[str, np.ndarray]
 """Name of a tensor -> array with the examples along its first axis."""
@@ -25,7 +25,7 @@ class TensorSpec:
     Attributes:
         name: Its name in the signature.
         dtype: NumPy's type; `object` for strings.
-        shape: Sizes; None where any is allowed.
+        shape: Sizes; None for an axis of any size.
     """
 
     name: str
@@ -38,7 +38,7 @@ class TensorSpec:
 
     @property
     def type_name(self) -> str:
-        """The type as people name it."""
+        """Name of the type for a message: NumPy's, or `string`."""
         return "string" if self.dtype == STRING else self.dtype.name
 
 
@@ -47,7 +47,7 @@ def check_inputs(specs: Mapping[str, TensorSpec], given: Arrays) -> int:
 
     Args:
         specs: The signature's inputs.
-        given: Arrays of the types that the specs name.
+        given: Arrays, with the types of the specs.
 
     Returns:
         Number of examples, at least 1.
@@ -66,7 +66,7 @@ def check_inputs(specs: Mapping[str, TensorSpec], given: Arrays) -> int:
 
 
 def check_shape(spec: TensorSpec, shape: Sequence[int], most_rows: int | None = None) -> None:
-    """Checks a shape, which may be declared only, with no array made yet.
+    """Checks a declared shape, before an array of it is made.
 
     Args:
         spec: What the signature takes.
@@ -75,7 +75,7 @@ def check_shape(spec: TensorSpec, shape: Sequence[int], most_rows: int | None = 
 
     Raises:
         InvalidRequestError: It is not the signature's.
-        TooManyExamplesError: The first axis is longer than `most_rows`.
+        TooLargeError: The first axis is longer than `most_rows`.
     """
     fits = len(shape) == len(spec.shape) and all(
         size >= 0 and expected in (None, size)
@@ -88,11 +88,11 @@ def check_shape(spec: TensorSpec, shape: Sequence[int], most_rows: int | None = 
             f"input {spec.name!r}: expected {spec}, got shape {list(shape)[:8]}"
         )
     if most_rows is not None and shape[0] > most_rows:
-        raise TooManyExamplesError(shape[0], most_rows)
+        raise too_many_examples(shape[0], most_rows)
 
 
 def check_names(specs: Mapping[str, TensorSpec], given: Mapping[str, Any]) -> None:
-    """Checks that exactly the signature's inputs are there.
+    """Checks that a request has exactly the signature's inputs.
 
     Raises:
         InvalidRequestError: One is missing or unknown.
@@ -104,7 +104,7 @@ def check_names(specs: Mapping[str, TensorSpec], given: Mapping[str, Any]) -> No
 
 
 def numbers(spec: TensorSpec, values: Any) -> np.ndarray:
-    """Turns numbers as JSON has them into the signature's type.
+    """Converts numbers decoded from JSON to the signature's type.
 
     Raises:
         InvalidRequestError: They are ragged, or not numbers, or not of the right kind.
@@ -118,7 +118,7 @@ def numbers(spec: TensorSpec, values: Any) -> np.ndarray:
     kinds = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}[spec.dtype.kind]
     if array.size and array.dtype.kind not in kinds:
         raise InvalidRequestError(f"input {spec.name!r}: expected {spec}, got {_described(array)}")
-    # What is too large becomes infinite here, and is refused as such.
+    # A number that is too large becomes infinite here, and is refused for that.
     with np.errstate(over="ignore"):
         return array.astype(spec.dtype)
 

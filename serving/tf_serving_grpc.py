@@ -20,7 +20,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving import metrics
-from serving.errors import InvalidRequestError, RequestError, UnimplementedError
+from serving.errors import LOADED_BY_PUSH, InvalidRequestError, UnimplementedError
 from serving.grpc_intake import Intake
 from serving.loaded_version import SERVING_DEFAULT, LoadedVersion
 from serving.served_model import ServedModel
@@ -38,8 +38,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """`Predict` and `GetModelMetadata`.
 
     Args:
-        directory: Whose models answer.
-        intake: Where large tensors are converted.
+        directory: The models.
+        intake: Converts large tensors.
     """
 
     def __init__(self, directory: PushDirectory, intake: Intake) -> None:
@@ -49,24 +49,14 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     async def Predict(  # noqa: N802 - the service's name
         self, request: predict_pb2.PredictRequest, context: Any
     ) -> predict_pb2.PredictResponse:
-        """Answers with the outputs of one signature, or those that `output_filter` names."""
-        status = "INTERNAL"
-        try:
-            response = await self._answer(request)
-            status = "OK"
-        except RequestError as error:
-            status = error.grpc.name
-            raise
-        finally:
-            name = request.model_spec.name
-            known = name if name in self._directory.models else "unknown"
-            metrics.REQUESTS.labels(known, _PROTOCOL, status).inc()
-        return response
+        """Returns the outputs of one signature, or those that `output_filter` names."""
+        with metrics.counted(self._directory.known_name(request.model_spec.name), _PROTOCOL):
+            return await self._answer(request)
 
     async def GetModelMetadata(  # noqa: N802
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: Any
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """Answers with the signatures; `signature_def` is the one field there is."""
+        """Returns the signatures; `signature_def` is the only metadata field."""
         if list(request.metadata_field) != [SIGNATURE_DEF]:
             raise InvalidRequestError(
                 f"metadata_field: expected [{SIGNATURE_DEF!r}], got {list(request.metadata_field)}"
@@ -85,7 +75,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 )
         check_names(signature.inputs, request.inputs)
         size = sum(_declared_bytes(tensor) for tensor in request.inputs.values())
-        inputs = await self._intake.work(
+        inputs = await self._intake.convert(
             size, _read, request.inputs, signature.inputs, model.most_rows
         )
         prediction = await model.predict(version, signature, inputs, _PROTOCOL)
@@ -95,25 +85,25 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         response.model_spec.signature_name = signature.name or SERVING_DEFAULT
         outputs = {name: prediction.outputs[name] for name in wanted}
         size = sum(array.nbytes for array in outputs.values())
-        await self._intake.work(size, _write, outputs, response)
+        await self._intake.convert(size, _write, outputs, response)
         return response
 
     async def Classify(  # noqa: N802
         self, request: classification_pb2.ClassificationRequest, context: Any
     ) -> classification_pb2.ClassificationResponse:
-        """Refuses: an autoencoder has no classes."""
+        """Raises UnimplementedError: an autoencoder has no classes."""
         raise UnimplementedError(_ONLY_PREDICT.format("Classify"))
 
     async def Regress(  # noqa: N802
         self, request: regression_pb2.RegressionRequest, context: Any
     ) -> regression_pb2.RegressionResponse:
-        """Refuses, as `Classify` does."""
+        """Raises UnimplementedError, as `Classify` does."""
         raise UnimplementedError(_ONLY_PREDICT.format("Regress"))
 
     async def MultiInference(  # noqa: N802
         self, request: inference_pb2.MultiInferenceRequest, context: Any
     ) -> inference_pb2.MultiInferenceResponse:
-        """Refuses, as `Classify` does."""
+        """Raises UnimplementedError, as `Classify` does."""
         raise UnimplementedError(_ONLY_PREDICT.format("MultiInference"))
 
 
@@ -126,18 +116,15 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     async def GetModelStatus(  # noqa: N802
         self, request: get_model_status_pb2.GetModelStatusRequest, context: Any
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Answers with the states of all versions, or of the one that is named."""
+        """Returns the states of all versions, or of the one that is named."""
         model = self._directory.find(request.model_spec.name)
         return model_status(model, *_choice(request.model_spec))
 
     async def HandleReloadConfigRequest(  # noqa: N802
         self, request: model_management_pb2.ReloadConfigRequest, context: Any
     ) -> model_management_pb2.ReloadConfigResponse:
-        """Refuses."""
-        raise UnimplementedError(
-            "HandleReloadConfigRequest is not served: models are loaded and unloaded as the push "
-            "directory says, not on request"
-        )
+        """Raises UnimplementedError."""
+        raise UnimplementedError(f"HandleReloadConfigRequest is not served: {LOADED_BY_PUSH}")
 
 
 def _find(directory: PushDirectory, spec: model_pb2.ModelSpec) -> tuple[ServedModel, LoadedVersion]:
@@ -154,7 +141,7 @@ def _choice(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
 
 
 def _declared_bytes(tensor: tensor_pb2.TensorProto) -> int:
-    """Bytes of the array if the message is right, which is not checked yet."""
+    """Returns the bytes of the array that the message declares; it is not checked yet."""
     elements = math.prod(size.size for size in tensor.tensor_shape.dim[:8])
     return 4 * elements + sum(len(value) for value in tensor.string_val)
 

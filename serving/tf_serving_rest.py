@@ -5,7 +5,6 @@ See https://www.tensorflow.org/tfx/serving/api_rest.
 
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from http import HTTPStatus
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
@@ -14,10 +13,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from serving import metrics
-from serving.errors import InvalidRequestError, NotServedError, RequestError
+from serving.errors import NotServedError
+from serving.large_requests import convert_body
 from serving.loaded_version import LoadedVersion, Signature
-from serving.request_json import check_amount, decode
-from serving.served_model import ServedModel
+from serving.request_json import check_amount
+from serving.served_model import ServedModel, version_number
 from serving.tensors import Arrays
 from serving.tf_serving_json import answer, read_body, read_inputs
 from serving.tf_serving_status import SIGNATURE_DEF, model_metadata, model_status
@@ -33,8 +33,8 @@ def tf_serving_routes(directory: PushDirectory, executor: Executor) -> list[Base
     """Returns the routes of `/v1/models/...`.
 
     Args:
-        directory: Whose models are served.
-        executor: Where large requests are decoded.
+        directory: The models.
+        executor: Decodes large requests.
     """
     rest = _TfServingRest(directory, executor)
     model = "/v1/models/{model}"
@@ -60,7 +60,7 @@ class _TfServingRest:
     async def metadata(self, request: Request) -> Response:
         model, version, label = self._named(request)
         response, signatures = model_metadata(model.find(version, label))
-        # TensorFlow Serving shows the packed message as it is, without the name of its type.
+        # TensorFlow Serving writes the packed message without the name of its type.
         return JSONResponse(
             {
                 "model_spec": _as_dict(response.model_spec)
@@ -71,25 +71,16 @@ class _TfServingRest:
 
     async def predict(self, request: Request) -> Response:
         _split_verb(request)
-        status: int = HTTPStatus.INTERNAL_SERVER_ERROR
-        try:
+        name = self._directory.known_name(request.path_params["model"])
+        with metrics.counted(name, _PROTOCOL, http=True):
             content = await self._answer(request)
-            status = HTTPStatus.OK
-        except RequestError as error:
-            status = error.http
-            raise
-        finally:
-            # A name that is not a model's must not become a series of its own.
-            name = request.path_params["model"]
-            known = name if name in self._directory.models else "unknown"
-            metrics.REQUESTS.labels(known, _PROTOCOL, int(status)).inc()
         return Response(content, media_type="application/json")
 
     async def _answer(self, request: Request) -> bytes:
         model, number, label = self._named(request)
         version = model.find(number, label)
         body = await request.body()
-        signature, inputs, by_row = await decode(
+        signature, inputs, by_row = await convert_body(
             self._executor, len(body), _decoded, body, version, model.most_rows
         )
         del body
@@ -99,15 +90,14 @@ class _TfServingRest:
     def _named(self, request: Request) -> tuple[ServedModel, int | None, str | None]:
         model = self._directory.find(request.path_params["model"])
         text = request.path_params.get("version")
-        if text is not None and not (text.isascii() and text.isdecimal()):
-            raise InvalidRequestError(f"version {text!r}: expected a number")
-        return model, None if text is None else int(text), request.path_params.get("label")
+        number = None if text is None else version_number(text)
+        return model, number, request.path_params.get("label")
 
 
 def _decoded(
     content: bytes, version: LoadedVersion, most_rows: int
 ) -> tuple[Signature, Arrays, bool]:
-    """Returns the signature that is asked, its inputs, and whether they came row by row."""
+    """Returns the requested signature, its inputs, and whether they came row by row."""
     check_amount(content, version, most_rows)
     body = read_body(content)
     signature = version.signature(body.signature_name)
@@ -115,7 +105,7 @@ def _decoded(
 
 
 def _split_verb(request: Request) -> None:
-    """Takes `:predict` off the last part of the path; a path without a verb means predict too."""
+    """Removes `:predict` from the last part of the path; no verb means predict too."""
     parameters = request.path_params
     last = next(name for name in ("label", "version", "model") if name in parameters)
     parameters[last], _, verb = parameters[last].partition(":")

@@ -22,16 +22,16 @@ Stamp = tuple[tuple[str, int, int], ...]
 
 
 class PushDirectory:
-    """The models below a folder, looked at again and again.
+    """The models of the push directory, which is read again and again.
 
-    A new version is verified, loaded and warmed up before the one it follows is let go. One that
-    is not whole, is not what was pushed or does not load is reported in the model's status and
-    passed over until something in its folder changes. Nothing in the folder ends the watch.
+    A new version is verified, loaded and warmed up before the old one is dropped. A version that is
+    incomplete, differs from what was pushed or does not load is reported in the model's status and
+    skipped until something in its folder changes. Nothing in the folder ends the watch.
 
     Args:
-        settings: The folder, how often to look, and the bounds of the batching.
-        loading: Where versions are loaded, one after another.
-        computing: Where batches are computed.
+        settings: The folder, how often it is read, and the bounds of the batching.
+        loading: Loads the versions, one after another.
+        computing: Computes the batches.
     """
 
     def __init__(self, settings: ServerSettings, loading: Executor, computing: Executor) -> None:
@@ -42,18 +42,18 @@ class PushDirectory:
         self._policies: dict[str, VersionFile] = {}
         self._broken: dict[tuple[str, int], Stamp] = {}
         self._faults: dict[tuple[str, int], str] = {}
-        self._told: dict[str, str] = {}
+        self._logged: dict[str, str] = {}
         self._stopped = asyncio.Event()
         self.looked = asyncio.Event()
 
     @property
     def models(self) -> Mapping[str, ServedModel]:
-        """The models by name; a folder without a version that ever loaded is one too."""
+        """The models by name, with those of which no version has loaded."""
         return self._models
 
     @property
     def ready(self) -> bool:
-        """Whether the folder was looked at and a model in it can answer."""
+        """Whether the folder was read and a model in it can answer."""
         return self.looked.is_set() and any(
             model.default is not None for model in self._models.values()
         )
@@ -69,8 +69,15 @@ class PushDirectory:
             raise NotServedError(f"no model {name!r} is served; there is {known}")
         return self._models[name]
 
+    def known_name(self, name: str) -> str:
+        """Returns the name for a metric: that of a model, else `unknown`.
+
+        A name from a request must not become a time series of its own.
+        """
+        return name if name in self._models else "unknown"
+
     async def watch(self) -> None:
-        """Looks at the folder until `stop` is called."""
+        """Reads the folder again and again until `stop` is called."""
         while not self._stopped.is_set():
             await self.look()
             self.looked.set()
@@ -84,14 +91,14 @@ class PushDirectory:
         self._stopped.set()
 
     async def look(self) -> None:
-        """Looks once and loads and drops what has to be."""
+        """Reads the folder once; loads and drops versions as needed."""
         try:
             folders = await asyncio.to_thread(model_folders, self._settings.models_dir)
         except OSError as error:
-            # A file system that is away for a moment is no order to drop all models.
-            self._tell(str(self._settings.models_dir), f"cannot be read: {error}")
+            # Models stay loaded while the file system is unavailable.
+            self._log_once(str(self._settings.models_dir), f"cannot be read: {error}")
             return
-        self._told.pop(str(self._settings.models_dir), None)
+        self._logged.pop(str(self._settings.models_dir), None)
         for gone in self._models.keys() - {folder.name for folder in folders}:
             self._remove(gone)
         await asyncio.gather(*(self._follow(folder) for folder in folders))
@@ -100,15 +107,15 @@ class PushDirectory:
         try:
             await self._follow_readable(folder)
         except Exception as error:
-            # One model's folder stops neither the others nor the server.
-            if self._tell(f"{folder}: left as it was", f"{type(error).__name__}: {error}"):
+            # An error in one model's folder affects neither the others nor the server.
+            if self._log_once(f"{folder}: left as it was", f"{type(error).__name__}: {error}"):
                 _LOG.exception("a bug in the watch of %s", folder)
 
     async def _follow_readable(self, folder: Path) -> None:
         try:
             numbers = await asyncio.to_thread(list_versions, folder)
         except OSError as error:
-            self._tell(str(folder), f"cannot be read: {error}")
+            self._log_once(str(folder), f"cannot be read: {error}")
             return
         versions = {number: folder / str(number) for number in numbers}
         policy = await asyncio.to_thread(self._policy, folder)
@@ -127,12 +134,12 @@ class PushDirectory:
         self._settle(model, default, labels, versions)
 
     def _policy(self, folder: Path) -> VersionFile:
-        """Reads the policy; a broken file leaves the one before in force."""
+        """Returns the content of `versions.json`; of a malformed one, the content before."""
         try:
             self._policies[folder.name] = read_version_file(folder)
-            self._told.pop(str(folder), None)
+            self._logged.pop(str(folder), None)
         except (OSError, UserInputError) as error:
-            self._tell(str(folder), f"the policy before stays in force: {error}")
+            self._log_once(str(folder), f"the policy before stays in force: {error}")
         return self._policies.get(folder.name, VersionFile())
 
     async def _first_that_loads(
@@ -144,12 +151,12 @@ class PushDirectory:
         return None
 
     async def _load(self, model: ServedModel, number: int, folder: Path) -> bool:
-        """Returns whether the version is in memory, after loading it where need be."""
+        """Loads a version if needed; returns whether it is in memory."""
         try:
             fault = await asyncio.to_thread(find_fault, folder)
         except OSError as error:
             if number in model.loaded:
-                # A file system that is away for a moment is no order to drop it.
+                # It stays loaded while the file system is unavailable.
                 return True
             fault = f"it cannot be read: {error}"
         if fault is not None:
@@ -167,7 +174,7 @@ class PushDirectory:
                 self._loading, LoadedVersion, model.name, number, folder
             )
         except Exception as error:
-            # TensorFlow has no one error for a folder that is not a model; all mean the same here.
+            # TensorFlow raises many classes for a folder that is not a model.
             self._broken[(model.name, number)] = stamp
             model.statuses[number] = VersionStatus("END", f"{type(error).__name__}: {error}")
             metrics.LOAD_FAILURES.labels(model.name).inc()
@@ -182,7 +189,7 @@ class PushDirectory:
         return True
 
     def _pass_over(self, model: ServedModel, number: int, fault: str) -> None:
-        """Reports a version that is not to be loaded, or not to be kept, when the fault appears."""
+        """Reports a version that cannot be served, once for each fault."""
         if self._faults.get((model.name, number)) != fault:
             self._faults[(model.name, number)] = fault
             metrics.LOAD_FAILURES.labels(model.name).inc()
@@ -218,11 +225,11 @@ class PushDirectory:
             model.drop(number)
         _LOG.info("%s: the folder is gone, and with it the model", name)
 
-    def _tell(self, subject: str, fault: str) -> bool:
-        """Logs a fault when it appears, not at each look; returns whether it is new."""
-        if self._told.get(subject) == fault:
+    def _log_once(self, subject: str, fault: str) -> bool:
+        """Logs a fault when it appears, not at each read; returns whether it is new."""
+        if self._logged.get(subject) == fault:
             return False
-        self._told[subject] = fault
+        self._logged[subject] = fault
         _LOG.error("%s: %s", subject, fault)
         return True
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from serving.batching import Batcher
-from serving.errors import OverloadedError, TooManyExamplesError
+from serving.errors import OverloadedError, TooLargeError
 
 
 class Doubler:
@@ -116,7 +116,7 @@ def test_a_full_queue_turns_requests_away_and_recovers() -> None:
 
 def test_a_request_above_the_queues_bound_is_refused_although_nothing_waits() -> None:
     async def test(doubler: Doubler, batcher: Batcher) -> None:
-        with pytest.raises(TooManyExamplesError, match=r"30 examples .* takes 10 .*--queue-rows"):
+        with pytest.raises(TooLargeError, match=r"30 examples .* takes 10 .*--queue-rows"):
             await batcher.submit(rows(*range(30)), 30)
         assert len((await batcher.submit(rows(*range(10)), 10))["y"]) == 10
 

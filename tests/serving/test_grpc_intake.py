@@ -118,7 +118,7 @@ def test_messages_in_hand_are_bounded_and_one_alone_is_taken() -> None:
 def test_large_work_leaves_the_event_loop() -> None:
     async def test(intake: Intake) -> None:
         here = threading.get_ident()
-        assert await intake.work(10, threading.get_ident) == here
-        assert await intake.work(MIB, threading.get_ident) != here
+        assert await intake.convert(10, threading.get_ident) == here
+        assert await intake.convert(MIB, threading.get_ident) != here
 
     run(test)

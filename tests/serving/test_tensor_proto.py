@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.errors import InvalidRequestError, RequestError, TooManyExamplesError
+from serving.errors import InvalidRequestError, RequestError, TooLargeError
 from serving.tensor_proto import read_tensor, write_tensor
 from serving.tensors import STRING, TensorSpec
 
@@ -113,5 +113,5 @@ def test_the_option_is_named_that_bounds_the_examples() -> None:
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[1.0])
     for size in (400_000, 140):
         tensor.tensor_shape.dim.add(size=size)
-    with pytest.raises(TooManyExamplesError, match=r"400000 examples .* 1000 .*--queue-rows"):
+    with pytest.raises(TooLargeError, match=r"400000 examples .* 1000 .*--queue-rows"):
         read_tensor(SPECS["float32"], tensor, MOST_ROWS)
