@@ -11,7 +11,7 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact, Execution
 from components.data_gate.component import VERDICT_FILE
 from components.infra_validator.blessing import BLESSED_PROPERTY, LOG_FILE, REASON_PROPERTY
 from components.threshold_evaluator.outputs import EVALUATION_FILE
-from components.versioned_pusher.outputs import NOTICE_PROPERTY
+from components.versioned_pusher.executor import NOTICE_PROPERTY
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
 from pipeline.models.pushed_versions import why_not_served

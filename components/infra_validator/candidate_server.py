@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.child_environment import model_environment
 from components.infra_validator.fault import CandidateFault, one_line
 from components.infra_validator.time_limit import TimeLimit
 
@@ -38,7 +37,7 @@ def candidate_server(models_dir: Path, log: Path) -> Iterator["CandidateServer"]
             stderr=subprocess.STDOUT,
             # A folder `serving` in the user's own working directory must not be taken for ours.
             cwd=ROOT,
-            env=model_environment(),
+            env=_environment(),
             start_new_session=True,
         )
     with process:
@@ -110,6 +109,15 @@ class CandidateServer:
                 f"the server's process {_ended(code)}"
                 + (f"; it said last: {one_line(said[-1])}" if said else "")
             )
+
+
+def _environment() -> dict[str, str]:
+    """Returns this process's environment without its GPUs.
+
+    TensorFlow takes all memory of a GPU that it sees. If the training in this process holds it, a
+    second process fails for want of memory, whatever its model is worth.
+    """
+    return {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
 
 
 def _ended(code: int) -> str:

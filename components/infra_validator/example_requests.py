@@ -1,39 +1,12 @@
 """Requests from the examples that the candidate was judged by."""
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
-from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
-from tfx.utils import io_utils
 
 from components.infra_validator.fault import CandidateFault
-
-
-def read_examples(examples: list[Artifact], count: int) -> list[bytes]:
-    """Reads the first examples of the eval split.
-
-    TFX's own `request_builder` draws them at random, and a refusal could not be repeated.
-
-    Args:
-        examples: Raw examples with the split `eval`.
-        count: How many; fewer where the split holds fewer.
-
-    Returns:
-        Serialized tf.Examples.
-
-    Raises:
-        ValueError: The split is empty.
-    """
-    records = list(islice(_records(examples), count))
-    if not records:
-        raise ValueError("the eval split holds no example to ask the candidate about")
-    return records
+from components.raw_examples import raw_values
 
 
 def serialized_input(record: bytes, signature: meta_graph_pb2.SignatureDef) -> dict[str, Any]:
@@ -63,14 +36,9 @@ def raw_input(record: bytes, signature: meta_graph_pb2.SignatureDef) -> dict[str
     """
     name, tensor = _only_input(signature)
     shape = [dimension.size for dimension in tensor.tensor_shape.dim[1:]]
-    feature = tf.train.Example.FromString(record).features.feature[name]
-    values = (
-        np.frombuffer(b"".join(feature.bytes_list.value), np.uint8)
-        if feature.WhichOneof("kind") == "bytes_list"
-        else np.array(feature.float_list.value)
-    )
+    values = raw_values(record, name)
     try:
-        return {name: values.astype(np.float32).reshape((1, *shape))}
+        return {name: values.reshape((1, *shape))}
     except ValueError as error:
         raise CandidateFault(
             f"its input {name!r} has the shape {shape}, and an example holds {values.size} values"
@@ -84,11 +52,3 @@ def _only_input(
         raise CandidateFault(f"its inputs are {sorted(signature.inputs)}: expected one")
     ((name, tensor),) = signature.inputs.items()
     return name, tensor
-
-
-def _records(examples: list[Artifact]) -> Iterator[bytes]:
-    for uri in artifact_utils.get_split_uris(examples, "eval"):
-        for path in sorted(fileio.glob(io_utils.all_files_pattern(uri))):
-            compression = "GZIP" if path.endswith(".gz") else ""
-            for record in tf.data.TFRecordDataset(path, compression):
-                yield record.numpy()

@@ -19,8 +19,8 @@ from tfx.types.standard_component_specs import (
 from tfx.utils import path_utils
 
 from components.infra_validator.blessing import LOG_FILE, write_blessing
-from components.infra_validator.example_requests import read_examples
 from components.infra_validator.validation import find_fault
+from components.raw_examples import first_records
 from pipeline_config import InfraValidatorConfig
 
 CONFIG_KEY = "config"
@@ -58,10 +58,14 @@ class Executor(BaseExecutor):
         if not model_utils.is_model_blessed(model_blessing):
             return "the evaluator did not bless the model, so it was not served"
         model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
+        # The first ones: TFX's `request_builder` draws at random, and a refusal would not repeat.
+        records = first_records(input_dict[EXAMPLES_KEY], "eval", config.requests)
+        if not records:
+            raise ValueError("the eval split holds no example to ask the candidate about")
         fileio.makedirs(str(directory))
         return find_fault(
             path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)),
-            read_examples(input_dict[EXAMPLES_KEY], config.requests),
+            records,
             config.timeout_seconds,
             directory / LOG_FILE,
         )

@@ -10,10 +10,9 @@ import numpy.typing as npt
 import tensorflow as tf
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
-from tfx.utils import io_utils
 
+from components.raw_examples import records, split_files
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.scoring import Scorer, Scores
 
@@ -125,10 +124,9 @@ class ScoreShards(beam.PTransform):
 
 def read_batches(shard: Shard, batch_size: int) -> Iterator[Batch]:
     """Yields a file's records in order, `batch_size` at a time; one empty batch if it has none."""
-    compression = "GZIP" if shard.path.endswith(".gz") else ""
-    records = tf.data.TFRecordDataset(shard.path, compression_type=compression)
+    batches = records([shard.path]).batch(batch_size).prefetch(1)
     number = -1
-    for number, examples in enumerate(records.batch(batch_size).prefetch(1).as_numpy_iterator()):
+    for number, examples in enumerate(batches.as_numpy_iterator()):
         yield Batch(shard, number, examples)
     if number < 0:
         yield Batch(shard, 0, np.empty(0, object))
@@ -136,12 +134,7 @@ def read_batches(shard: Shard, batch_size: int) -> Iterator[Batch]:
 
 def list_shards(examples: Sequence[Artifact], split: str) -> list[Shard]:
     """Returns the files of a split, sorted by path."""
-    paths = [
-        path
-        for uri in artifact_utils.get_split_uris(list(examples), split)
-        for path in fileio.glob(io_utils.all_files_pattern(uri))
-    ]
-    return [Shard(split, number, path) for number, path in enumerate(sorted(paths))]
+    return [Shard(split, number, path) for number, path in enumerate(split_files(examples, split))]
 
 
 def read_scores(output_directory: str, shards: Sequence[Shard]) -> Scores:

@@ -7,8 +7,9 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
+from components.raw_examples import parse
 from components.threshold_evaluator.config import EvaluationConfig
-from pipeline_config import LABEL_FEATURE, NOISY_FEATURE, TARGET_FEATURE
+from pipeline_config import NOISY_FEATURE, TARGET_FEATURE
 
 SCORE_SIGNATURE = "score"
 
@@ -58,27 +59,9 @@ class Scorer:
         )
 
     def _score(self, examples: tf.Tensor) -> Scores:
-        raw, label = self._parse(examples)
+        raw, label = parse(examples, self._config.feature, self._config.shape)
         outputs = self._signature(**{self._config.feature: raw, "noise": self._noise(examples)})
         return Scores(outputs["error"], label, outputs["noisy_error"])
-
-    def _parse(self, examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        feature, shape = self._config.feature, self._config.shape
-        is_image = len(shape) > 1
-        parsed = tf.io.parse_example(
-            examples,
-            {
-                feature: tf.io.FixedLenFeature([], tf.string)
-                if is_image
-                else tf.io.FixedLenFeature(shape, tf.float32),
-                LABEL_FEATURE: tf.io.FixedLenFeature([], tf.int64),
-            },
-        )
-        raw = parsed[feature]
-        if is_image:
-            pixels = tf.io.decode_raw(raw, tf.uint8)
-            raw = tf.cast(tf.reshape(pixels, [-1, *shape]), tf.float32)
-        return raw, tf.cast(parsed[LABEL_FEATURE], tf.int16)
 
     def _noise(self, examples: tf.Tensor) -> tf.Tensor:
         if self._config.noise == 0:

@@ -46,8 +46,9 @@ class VersionedPusher(BaseComponent):
     """Pushes a blessed model to `PUSH_ROOT/MODEL/VERSION`.
 
     Without a blessing nothing is pushed, like in TFX's Pusher. Unlike there, a version is copied
-    under a hidden name, checked, flushed to disk and then renamed; it carries warm-up requests and
-    `aepipe.json`; old versions are removed; and `models.config` tells TensorFlow Serving of it.
+    under a hidden name, compared with the judged model by SHA-256, flushed to disk and then
+    renamed; it carries warm-up requests and `aepipe.json`; old versions are removed; and
+    `models.config` names it for TensorFlow Serving.
 
     Outputs:
         pushed_model: `PushedModel` with the custom properties of TFX's Pusher: `pushed`,
@@ -61,9 +62,10 @@ class VersionedPusher(BaseComponent):
         run: JSON object of what `aepipe.json` tells of the pipeline. It is part of TFX's cache
             key, so nothing may be in it that differs from run to run.
         fingerprint: Digest of the code, so that an edit runs the stage again.
-        examples: Raw examples; the source of the warm-up requests and of the check's input.
+        examples: Raw examples; the source of the warm-up requests.
         evaluation: The evaluator's findings, for `aepipe.json`.
-        infra_blessing: Whether a server of that model answered; without one that was not tried.
+        infra_blessing: Whether a server of that model answered. Without one no process has loaded
+            the model, and a notice on `pushed_model` reports that.
     """
 
     SPEC_CLASS = VersionedPusherSpec

@@ -1,5 +1,6 @@
 """Executor of VersionedPusher."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,21 @@ from tfx.types.artifact import Artifact
 from tfx.types.standard_component_specs import (
     EVALUATION_KEY,
     EXAMPLES_KEY,
+    INFRA_BLESSING_KEY,
     MODEL_BLESSING_KEY,
     MODEL_KEY,
     PUSHED_MODEL_KEY,
 )
 from tfx.utils import io_utils
 
-from components.versioned_pusher.copy_check import ORIGINAL_DEVICE, check_copy
-from components.versioned_pusher.outputs import NOTICE_PROPERTY
-from components.versioned_pusher.serving_inputs import (
-    read_serving_inputs,
+from components.raw_examples import first_records
+from components.versioned_pusher.warmup import (
     read_signatures,
+    signatures_as_dict,
     write_warmup_requests,
 )
 from pipeline_config import PusherConfig, UserInputError
+from serving.push_directory.integrity import file_digests
 from serving.push_directory.layout import model_folder, next_version
 from serving.push_directory.manifest import pushed_already, pushed_by, read_manifest, write_manifest
 from serving.push_directory.model_versions import prune
@@ -39,7 +41,20 @@ FINGERPRINT_KEY = "fingerprint"
 PUSH_ROOT_KEY = "push_root"
 RUN_KEY = "run"
 
+NOTICE_PROPERTY = "notice"
+"""Custom property of the pushed model: lines that the run's reader must not miss."""
+
+_BLOCK_BYTES = 2**20
+
+_NOT_LOADED = (
+    "infra_validator.enabled is false: the model was pushed and no process has loaded it yet"
+)
+
 Artifacts = dict[str, list[Artifact]]
+
+
+class BrokenCopyError(RuntimeError):
+    """A file of the copied model is not what was judged."""
 
 
 class Executor(tfx_pusher.Executor):
@@ -74,9 +89,8 @@ class Executor(tfx_pusher.Executor):
         config = PusherConfig(**json.loads(exec_properties[CONFIG_KEY]))
         model_directory = model_folder(Path(exec_properties[PUSH_ROOT_KEY]), config.model_name)
         source = self.GetModelPath(input_dict)
-        with tf.device(ORIGINAL_DEVICE):
-            model = tf.saved_model.load(source)
-        inputs = read_serving_inputs(model, input_dict.get(EXAMPLES_KEY), config.warmup_requests)
+        signatures = read_signatures(source)
+        examples = input_dict.get(EXAMPLES_KEY)
         # Like TFX's Pusher: an archive that outlives the version. Nothing of it may fail once the
         # version is there.
         _copy(source, pushed_model.uri)
@@ -89,9 +103,10 @@ class Executor(tfx_pusher.Executor):
 
             def fill(directory: Path) -> Path | None:
                 _copy(source, str(directory))
-                check_copy(directory, model, inputs)
-                if input_dict.get(EXAMPLES_KEY):
-                    write_warmup_requests(directory, config.model_name, inputs)
+                check_copy(source, directory)
+                if examples:
+                    records = first_records(examples, "eval", config.warmup_requests)
+                    write_warmup_requests(directory, config.model_name, signatures, records)
                 write_manifest(
                     directory,
                     model_name=config.model_name,
@@ -99,7 +114,7 @@ class Executor(tfx_pusher.Executor):
                     run_id=run_id,
                     run=json.loads(exec_properties[RUN_KEY]),
                     evaluation=_read_evaluation(input_dict),
-                    signatures=read_signatures(model),
+                    signatures=signatures_as_dict(signatures),
                     judged_model=artifact_utils.get_single_uri(input_dict[MODEL_KEY]),
                 )
                 return pushed_already(model_directory, directory)
@@ -107,11 +122,46 @@ class Executor(tfx_pusher.Executor):
             destination = pushed_by(model_directory, run_id) or publish(
                 model_directory, fill, version
             )
-            notices = [_by_another_run(destination, run_id), _tidy_up(model_directory, config.keep)]
+            notices = [
+                None if input_dict.get(INFRA_BLESSING_KEY) else _NOT_LOADED,
+                _by_another_run(destination, run_id),
+                _tidy_up(model_directory, config.keep),
+            ]
         pushed_model.set_string_custom_property(NOTICE_PROPERTY, "\n".join(filter(None, notices)))
         self._MarkPushed(
             pushed_model, pushed_destination=str(destination), pushed_version=destination.name
         )
+
+
+def check_copy(source: str, copy: Path) -> None:
+    """Compares a copied SavedModel with its original, by the SHA-256 of each file.
+
+    Args:
+        source: Directory of the original, on any file system of TFX's.
+        copy: Directory of the copy.
+
+    Raises:
+        BrokenCopyError: A file is missing, differs or was added; the message names it.
+    """
+    expected, found = _digests(source), file_digests(copy)
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            raise BrokenCopyError(f"{copy}: {name} is missing in the copied model")
+        if found[name] != expected.get(name):
+            raise BrokenCopyError(f"{copy}: {name} differs from the judged model's")
+
+
+def _digests(directory: str) -> dict[str, str]:
+    digests = {}
+    for folder, _, names in fileio.walk(directory):
+        for name in names:
+            digest = hashlib.sha256()
+            with fileio.open(f"{folder}/{name}", "rb") as file:
+                while block := file.read(_BLOCK_BYTES):
+                    digest.update(block)
+            path = f"{folder}/{name}".removeprefix(directory).lstrip("/")
+            digests[path] = digest.hexdigest()
+    return digests
 
 
 def _copy(source: str, target: str) -> None:

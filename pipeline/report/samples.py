@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
-from components.threshold_evaluator.config import EvaluationConfig
+from components.raw_examples import raw_values, records
 from pipeline.report.findings import Findings
 from pipeline_config import NOISY_FEATURE
 
@@ -55,9 +55,10 @@ def read_samples(findings: Findings, count: int) -> Samples | None:
     chosen = choose(error, label, count)
     if config.is_detector:
         chosen = sorted(chosen, key=lambda index: -label[index])
-    records = _records(findings, chosen)
-    original = _raw(records, config)
-    noisy = _noisy(records, findings)
+    examples = _records(findings, chosen)
+    values = [raw_values(example, config.feature) for example in examples]
+    original = np.stack(values).reshape(-1, *config.shape)
+    noisy = _noisy(examples, findings)
     # Kept: a signature holds its model's variables by weak reference only.
     model = tf.saved_model.load(str(findings.model))
     given = tf.constant(original if noisy is None else noisy)
@@ -96,32 +97,18 @@ def choose(error: np.ndarray, label: np.ndarray, count: int) -> list[int]:
 
 
 def _records(findings: Findings, chosen: list[int]) -> list[bytes]:
-    compression = "GZIP" if findings.examples[0].suffix == ".gz" else ""
     wanted = tf.constant(chosen, tf.int64)
-    records = (
-        tf.data.TFRecordDataset([str(path) for path in findings.examples], compression)
+    found = (
+        records([str(path) for path in findings.examples])
         .take(CANDIDATES)
         .enumerate()
         .filter(lambda index, _: tf.reduce_any(wanted == index))
     )
-    by_index = {int(index): record.numpy() for index, record in records}
+    by_index = {int(index): record.numpy() for index, record in found}
     return [by_index[index] for index in chosen]
 
 
-def _raw(records: list[bytes], config: EvaluationConfig) -> np.ndarray:
-    features = [
-        tf.train.Example.FromString(record).features.feature[config.feature] for record in records
-    ]
-    values = [
-        np.frombuffer(feature.bytes_list.value[0], np.uint8)
-        if feature.WhichOneof("kind") == "bytes_list"
-        else np.array(feature.float_list.value)
-        for feature in features
-    ]
-    return np.stack(values).astype(np.float32).reshape(-1, *config.shape)
-
-
-def _noisy(records: list[bytes], findings: Findings) -> np.ndarray | None:
+def _noisy(examples: list[bytes], findings: Findings) -> np.ndarray | None:
     """Returns the noisy examples as raw images.
 
     An example's noise depends on its `example_id` alone, so Transform's graph gives what it gave
@@ -130,7 +117,7 @@ def _noisy(records: list[bytes], findings: Findings) -> np.ndarray | None:
     if findings.judged.noise == 0 or findings.transform_graph is None:
         return None
     transform = tft.TFTransformOutput(str(findings.transform_graph))
-    raw = tf.io.parse_example(records, transform.raw_feature_spec())
+    raw = tf.io.parse_example(examples, transform.raw_feature_spec())
     loader = SavedModelLoader(transform.transform_savedmodel_dir)
     noisy: np.ndarray = loader.apply_transform_model(raw)[NOISY_FEATURE].numpy() * WHITE
     return noisy

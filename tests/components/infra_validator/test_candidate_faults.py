@@ -96,6 +96,22 @@ def test_a_server_that_does_not_start_is_told_with_its_last_line(tmp_path: Path)
         server.wait_for_address(TimeLimit(PATIENT))
 
 
+@pytest.mark.parametrize("given", ["0", "0,1", "", None])
+def test_the_server_sees_no_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    variable = "CUDA_VISIBLE_DEVICES"
+    if given is None:
+        monkeypatch.delenv(variable, raising=False)
+    else:
+        monkeypatch.setenv(variable, given)
+    monkeypatch.setenv("AEPIPE_KEPT", "1")
+    with candidate_server(tmp_path, tmp_path / "log") as server:
+        environment = Path(f"/proc/{server.pid}/environ").read_bytes().split(b"\0")
+    assert f"{variable}=-1".encode() in environment
+    assert b"AEPIPE_KEPT=1" in environment
+
+
 PARENT = """
 import sys, time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The executor on real artifacts, and its check from a clean process."""
+"""The executor on real artifacts, and its check of the copy."""
 
 import dataclasses
 import json
@@ -17,6 +17,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.types.standard_artifacts import (
     Examples,
+    InfraBlessing,
     Model,
     ModelBlessing,
     ModelEvaluation,
@@ -25,9 +26,7 @@ from tfx.types.standard_artifacts import (
 from tfx.utils import path_utils
 
 from components.versioned_pusher import executor
-from components.versioned_pusher.copy_check import BrokenCopyError, check_copy
-from components.versioned_pusher.executor import Executor
-from components.versioned_pusher.serving_inputs import read_serving_inputs
+from components.versioned_pusher.executor import BrokenCopyError, Executor, check_copy
 from pipeline_config import PusherConfig, UserInputError
 from serving.push_directory.layout import list_versions, model_folder
 from serving.push_directory.model_versions import served_version
@@ -63,6 +62,8 @@ class Bench:
         self.model = self.artifact(Model)
         self.blessing = self.artifact(ModelBlessing)
         self.blessing.set_string_custom_property("judged_model", self.model.uri)
+        self.infra_blessing = self.artifact(InfraBlessing)
+        self.infra_blessing.set_int_custom_property("blessed", 1)
         self.evaluation = self.artifact(ModelEvaluation)
         Path(self.evaluation.uri, "evaluation.json").write_text(
             json.dumps({"metrics": {"f1": 0.9}, "threshold": 0.5, "blessed": True, "reasons": []})
@@ -101,6 +102,8 @@ class Bench:
             "model_blessing": [self.blessing],
             "evaluation": [self.evaluation],
         }
+        if self.infra_blessing is not None:
+            inputs["infra_blessing"] = [self.infra_blessing]
         if examples is not None:
             inputs["examples"] = [examples]
         settings = PusherConfig(model_name="doubler", **config)
@@ -304,38 +307,65 @@ def test_a_blessing_of_another_model_is_refused(bench: Bench) -> None:
         bench.push()
 
 
+def test_a_model_that_nothing_has_loaded_is_pushed_with_a_notice(bench: Bench) -> None:
+    bench.blessing.set_int_custom_property("blessed", 1)
+    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
+    bench.infra_blessing = None
+
+    pushed = bench.push()
+
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert "no process has loaded it" in pushed.get_string_custom_property("notice")
+
+
 def other_weights(copy: Path) -> None:
     Doubler("signal", (4,), factor=2.01).save(copy)
 
 
 def truncated_weights(copy: Path) -> None:
-    Doubler("signal", (4,)).save(copy)
     next((copy / "variables").glob("variables.data-*")).write_bytes(b"")
+
+
+def no_weights(copy: Path) -> None:
+    next((copy / "variables").glob("variables.data-*")).unlink()
+
+
+def a_file_more(copy: Path) -> None:
+    (copy / "assets" / "vocabulary").write_text("")
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (other_weights, "'reconstruction' differs from the original's: "),
-        (truncated_weights, "does not load: "),
+        (other_weights, "differs from the judged model's$"),
+        (truncated_weights, r"variables\.data-00000-of-00001 differs from the judged model's$"),
+        (no_weights, r"variables\.data-00000-of-00001 is missing in the copied model$"),
+        (a_file_more, "assets/vocabulary differs from the judged model's$"),
     ],
 )
 def test_a_copy_that_is_not_the_model_is_refused(tmp_path: Path, spoil: Any, message: str) -> None:
-    Doubler("signal", (4,)).save(tmp_path / "model")
-    spoil(tmp_path / "copy")
-    original = tf.saved_model.load(str(tmp_path / "model"))
+    model, copy = tmp_path / "model", tmp_path / "copy"
+    Doubler("signal", (4,)).save(model)
+    shutil.copytree(model, copy)
+    check_copy(str(model), copy)
+    spoil(copy)
 
     with pytest.raises(BrokenCopyError, match=message):
-        check_copy(tmp_path / "copy", original, {"signal": SIGNALS})
+        check_copy(str(model), copy)
 
 
-def test_images_and_missing_examples_become_inputs(bench: Bench, tmp_path: Path) -> None:
-    Doubler("image", (3, 4)).save(tmp_path / "model")
-    model = tf.saved_model.load(str(tmp_path / "model"))
+def test_images_become_warm_up_requests(bench: Bench) -> None:
+    bench.blessing.set_int_custom_property("blessed", 1)
+    Doubler("image", (3, 4)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
 
-    inputs = read_serving_inputs(model, [bench.examples("image", IMAGES)], count=5)
-    without = read_serving_inputs(model, None, count=5)
+    pushed = bench.push(bench.examples("image", IMAGES), warmup_requests=5)
 
-    assert inputs["image"].dtype == np.float32
-    np.testing.assert_array_equal(inputs["image"], IMAGES)
-    np.testing.assert_array_equal(without["image"], np.zeros((1, 3, 4)))
+    destination = pushed.get_string_custom_property("pushed_destination")
+    warmup = f"{destination}/assets.extra/tf_serving_warmup_requests"
+    inputs = [
+        prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request.inputs
+        for record in tf.data.TFRecordDataset(warmup)
+    ]
+    images = [tf.make_ndarray(of_request["image"]) for of_request in inputs]
+    assert {image.dtype for image in images} == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(np.concatenate(images), IMAGES)

@@ -1,0 +1,80 @@
+"""Raw tf.Examples, as ExampleGen writes them, read back as arrays.
+
+An example holds its raw feature as floats or as the bytes of a uint8 image, and its label.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils
+
+from pipeline_config import LABEL_FEATURE
+
+
+def split_files(examples: Sequence[Artifact], split: str) -> list[str]:
+    """Returns the TFRecord files of a split, sorted by path."""
+    return sorted(
+        path
+        for uri in artifact_utils.get_split_uris(list(examples), split)
+        for path in fileio.glob(io_utils.all_files_pattern(uri))
+    )
+
+
+def records(files: Sequence[str]) -> tf.data.Dataset:
+    """Returns the serialized tf.Examples of files, in order.
+
+    Args:
+        files: TFRecord files, either all gzipped and named `*.gz`, or none.
+    """
+    gzipped = bool(files) and files[0].endswith(".gz")
+    return tf.data.TFRecordDataset(list(files), "GZIP" if gzipped else "")
+
+
+def first_records(examples: Sequence[Artifact], split: str, count: int) -> list[bytes]:
+    """Returns the first `count` serialized tf.Examples of a split, or all if it holds fewer."""
+    return list(records(split_files(examples, split)).take(count).as_numpy_iterator())
+
+
+def raw_values(record: bytes, feature: str) -> np.ndarray:
+    """Returns one example's raw feature: float32 [size], empty if the example has none.
+
+    Args:
+        record: Serialized tf.Example.
+        feature: Name of the feature.
+    """
+    found = tf.train.Example.FromString(record).features.feature[feature]
+    if found.WhichOneof("kind") == "bytes_list":
+        return np.frombuffer(b"".join(found.bytes_list.value), np.uint8).astype(np.float32)
+    return np.array(found.float_list.value, np.float32)
+
+
+def parse(examples: tf.Tensor, feature: str, shape: tuple[int, ...]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns raw values and labels of many examples, as part of a TensorFlow graph.
+
+    Args:
+        examples: string [N], serialized tf.Examples.
+        feature: Name of the raw feature.
+        shape: Of one example; one with more than one dimension is an image.
+
+    Returns:
+        float32 [N, *shape] and int16 [N].
+    """
+    is_image = len(shape) > 1
+    parsed = tf.io.parse_example(
+        examples,
+        {
+            feature: tf.io.FixedLenFeature([], tf.string)
+            if is_image
+            else tf.io.FixedLenFeature(shape, tf.float32),
+            LABEL_FEATURE: tf.io.FixedLenFeature([], tf.int64),
+        },
+    )
+    values = parsed[feature]
+    if is_image:
+        pixels = tf.io.decode_raw(values, tf.uint8)
+        values = tf.cast(tf.reshape(pixels, [-1, *shape]), tf.float32)
+    return values, tf.cast(parsed[LABEL_FEATURE], tf.int16)
