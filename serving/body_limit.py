@@ -1,4 +1,7 @@
-"""Bounds on HTTP bodies: on each, on those that are held at the same time, and on their time."""
+"""Bounds on HTTP bodies: size of each, memory of all, time of arrival; gzip is decompressed.
+
+Starlette's own body limit bounds the size of each body alone.
+"""
 
 import asyncio
 import contextlib
@@ -18,21 +21,21 @@ from serving.errors import (
 )
 
 BODY_ARRIVED = "aepipe.body_arrived"
-"""Key of the ASGI scope: the rest of the body is there and need not be waited for."""
+"""Key of the ASGI scope: all of the body has arrived."""
 
 _STEP_BYTES = 16 * 2**10
-"""A body must have grown by this much, or be there, each time its time is over."""
+"""A body must have grown by this much, or be complete, whenever its time is over."""
 
 _PATIENCE_SECONDS = 2.0
-"""If memory is short, a body that takes longer for a step gives way."""
+"""If memory is short, a body that takes longer for a step is refused."""
 
 _LINGER_SECONDS = 30.0
 """How long a refused body is still read, and dropped: a client that is still sending when the
-connection closes sees a reset, not the answer."""
+connection closes gets a reset, not the answer."""
 
 _SLOW_LINGER_SECONDS = 1.0
 
-_INFLATE_BYTES = 2**20
+_DECOMPRESS_BYTES = 2**20
 
 _GZIP = 31
 """zlib's `wbits` for gzip."""
@@ -57,7 +60,7 @@ class _Arrival:
         return True
 
     def is_slow(self, now: float) -> bool:
-        """Whether the body has not grown by a step for a while."""
+        """Returns whether the body has not grown by a step for a while."""
         return now - self._step_time > _PATIENCE_SECONDS
 
     def refuse(self, error: RequestError, now: float) -> None:
@@ -68,19 +71,19 @@ class _Arrival:
 
 
 class BodyLimit:
-    """ASGI middleware that reads each body, within bounds, before the application sees it.
+    """ASGI middleware that reads each body, within bounds, before it calls the application.
 
-    It answers 413 to a body above the limit, declared or found; 408 to one that does not go on
-    arriving; 415 to one that is compressed other than by gzip; and 503 if the bodies in hand come
-    to more than `held_limit`: many clients with allowed bodies must not fill the memory either.
+    It answers 413 if a body is above the limit, declared or found; 408 if it stops arriving; 415 if
+    it is compressed other than by gzip; and 503 if all bodies together are above `held_limit`, as
+    many clients with allowed bodies could fill the memory too.
 
     Args:
-        app: What is guarded.
-        limit: Bytes of one body, inflated if it is compressed.
-        held_limit: Bytes of all bodies in hand; one alone is always taken. Those that are slow to
-            arrive give way to others.
+        app: The application.
+        limit: Bytes of one body, decompressed.
+        held_limit: Bytes of all bodies in memory; a single one is always accepted. Bodies that
+            arrive slowly are refused in favour of others.
         seconds: How long the next 16 KiB of a body, or its rest, may take to arrive.
-        executor: Where bodies are inflated.
+        executor: Decompresses the bodies.
     """
 
     def __init__(
@@ -107,7 +110,7 @@ class BodyLimit:
                     raise self._too_large()
                 body = await self._read(arrival, scope, receive)
                 if body and encoding:
-                    body = await self._inflated(arrival, body)
+                    body = await self._decompressed(arrival, body)
             except RequestError as error:
                 await _refuse(error, arrival.complete, scope, receive, send)
                 return
@@ -117,7 +120,7 @@ class BodyLimit:
             self._release(arrival)
 
     async def _read(self, arrival: _Arrival, scope: Scope, receive: Receive) -> bytes | None:
-        """Returns the body, None if the client has gone."""
+        """Returns the body, or None if the client has disconnected."""
         pieces: list[bytes] = []
         if BODY_ARRIVED in scope:
             message = await receive()
@@ -145,11 +148,11 @@ class BodyLimit:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _hold(self, arrival: _Arrival, size: int) -> None:
-        """Counts bytes that have come.
+        """Counts bytes that have arrived.
 
         Raises:
             TooLargeError: The body is above the limit.
-            OverloadedError: There is no room for them, and no body that is slow to make some.
+            OverloadedError: All bodies are above their limit, and none of them is slow.
         """
         self._held += size
         arrival.size += size
@@ -181,15 +184,15 @@ class BodyLimit:
         self._held -= arrival.size
         arrival.size = 0
 
-    async def _inflated(self, arrival: _Arrival, body: bytes) -> bytes:
-        inflated = await asyncio.get_running_loop().run_in_executor(
-            self._executor, _inflate, body, self._limit
+    async def _decompressed(self, arrival: _Arrival, body: bytes) -> bytes:
+        decompressed = await asyncio.get_running_loop().run_in_executor(
+            self._executor, _decompress, body, self._limit
         )
-        if inflated is None:
+        if decompressed is None:
             raise self._too_large()
         self._release(arrival)
-        self._hold(arrival, len(inflated))
-        return inflated
+        self._hold(arrival, len(decompressed))
+        return decompressed
 
     def _too_large(self) -> TooLargeError:
         return TooLargeError(f"the body is larger than {self._limit} bytes (--body-mib)")
@@ -214,18 +217,18 @@ def _declared(scope: Scope) -> tuple[int, bool]:
     return length, compressed
 
 
-def _inflate(body: bytes, limit: int) -> bytes | None:
-    """Returns what gzip has packed, None if that is larger than the limit.
+def _decompress(body: bytes, limit: int) -> bytes | None:
+    """Returns the decompressed body, or None if it is larger than the limit.
 
     Raises:
-        InvalidRequestError: It is not gzip, or cut off, or more follows.
+        InvalidRequestError: It is not gzip, is cut off, or is followed by more data.
     """
     decompressor = zlib.decompressobj(_GZIP)
     pieces = []
     size = 0
     try:
         while not decompressor.eof:
-            piece = decompressor.decompress(body, _INFLATE_BYTES)
+            piece = decompressor.decompress(body, _DECOMPRESS_BYTES)
             body = decompressor.unconsumed_tail
             if not piece and not body and not decompressor.eof:
                 raise InvalidRequestError("the body is gzip that is cut off")
@@ -256,7 +259,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 async def _refuse(
     error: RequestError, complete: bool, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Answers, and closes the connection if the body is not all there."""
+    """Answers, and closes the connection if the body is incomplete."""
     headers = {"accept-encoding": "gzip"} if isinstance(error, EncodingError) else {}
     if complete:
         await JSONResponse({"error": error.reason}, error.http, headers)(scope, receive, send)

@@ -18,7 +18,7 @@ SERVICES = (
     "tensorflow.serving.ModelService",
     "tensorflow.serving.PredictionService",
 )
-"""Names that stand for the whole server."""
+"""Names of the whole server."""
 
 _WATCH_SECONDS = 0.5
 
@@ -26,10 +26,10 @@ _Status = health_pb2.HealthCheckResponse
 
 
 class ModelHealth(health_pb2_grpc.HealthServicer):
-    """Answers from the push directory: the server serves if one of its models does.
+    """Health of the server, which serves if one of its models does, and of each model.
 
     Args:
-        directory: Whose models are asked for by name.
+        directory: The models; a request may name one.
     """
 
     def __init__(self, directory: PushDirectory) -> None:
@@ -39,7 +39,7 @@ class ModelHealth(health_pb2_grpc.HealthServicer):
     async def Check(  # noqa: N802
         self, request: health_pb2.HealthCheckRequest, context: Any
     ) -> health_pb2.HealthCheckResponse:
-        """Answers with the status of the server or of a model.
+        """Returns the status of the server or of a model.
 
         Raises:
             NotServedError: There is no such model.
@@ -52,7 +52,7 @@ class ModelHealth(health_pb2_grpc.HealthServicer):
     async def Watch(  # noqa: N802
         self, request: health_pb2.HealthCheckRequest, context: Any
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
-        """Answers with the status now and with each change of it, until the server stops."""
+        """Yields the status now and after each change of it, until the server stops."""
         last = None
         while True:
             status = self._status(request.service)
@@ -67,7 +67,7 @@ class ModelHealth(health_pb2_grpc.HealthServicer):
                 continue
 
     def stop(self) -> None:
-        """Nothing serves from now on, and who watches hears of it."""
+        """Reports NOT_SERVING from now on, also to those who watch."""
         self._stopping.set()
 
     def _status(self, service: str) -> int:

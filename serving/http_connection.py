@@ -1,7 +1,6 @@
-"""HTTP connections: what a client may ask of one, and how many there may be."""
+"""One HTTP connection: bounds on its request heads and its waits; refusals."""
 
 import asyncio
-import itertools
 from typing import Any
 
 import httptools
@@ -9,86 +8,32 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from serving.body_limit import BODY_ARRIVED
-from serving.settings import ServerSettings
+from serving.open_connections import OpenConnections
 
 _UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
 
 _LINGER_SECONDS = 2.0
-"""How long a refused client may go on sending. A connection that is closed before is reset, and
-what the client has not read yet is lost."""
+"""How long a refused client may go on sending. Closing the connection earlier resets it, and the
+client loses what it has not read yet."""
 
 _LINGERING = 128
-"""Refused connections that are kept open at a time, beyond those that are allowed."""
+"""Refused connections that are kept open at a time, in addition to the allowed ones."""
 
 _QUIET_SECONDS = 1.0
-"""While the server ends: how long a connection without a request may still bring one."""
+"""While the server ends: how long it waits for a request on an idle connection."""
 
 _STEP_BYTES = 16 * 2**10
 
 
-class HttpConnections:
-    """The open connections of a server, and the bounds that they share.
-
-    Args:
-        settings: The bounds.
-    """
-
-    def __init__(self, settings: ServerSettings) -> None:
-        self.settings = settings
-        self.strangers: dict[HttpConnection, None] = {}
-        """Those that wait for a first request; first the one that has waited the longest."""
-        self.waiting: dict[HttpConnection, None] = {}
-        """Those that wait for more after an answer, in the same order; they give way last."""
-        self.lingering = 0
-        self.ending = False
-        self._open: set[HttpConnection] = set()
-
-    def add(self, connection: "HttpConnection") -> bool:
-        """Takes a new connection in; closes the one that waits the longest if there are too many.
-
-        Returns:
-            Whether there is room for it.
-        """
-        if len(self._open) >= self.settings.connections:
-            oldest = next(itertools.chain(self.strangers, self.waiting), None)
-            if oldest is None:
-                return False
-            oldest.give_way()
-        self._open.add(connection)
-        return True
-
-    def remove(self, connection: "HttpConnection") -> None:
-        """Forgets a connection that is closed or about to be."""
-        self._open.discard(connection)
-        self.strangers.pop(connection, None)
-        self.waiting.pop(connection, None)
-
-    async def watch(self) -> None:
-        """Closes connections that have waited too long, until it is cancelled."""
-        settings = self.settings
-        pause = min(1.0, settings.header_seconds / 4, settings.idle_seconds / 4)
-        while True:
-            await asyncio.sleep(pause)
-            now = asyncio.get_running_loop().time()
-            for connection in [*self.strangers, *self.waiting]:
-                connection.check_patience(now)
-
-    def end(self) -> None:
-        """From now on, each answer is the last one of its connection."""
-        self.ending = True
-        for connection in self._open:
-            connection.shutdown()
-
-
 class HttpConnection(HttpToolsProtocol):
-    """One connection, over uvicorn's own protocol.
+    """uvicorn's connection, with bounds.
 
     Args:
-        connections: All of the server.
-        given: What uvicorn gives a connection.
+        connections: All connections of the server.
+        given: Arguments of uvicorn's own class.
     """
 
-    def __init__(self, connections: HttpConnections, **given: Any) -> None:
+    def __init__(self, connections: OpenConnections, **given: Any) -> None:
         super().__init__(**given)
         self._connections = connections
         self._waiting = connections.strangers
@@ -100,7 +45,7 @@ class HttpConnection(HttpToolsProtocol):
         self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Takes the connection in."""
+        """Adds the connection."""
         super().connection_made(transport)
         self._since = self.loop.time()
         if self._connections.add(self):
@@ -109,12 +54,12 @@ class HttpConnection(HttpToolsProtocol):
             self._refuse(503, "the server has as many connections as it may have: try again later")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Lets the connection go."""
+        """Removes the connection."""
         self._connections.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Takes in what the client has sent."""
+        """Parses data from the client."""
         if self._refused:
             return
         self._unset_keepalive_if_required()
@@ -131,7 +76,7 @@ class HttpConnection(HttpToolsProtocol):
         self._since = self.loop.time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Takes a header; those that follow a chunked body are passed over."""
+        """Adds a header; those that follow a chunked body are ignored."""
         if self._in_head:
             super().on_header(name, value)
 
@@ -140,20 +85,20 @@ class HttpConnection(HttpToolsProtocol):
         self._in_head = False
         if self._refused:
             return
-        # The head may have come along with its body.
+        # The head may have arrived together with its body.
         if self._unread_bytes > self._header_bytes and self._head_bytes() > self._header_bytes:
             self._refuse_head()
             return
         self._unread_bytes = 0
-        # An upgrade that is not taken is ignored, and the body follows (RFC 9110, 7.8), as for
-        # every client that offers HTTP/2. httptools takes it for granted: `_parse` starts over.
+        # An upgrade that the server does not support is ignored, and the body follows (RFC 9110,
+        # 7.8); every client that offers HTTP/2 sends one. httptools stops there: see `_parse`.
         if not self.parser.should_upgrade():
             super().on_headers_complete()
             if self._connections.ending:
                 self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
-        """Hands a part of the body on."""
+        """Passes a part of the body on."""
         if self._refused:
             return
         self._unread_bytes = 0
@@ -161,18 +106,18 @@ class HttpConnection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Hands the end of the body on."""
+        """Passes the end of the body on."""
         if self._refused or self.parser.should_upgrade():
             return
         self._unread_bytes = 0
         if self.cycle is not None:
-            # So that the middleware need not time what has arrived, as most requests have.
+            # Most requests have arrived by now, and `BodyLimit` then needs no timer.
             scope: Any = self.cycle.scope
             scope[BODY_ARRIVED] = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Makes ready for the next request."""
+        """Prepares for the next request."""
         self._since = self.loop.time()
         super().on_response_complete()
         self._waiting.pop(self, None)
@@ -180,10 +125,10 @@ class HttpConnection(HttpToolsProtocol):
         self._place()
 
     def shutdown(self) -> None:
-        """Makes the answer that is due, or the next one, the last.
+        """Makes the current answer, or the next one, the last.
 
-        uvicorn closes a connection that has no request in hand, and so resets one whose request
-        is on its way.
+        uvicorn would close a connection without a request, and so reset one whose request is on
+        its way.
         """
         for cycle, _ in self.pipeline:
             cycle.keep_alive = False
@@ -206,7 +151,7 @@ class HttpConnection(HttpToolsProtocol):
         settings = self._connections.settings
         waited = now - self._since
         if self.transport.is_closing():
-            # What is left to send is not read by the client.
+            # The client does not read the rest of the answer.
             if waited > settings.idle_seconds:
                 self.transport.abort()
         elif self._in_head:
@@ -218,7 +163,7 @@ class HttpConnection(HttpToolsProtocol):
             self._close()
 
     def _place(self) -> None:
-        """Keeps the order of those that wait; a few bytes now and then are no reason to stay."""
+        """Updates the connection's place among the waiting; only 16 KiB of a body improve it."""
         waiting = self._waiting
         if self._refused or not (self._in_head or self._is_idle() or self.cycle.more_body):
             waiting.pop(self, None)
@@ -245,7 +190,7 @@ class HttpConnection(HttpToolsProtocol):
             self._refuse(400, "this is not a request of HTTP/1.1")
 
     def _parse_without_upgrade(self, rest: bytes) -> None:
-        """Takes in the request again as if it had not asked to change the protocol."""
+        """Parses the request again without its headers of an upgrade."""
         method = self.parser.get_method()
         if method == b"CONNECT":
             self._refuse(405, "CONNECT: this server is no proxy")
@@ -268,7 +213,7 @@ class HttpConnection(HttpToolsProtocol):
         self._refuse(431, f"the head is larger than {self._header_bytes} bytes (--header-kib)")
 
     def _refuse(self, status: int, reason: str) -> None:
-        """Answers in place of the application, and closes the connection a little later."""
+        """Answers instead of the application, and closes the connection a little later."""
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
@@ -294,7 +239,7 @@ class HttpConnection(HttpToolsProtocol):
         self._close()
 
     def _close(self) -> None:
-        """Closes the connection; what its client does not read is not kept for it."""
+        """Closes the connection; unsent data is dropped."""
         self._connections.remove(self)
         if self.transport.get_write_buffer_size():
             self.transport.abort()

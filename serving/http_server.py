@@ -15,7 +15,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from serving.body_limit import BodyLimit
 from serving.error_answers import HTTP_HANDLERS
-from serving.http_connection import HttpConnection, HttpConnections
+from serving.http_connection import HttpConnection
+from serving.open_connections import OpenConnections
 from serving.open_inference import ReadOnlyRepositoryExtension
 from serving.open_inference_rest import open_inference_routes
 from serving.settings import ServerSettings
@@ -42,7 +43,7 @@ class HttpServer(RESTServer):
         bound: socket,
     ) -> None:
         super().__init__("kserve.model_server:app", data_plane, extension, bound.getsockname()[1])
-        self._connections = HttpConnections(settings)
+        self._connections = OpenConnections(settings)
         # A log line would take longer than the request itself.
         self.config.access_log = False
         self.config.http = functools.partial(HttpConnection, self._connections)
@@ -102,7 +103,7 @@ class EndingServer(uvicorn.Server):
         connections: The connections of the server.
     """
 
-    def __init__(self, config: uvicorn.Config, connections: HttpConnections) -> None:
+    def __init__(self, config: uvicorn.Config, connections: OpenConnections) -> None:
         super().__init__(config)
         self._connections = connections
 

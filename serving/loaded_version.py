@@ -23,12 +23,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """A function of the model that a request may name.
+    """A signature of a SavedModel.
 
     Attributes:
-        name: What the request calls it.
-        inputs: Input's name -> its type and shape.
-        outputs: Output's name -> its type and shape.
+        name: Its name, as in a request.
+        inputs: Name of an input -> its type and shape.
+        outputs: Name of an output -> its type and shape.
         function: Takes and returns tensors by name.
     """
 
@@ -41,7 +41,7 @@ class Signature:
         """Computes the outputs of checked inputs.
 
         Raises:
-            tf.errors.InvalidArgumentError: A string does not hold what the model parses.
+            tf.errors.InvalidArgumentError: The model cannot parse a string.
         """
         tensors = {
             name: tf.constant(array, tf.string if array.dtype == STRING else None)
@@ -52,12 +52,12 @@ class Signature:
 
 
 class LoadedVersion:
-    """A SavedModel, ready to answer.
+    """A SavedModel that is loaded and warmed up.
 
     Attributes:
         number: The version.
         signatures: Its signatures by name.
-        signature_defs: The same as the SavedModel's own messages, for metadata.
+        signature_defs: The SavedModel's own messages of them, for metadata.
 
     Args:
         model: Name of the model.
@@ -65,14 +65,14 @@ class LoadedVersion:
         directory: The SavedModel.
 
     Raises:
-        Exception: TensorFlow raises many kinds for a SavedModel that cannot be loaded.
+        Exception: TensorFlow raises many classes for a SavedModel that cannot be loaded.
     """
 
     def __init__(self, model: str, number: int, directory: Path) -> None:
         self.model = model
         self.number = number
         self.signature_defs = _signature_defs(directory)
-        # The signatures' functions do not keep the object alive that holds their weights.
+        # The functions of the signatures do not keep the object with their weights alive.
         self._saved_model = tf.saved_model.load(str(directory), tags=[SERVE_TAG])
         self.signatures = {
             name: _signature(name, function)
@@ -83,7 +83,7 @@ class LoadedVersion:
         self._warm_up(directory / WARMUP_FILE)
 
     def signature(self, name: str | None) -> Signature:
-        """Returns a signature, the default one where none is named.
+        """Returns a signature by name, the default one for None.
 
         Raises:
             InvalidRequestError: There is no such signature.
@@ -97,10 +97,9 @@ class LoadedVersion:
         return found
 
     def _warm_up(self, requests: Path) -> None:
-        """Replays the requests that were pushed along, then runs a batch of each usual size.
+        """Runs the warm-up requests of the version, in batches of several sizes.
 
-        The first execution of a function is many times slower than the next, and no client is
-        to pay for it. See https://www.tensorflow.org/tfx/serving/saved_model_warmup.
+        The first execution of a function is many times slower than the next ones. See https://www.tensorflow.org/tfx/serving/saved_model_warmup.
         """
         if not requests.exists():
             _LOG.warning("%s: no warm-up requests, so the first request is slow", requests)

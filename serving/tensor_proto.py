@@ -1,4 +1,4 @@
-"""TensorProto to array and back, never larger than what the message holds."""
+"""TensorProto to array and back; an array never takes more memory than its message."""
 
 import math
 import re
@@ -21,19 +21,19 @@ _FIELDS = {
 }
 
 _PADDED_ELEMENTS = 1024
-"""TensorFlow repeats the last value up to the declared shape; more than this is not made of it."""
+"""TensorFlow repeats the last value up to the declared shape; this is the largest such array."""
 
 _PACKED = {np.dtype(np.float32): "float_val", np.dtype(np.float64): "double_val"}
-"""Types whose values lie in a message as they lie in memory."""
+"""Types with the same bytes in a message as in memory."""
 
 
 def read_tensor(spec: TensorSpec, tensor: tensor_pb2.TensorProto, most_rows: int) -> np.ndarray:
-    """Returns the array that a message holds; its shape is checked before the array is made.
+    """Returns the array in a message; its shape is checked before the array is made.
 
     Args:
         spec: What the signature takes.
         tensor: The message.
-        most_rows: Bound of its first axis, the server's `--queue-rows`.
+        most_rows: Bound of its first axis, `--queue-rows` of the server.
 
     Raises:
         InvalidRequestError: Type or shape is not the signature's, or the content is less or more
@@ -63,10 +63,10 @@ def read_tensor(spec: TensorSpec, tensor: tensor_pb2.TensorProto, most_rows: int
 
 
 def write_tensor(array: np.ndarray, tensor: tensor_pb2.TensorProto) -> None:
-    """Packs as TensorFlow Serving does: in the typed field, which some clients read directly.
+    """Writes an array as TensorFlow Serving does: in the typed field, which some clients read.
 
     Args:
-        array: What is packed.
+        array: The array.
         tensor: An empty message.
     """
     dtype = tf.as_dtype(array.dtype)
@@ -75,7 +75,7 @@ def write_tensor(array: np.ndarray, tensor: tensor_pb2.TensorProto) -> None:
         tensor.tensor_shape.dim.add(size=size)
     packed = _PACKED.get(array.dtype)
     if packed is not None and array.size:
-        # A Python number for each value would take ten times the memory, and most of the time.
+        # Python numbers would take ten times the memory, and most of the time.
         tensor.MergeFromString(_packed_field(packed, array))
     else:
         getattr(tensor, _FIELDS[dtype]).extend(array.ravel().tolist())
@@ -103,7 +103,7 @@ def _check_content(
             f"input {spec.name!r}: {spec.type_name} is taken in tensor_content only"
         )
     count = len(getattr(tensor, field))
-    # As TensorFlow has it, fewer values than elements stand for the last one repeated.
+    # TensorFlow repeats the last value if there are fewer values than elements.
     if count > declared or (count < declared and declared > _PADDED_ELEMENTS):
         raise InvalidRequestError(
             f"input {spec.name!r}: not a tensor: shape {shape} has {declared} elements, got "
@@ -112,7 +112,7 @@ def _check_content(
 
 
 def _packed_field(name: str, array: np.ndarray) -> bytes:
-    """The wire format of a packed repeated field: tag, number of bytes, little-endian values."""
+    """Returns a packed repeated field in wire format: tag, length in bytes, values."""
     values = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
     number = tensor_pb2.TensorProto.DESCRIPTOR.fields_by_name[name].number
     return bytes([number << 3 | 2]) + _varint(len(values)) + values

@@ -1,4 +1,4 @@
-"""TensorFlow says which of the machine's parts it uses, and that there is no GPU, when imported."""
+"""Imports TensorFlow without the messages about CPU and GPU that it prints then."""
 
 import importlib
 import os
@@ -6,10 +6,13 @@ import sys
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without its greeting on standard error, and keeps its log to errors.
+    """Imports TensorFlow without its messages on standard error, and sets its log to errors.
 
-    Its C++ parts greet before they read `TF_CPP_MIN_LOG_LEVEL`, straight into file descriptor 2, so
-    that goes nowhere meanwhile. An import that fails raises, as any.
+    Its C++ code writes to file descriptor 2 before it reads `TF_CPP_MIN_LOG_LEVEL`, so that
+    descriptor is redirected meanwhile.
+
+    Raises:
+        ImportError: TensorFlow cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's JSON of requests and answers.
+"""JSON of TensorFlow Serving's REST API to arrays and back.
 
 See https://www.tensorflow.org/tfx/serving/api_rest#predict_api.
 """
@@ -28,9 +28,9 @@ class PredictBody:
 
     Attributes:
         signature_name: Which signature; None for the default one.
-        by_row: Whether it came as `instances`, and is to be answered so.
-        content: What stood there.
-        may_hold_booleans: Whether the words true or false occur; NumPy takes them for numbers.
+        by_row: Whether it has `instances`, so that the answer is by row too.
+        content: The value of that key.
+        may_hold_booleans: Whether `true` or `false` occurs; NumPy would convert them to numbers.
     """
 
     signature_name: str | None
@@ -49,7 +49,7 @@ def read_body(body: bytes) -> PredictBody:
     if not isinstance(values, dict):
         raise InvalidRequestError(f"expected a JSON object, got {type(values).__name__}")
     if (_ROW in values) == (_COLUMN in values):
-        # Keys that the API does not have are passed over, as TensorFlow Serving does.
+        # Unknown keys are ignored, as by TensorFlow Serving.
         got = ", ".join(repr(key[:40]) for key in itertools.islice(values, _KEYS_SHOWN))
         raise InvalidRequestError(
             f"expected exactly one of {_ROW!r} and {_COLUMN!r}, got {got or 'no key'}"
@@ -72,7 +72,7 @@ def read_body(body: bytes) -> PredictBody:
 
 
 def read_inputs(body: PredictBody, specs: Mapping[str, TensorSpec]) -> dict[str, np.ndarray]:
-    """Turns the request's values into the signature's inputs.
+    """Returns the request's values as arrays of the signature's inputs.
 
     Raises:
         InvalidRequestError: Names or values are not what the signature takes.
@@ -87,7 +87,7 @@ def read_inputs(body: PredictBody, specs: Mapping[str, TensorSpec]) -> dict[str,
 
 
 def answer(outputs: Mapping[str, np.ndarray], by_row: bool) -> bytes:
-    """Encodes outputs: a model with one output answers with its values, without the name."""
+    """Encodes outputs; the values of a single output are written without its name."""
     plain = {name: _plain(name, array) for name, array in outputs.items()}
     if not by_row:
         return _encoded({"outputs": plain if len(plain) > 1 else next(iter(plain.values()))})

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST routes, so that its clients work unchanged.
+"""Routes of TensorFlow Serving's REST API; its clients work unchanged.
 
 See https://www.tensorflow.org/tfx/serving/api_rest.
 """

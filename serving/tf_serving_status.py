@@ -1,4 +1,4 @@
-"""TensorFlow Serving's own messages about a model: its status and its metadata."""
+"""TensorFlow Serving's messages of a model's status and metadata, for REST and gRPC."""
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from tensorflow.core.protobuf import error_codes_pb2
@@ -17,7 +17,7 @@ def model_status(
     """Returns the states of all versions, newest first, or of one.
 
     Raises:
-        NotServedError: Nothing is known of that version.
+        NotServedError: There is no such version.
     """
     if label is not None:
         version = model.find(label=label).number
@@ -34,7 +34,7 @@ def model_status(
 def model_metadata(
     version: LoadedVersion,
 ) -> tuple[get_model_metadata_pb2.GetModelMetadataResponse, get_model_metadata_pb2.SignatureDefMap]:
-    """Returns the answer to a request for metadata, and the signatures packed in it."""
+    """Returns the response to a metadata request, and the signatures packed in it."""
     signatures = get_model_metadata_pb2.SignatureDefMap()
     for name, definition in version.signature_defs.items():
         signatures.signature_def[name].CopyFrom(definition)

@@ -1,5 +1,5 @@
-"""The push directory, `MODEL/VERSION` below one folder: all that is written in it and read from it.
+"""The push directory, `MODEL/VERSION` below one folder: the only code that reads or writes it.
 
-Pusher, commands, orchestrators and the model server ask the modules of this package; nothing else
-holds a rule of the layout. It needs the standard library and filelock alone.
+Pusher, commands, orchestrators and the model server use it. It needs only the standard library and
+filelock.
 """

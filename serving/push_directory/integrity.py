@@ -1,4 +1,4 @@
-"""Whether a version is whole, and holds what was pushed: the digests of `aepipe.json`."""
+"""Integrity of a version: all its files exist and have the digests that `aepipe.json` lists."""
 
 import errno
 import functools
@@ -25,17 +25,17 @@ _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 def find_fault(version_directory: Path) -> str | None:
     """Returns why a version cannot be served, or None if it can.
 
-    It is whole if it has the graph and all shards of its variables. If its manifest has digests,
-    each file is read once and compared; a file is read again when its size, times or inode change.
+    It needs the graph and all shards of its variables. If its manifest has digests, each file is
+    read once and compared; a file is read again when its size, times or inode change.
 
     Args:
         version_directory: The version's folder.
 
     Returns:
-        A phrase that names the file, to go after the version.
+        A phrase that names the file, to follow the version in a message.
 
     Raises:
-        OSError: A file is there and cannot be read.
+        OSError: A file exists and cannot be read.
     """
     fault = _missing_part(version_directory)
     if fault is not None:
@@ -62,7 +62,7 @@ def find_fault(version_directory: Path) -> str | None:
 
 
 def fault_of(version_directory: Path) -> str | None:
-    """Returns why a version cannot be served, one that cannot be read included, or None."""
+    """Returns why a version cannot be served, also if it cannot be read, or None if it can."""
     try:
         return find_fault(version_directory)
     except OSError as error:
@@ -81,10 +81,24 @@ def file_digests(version_directory: Path) -> dict[str, str]:
 
 
 def read_digests(version_directory: Path) -> dict[str, str] | None:
-    """Returns the digests of a version's manifest, by path.
+    """Returns the digests in a version's manifest by path, None if there are none.
 
-    Returns:
-        None for a version without: an earlier release or somebody's own hand put it there.
+    A version from an earlier release, or one that was copied by hand, has none.
+
+    Raises:
+        ValueError: The manifest is damaged; the message is one phrase.
+        OSError: It cannot be read.
+    """
+    digests = (load_manifest(version_directory) or {}).get(FILES_KEY)
+    if digests is None:
+        return None
+    if not isinstance(digests, dict) or not all(_is_digest(*item) for item in digests.items()):
+        raise ValueError(f"{MANIFEST_FILE} is damaged: {FILES_KEY!r} is not paths with digests")
+    return digests
+
+
+def load_manifest(version_directory: Path) -> dict[str, Any] | None:
+    """Returns the content of a version's manifest, None if it has none.
 
     Raises:
         ValueError: The manifest is damaged; the message is one phrase.
@@ -101,12 +115,7 @@ def read_digests(version_directory: Path) -> dict[str, str] | None:
         raise ValueError(f"{MANIFEST_FILE} is damaged: it is not JSON") from error
     if not isinstance(content, dict):
         raise ValueError(f"{MANIFEST_FILE} is damaged: it is not an object")
-    digests = content.get(FILES_KEY)
-    if digests is None:
-        return None
-    if not isinstance(digests, dict) or not all(_is_digest(*item) for item in digests.items()):
-        raise ValueError(f"{MANIFEST_FILE} is damaged: {FILES_KEY!r} is not paths with digests")
-    return digests
+    return content
 
 
 def _missing_part(version_directory: Path) -> str | None:
@@ -143,7 +152,7 @@ def _unless_gone(error: OSError) -> None:
 def _digest(path: Path) -> str:
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):
-        # A pipe would be read for ever.
+        # Reading a pipe would not end.
         raise OSError(errno.EINVAL, "it is not a file", str(path))
     return _read_digest(
         path, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev

@@ -1,4 +1,4 @@
-"""`aepipe.json`: where a pushed version comes from."""
+"""`aepipe.json`, the manifest of a version: run, data, metrics, signatures and file digests."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from serving.push_directory.integrity import FILES_KEY, MANIFEST_FILE, fault_of, file_digests
+from serving.push_directory.integrity import (
+    FILES_KEY,
+    MANIFEST_FILE,
+    fault_of,
+    file_digests,
+    load_manifest,
+)
 from serving.push_directory.layout import list_versions
 from serving.push_directory.versions_json import read_version_file
 
@@ -28,7 +34,7 @@ def write_manifest(
         version_directory: The version's folder, with all its other files.
         model_name: Name of the model at the server.
         version: The version.
-        run_id: Which run pushed it.
+        run_id: The run that pushes it.
         run: Facts of the pipeline that do not change from run to run, such as its name.
         evaluation: Content of `evaluation.json`.
         signatures: JSON values: signature -> `inputs` and `outputs` -> name -> dtype and shape.
@@ -55,16 +61,15 @@ def write_manifest(
 
 
 def read_manifest(version_directory: Path) -> dict[str, Any]:
-    """Returns the manifest of a version; empty for a version that somebody else put there."""
+    """Returns the manifest of a version; empty if it has none or a damaged one."""
     try:
-        content = json.loads((version_directory / MANIFEST_FILE).read_text())
-    except (OSError, ValueError, RecursionError):
+        return load_manifest(version_directory) or {}
+    except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def pushed_by(model_directory: Path, run_id: str | None) -> Path | None:
-    """Returns the version that a run has pushed; None if it has pushed none or has no name."""
+    """Returns the version that a run has pushed; None if it pushed none, or `run_id` is None."""
     if run_id is None:
         return None
     versions = (model_directory / str(version) for version in list_versions(model_directory))
@@ -75,14 +80,13 @@ def pushed_by(model_directory: Path, run_id: str | None) -> Path | None:
 
 
 def pushed_already(model_directory: Path, version_directory: Path) -> Path | None:
-    """Returns the newest version if it is what a folder would be pushed as, else None.
+    """Returns the newest version if it has the same content as a folder to be pushed, else None.
 
-    That is so after a push of which the record was lost. Of the same judged model, all files and
-    all that the manifest says are equal, save its own number, its time and the run's name. A
-    version that was rolled back is not returned: to push it again is to restore it.
+    That happens after a push whose record in MLMD was lost. The manifests are equal in all but
+    version, time and run. A withheld version is not returned: pushing it again restores it.
 
     Args:
-        model_directory: The model's folder, held by `pushing`.
+        model_directory: The model's folder, locked by `pushing`.
         version_directory: A folder with all its files and its manifest.
     """
     versions = list_versions(model_directory)
