@@ -32,15 +32,15 @@ def aepipe(name: str, epochs: int, directory: str) -> tuple[float, float]:
 
 def arrays(config: PipelineConfig, directory: Path) -> tuple[np.ndarray, np.ndarray]:
     """Returns both splits' images, float32 [N, H, W] in 0..1."""
-    from components.idx_example_gen.idx_pair import find_pair, read_pair
     from data.files import matching_files
+    from data.formats.idx_file import find_pair, read_images
 
     data = config.data
     assert isinstance(data, ImageData)
     splits = []
     for pattern in (data.train_pattern, data.eval_pattern):
         pair = find_pair([str(path) for path in matching_files(directory, [pattern])], data.shape)
-        images = np.concatenate([block.images for block in read_pair(pair)])
+        images = np.concatenate([block.rows.values for block in read_images(*pair)])
         splits.append(images.reshape(-1, *data.shape).astype("float32") / 255)
     return splits[0], splits[1]
 

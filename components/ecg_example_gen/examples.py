@@ -5,18 +5,19 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from components.ecg_example_gen.row_blocks import RowBlock
+from data.formats.rows import Block
 from pipeline_config import ID_FEATURE, LABEL_FEATURE, SignalData
 
 
-def to_examples(block: RowBlock) -> Iterator[tf.train.Example]:
+def to_examples(block: Block) -> Iterator[tf.train.Example]:
     """Yields one tf.Example a row.
 
     Features: `signal` float_list [length], `label` int64_list [1], `example_id` bytes_list [1]:
     32 hex characters of a BLAKE2b digest of the row's little-endian float32 samples and label.
     """
-    contents = block.signals.astype("<f4", copy=False)
-    for signal, label in zip(contents, block.labels.tolist(), strict=True):
+    rows = block.rows
+    contents = rows.values.astype("<f4", copy=False)
+    for signal, label in zip(contents, rows.labels.tolist(), strict=True):
         example_id = hashlib.blake2b(signal.tobytes() + bytes([label]), digest_size=16).hexdigest()
         example = tf.train.Example()
         features = example.features.feature

@@ -1,5 +1,6 @@
 """Signal CSV files -> splits of tf.Examples."""
 
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,11 +13,12 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.ecg_example_gen.examples import to_examples
-from components.ecg_example_gen.row_blocks import RowBlock, read_row_blocks
 from components.ecg_example_gen.tutorial_split import TutorialSplit
 from components.ecg_example_gen.variety import RequireVariety
 from components.span_window.executor import SpanWindowExecutor
 from components.span_window.window import full_paths, paths_to_read
+from data.formats.csv_file import read_signals
+from data.formats.rows import Block, accepted
 from pipeline_config import UserInputError
 
 
@@ -109,7 +111,7 @@ class _ReadRows(beam.PTransform):
         (self._place,) = full_paths(exec_properties, [split_pattern])
         self._read_files = _ReadFiles(exec_properties, [path for paths in spans for path in paths])
 
-    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[RowBlock]:
+    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[Block]:
         blocks = pipeline | "ReadFiles" >> self._read_files
         _ = blocks | "RequireVariety" >> RequireVariety(self._place)
         return blocks
@@ -123,21 +125,25 @@ class _ReadFiles(beam.PTransform):
         self._paths = paths
         self._length = int(_settings(exec_properties)["length"])
 
-    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[RowBlock]:
+    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[Block]:
         return (
             pipeline
             | "Files" >> beam.Create(self._paths)
             # Without this, Beam fuses the list with its readers and one worker reads every file.
             | "SpreadFiles" >> beam.Reshuffle()
-            | "ReadRowBlocks" >> beam.FlatMap(read_row_blocks, self._length)
+            | "ReadRowBlocks" >> beam.FlatMap(_read_blocks, self._length)
         )
+
+
+def _read_blocks(path: str, length: int) -> Iterator[Block]:
+    return accepted(read_signals(path, length))
 
 
 class _ToExamples(beam.PTransform):
     """Blocks of rows -> tf.Examples."""
 
     def expand(
-        self, blocks: beam.pvalue.PCollection[RowBlock]
+        self, blocks: beam.pvalue.PCollection[Block]
     ) -> beam.pvalue.PCollection[tf.train.Example]:
         return blocks | beam.FlatMap(to_examples).with_output_types(tf.train.Example)
 

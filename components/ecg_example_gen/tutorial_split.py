@@ -1,14 +1,15 @@
 """The tutorial's own split of the rows into training and eval, over blocks of rows."""
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
-from components.ecg_example_gen.row_blocks import RowBlock
+from data.formats.rows import Block
 
 
 @functools.cache
@@ -26,40 +27,55 @@ def eval_mask(rows: int) -> npt.NDArray[np.bool_]:
     return mask
 
 
+class TutorialSplit(beam.PTransform):
+    """Splits blocks of rows as the tutorial splits its one file, files following by name."""
+
+    def expand(
+        self, blocks: beam.pvalue.PCollection[Block]
+    ) -> tuple[beam.pvalue.PCollection[Block], beam.pvalue.PCollection[Block]]:
+        """Returns the training part and the eval part."""
+        places = (
+            blocks
+            | "RowsOfBlock" >> beam.Map(lambda block: (_key(block), len(block.rows)))
+            | "AllBlocks" >> beam.combiners.ToList()
+            | "Places" >> beam.Map(_places)
+        )
+        parts = blocks | "SplitBlock" >> beam.ParDo(
+            _SplitBlock(), beam.pvalue.AsSingleton(places)
+        ).with_outputs(_SplitBlock.EVAL, main="train")
+        return parts["train"], parts[_SplitBlock.EVAL]
+
+
+_Key = tuple[str, int]
+"""A block's file and the number of its first row there."""
+
+
+class _Places(NamedTuple):
+    """Index of each block's first row among all rows, from 0, and how many rows there are."""
+
+    first: dict[_Key, int]
+    rows: int
+
+
+def _key(block: Block) -> _Key:
+    return block.path, int(block.rows.numbers[0])
+
+
+def _places(blocks: Sequence[tuple[_Key, int]]) -> _Places:
+    first, rows = {}, 0
+    for key, count in sorted(blocks):
+        first[key] = rows
+        rows += count
+    return _Places(first, rows)
+
+
 class _SplitBlock(beam.DoFn):
     """Cuts a block into its training part (the main output) and its eval part."""
 
     EVAL = "eval"
 
-    def process(self, block: RowBlock, rows_by_file: Mapping[str, int]) -> Iterable[RowBlock]:
-        before = sum(rows for path, rows in rows_by_file.items() if path < block.path)
-        start = before + block.first_row
-        mask = eval_mask(sum(rows_by_file.values()))[start : start + len(block.labels)]
-        yield _take(block, ~mask)
-        yield beam.pvalue.TaggedOutput(self.EVAL, _take(block, mask))
-
-
-def _take(block: RowBlock, mask: npt.NDArray[np.bool_]) -> RowBlock:
-    return RowBlock(block.path, block.first_row, block.signals[mask], block.labels[mask])
-
-
-def _count_rows(block: RowBlock) -> Iterator[tuple[str, int]]:
-    yield block.path, len(block.labels)
-
-
-class TutorialSplit(beam.PTransform):
-    """Splits blocks of rows as the tutorial splits its one file, files following by name."""
-
-    def expand(
-        self, blocks: beam.pvalue.PCollection[RowBlock]
-    ) -> tuple[beam.pvalue.PCollection[RowBlock], beam.pvalue.PCollection[RowBlock]]:
-        """Returns the training part and the eval part."""
-        rows_by_file = (
-            blocks
-            | "RowsOfBlock" >> beam.FlatMap(_count_rows)
-            | "RowsByFile" >> beam.CombinePerKey(sum)
-        )
-        parts = blocks | "SplitBlock" >> beam.ParDo(
-            _SplitBlock(), beam.pvalue.AsDict(rows_by_file)
-        ).with_outputs(_SplitBlock.EVAL, main="train")
-        return parts["train"], parts[_SplitBlock.EVAL]
+    def process(self, block: Block, places: _Places) -> Iterable[Block]:
+        start = places.first[_key(block)]
+        mask = eval_mask(places.rows)[start : start + len(block.rows)]
+        yield Block(block.path, block.rows[~mask])
+        yield beam.pvalue.TaggedOutput(self.EVAL, Block(block.path, block.rows[mask]))

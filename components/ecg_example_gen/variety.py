@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import apache_beam as beam
 import numpy as np
 
-from components.ecg_example_gen.row_blocks import RowBlock
+from data.formats.rows import Block
 from pipeline_config import UserInputError
 
 
@@ -43,7 +43,7 @@ class RequireVariety(beam.PTransform):
         super().__init__()
         self._source = source
 
-    def expand(self, blocks: beam.pvalue.PCollection[RowBlock]) -> beam.pvalue.PCollection[None]:
+    def expand(self, blocks: beam.pvalue.PCollection[Block]) -> beam.pvalue.PCollection[None]:
         """Returns an empty element for each check that passed."""
         return (
             blocks
@@ -53,13 +53,13 @@ class RequireVariety(beam.PTransform):
         )
 
 
-def _variety(block: RowBlock) -> _Variety:
-    signals = block.signals
+def _variety(block: Block) -> _Variety:
+    signals = block.rows.values
     same = bool((signals == signals[:1]).all())
     some = signals[:1] if same else signals[[0, int((signals != signals[0]).any(axis=1).argmax())]]
     return _Variety(
         rows=len(signals),
-        labels=frozenset(int(label) for label in np.unique(block.labels)),
+        labels=frozenset(int(label) for label in np.unique(block.rows.labels)),
         flat=bool((signals == signals[:, :1]).all()),
         signals=frozenset(hashlib.blake2b(row.tobytes()).hexdigest() for row in some),
     )

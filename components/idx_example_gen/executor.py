@@ -11,9 +11,10 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.idx_example_gen.examples import to_drift_examples, to_examples
-from components.idx_example_gen.idx_pair import ImageBlock, find_pair, read_pair
 from components.span_window.executor import SpanWindowExecutor
 from components.span_window.window import paths_to_read
+from data.formats.idx_file import find_pair, read_images
+from data.formats.rows import Block
 
 
 class IdxExampleGenExecutor(SpanWindowExecutor):
@@ -47,7 +48,7 @@ class _ReadPairs(beam.PTransform):
         self,
         exec_properties: dict[str, Any],
         pairs: list[list[str]],
-        encode: Callable[[ImageBlock], Iterator[tf.train.Example]],
+        encode: Callable[[Block], Iterator[tf.train.Example]],
     ) -> None:
         super().__init__()
         self._encode = encode
@@ -60,7 +61,7 @@ class _ReadPairs(beam.PTransform):
             pipeline
             # Headers are judged here, before any worker starts.
             | "Pairs" >> beam.Create([find_pair(paths, self._shape) for paths in self._pairs])
-            | "ReadPair" >> beam.FlatMap(read_pair)
+            | "ReadPair" >> beam.FlatMapTuple(read_images)
             | "ToExamples" >> beam.FlatMap(self._encode).with_output_types(tf.train.Example)
         )
 

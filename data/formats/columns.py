@@ -7,9 +7,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from data.formats.header import INDEX_NAMES, TIME_NAMES, is_progression
-from data.formats.row_faults import shown
-from data.formats.table import Table
+from data.formats.table import INDEX_NAMES, TIME_NAMES, Table, is_progression, shown
 
 BINARY_LABELS = frozenset({0.0, 1.0})
 """Values of a signal's label: abnormal and normal."""

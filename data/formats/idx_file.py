@@ -3,22 +3,21 @@
 Format: http://yann.lecun.com/exdb/mnist/, "The IDX file format".
 """
 
-import contextlib
 import dataclasses
 import enum
-import gzip
+import itertools
 import math
 import os
-import zlib
-from collections.abc import Iterator
-from typing import BinaryIO, cast
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
-from data.formats.first_bytes import GZIP, START_BYTES, foreign_format, idx_content
+from data.formats.first_bytes import START_BYTES, foreign_format, idx_content
+from data.formats.raw_file import BLOCK_BYTES, open_content
+from data.formats.rows import Block, Rows, no_labels
 from pipeline_config import UserInputError
 
 
@@ -51,28 +50,84 @@ def read_header(path: str) -> IdxHeader:
         UserInputError: The file is empty, ends within the header, is damaged gzip data, or has
             neither the magic number of images nor that of labels.
     """
-    with open_idx(path) as file:
+    with open_content(path) as file:
         return _parse_header(file, path)
 
 
-def read_blocks(
-    header: IdxHeader, block_items: int, first: int = 0, stop: int | None = None
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yields a file's items in order: uint8 [n, height, width] or [n], n up to `block_items`.
-
-    Args:
-        header: The file's.
-        block_items: Items read at a time.
-        first: Index of the first item; gzip data is read from its start all the same.
-        stop: Index of the item to stop before; None reads to the end and checks that it is one.
+def find_images(path: str, shape: tuple[int, ...]) -> IdxHeader:
+    """Returns the header of a file of images to score.
 
     Raises:
-        UserInputError: There are fewer or more bytes than the header says, or the gzip data is
+        UserInputError: The file holds something else, or images of another shape.
+    """
+    header = read_header(path)
+    if header.kind is not IdxKind.IMAGES:
+        raise UserInputError(f"{path}: the file holds labels: give the one with the images")
+    if header.shape[1:] != shape:
+        size = " x ".join(str(pixels) for pixels in header.shape[1:])
+        wanted = " x ".join(str(values) for values in shape)
+        raise UserInputError(
+            f"{path}: images are {size} pixels, but the model takes {wanted} values: "
+            "name the model that goes with this file"
+        )
+    return header
+
+
+def find_pair(paths: Sequence[str], shape: tuple[int, int]) -> tuple[IdxHeader, IdxHeader]:
+    """Returns the headers of the images and of the labels among some files to train on.
+
+    Args:
+        paths: At least one, on any file system that Beam knows.
+        shape: Configured (height, width) of an image.
+
+    Raises:
+        UserInputError: There is not exactly one file of each kind, or their headers do not agree
+            with each other or with the configuration.
+    """
+    headers = [read_header(path) for path in paths]
+    images, labels = _only(headers, IdxKind.IMAGES), _only(headers, IdxKind.LABELS)
+    _check_sizes(images, labels, shape)
+    return images, labels
+
+
+def read_images(
+    images: IdxHeader,
+    labels: IdxHeader | None = None,
+    first: int = 0,
+    stop: int | None = None,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[Block]:
+    """Yields images in file order, uint8 [n, height, width], with their labels if there are any.
+
+    Args:
+        images: From `find_images` or `find_pair`.
+        labels: Of the file of their labels, in the same order.
+        first: Index of the first image; gzip data is read from its start all the same.
+        stop: Index of the image to stop before; None reads to the end and checks that it is one.
+        block_bytes: Bytes of images read at a time.
+
+    Raises:
+        UserInputError: A file has fewer or more bytes than its header says, or its gzip data is
             damaged.
     """
+    items = max(1, block_bytes // math.prod(images.shape[1:]))
+    values = _read_items(images, items, first, stop)
+    classes = _read_items(labels, items, first, stop) if labels else itertools.repeat(None)
+    number = first + 1
+    for block, of_block in zip(values, classes, strict=labels is not None):
+        numbers = np.arange(number, number + len(block), dtype=np.int64)
+        number += len(block)
+        known = no_labels(len(block)) if of_block is None else of_block.astype(np.int64)
+        yield Block(images.path, Rows(numbers, block, known))
+
+
+def _read_items(
+    header: IdxHeader, block_items: int, first: int, stop: int | None
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yields a file's items in order: uint8 [n, height, width] or [n], n up to `block_items`."""
     items, *item_shape = header.shape
     item_bytes = math.prod(item_shape)
-    with open_idx(header.path) as file:
+    with open_content(header.path) as file:
         _parse_header(file, header.path)
         file.seek(first * item_bytes, os.SEEK_CUR)
         end = items if stop is None else min(stop, items)
@@ -93,23 +148,37 @@ def read_blocks(
             )
 
 
-@contextlib.contextmanager
-def open_idx(path: str) -> Iterator[BinaryIO]:
-    """Opens a file on any file system that Beam knows, decompressed if its content is gzip."""
-    # Beam would go by the name; users rename files.
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        is_gzip = file.read(len(GZIP)) == GZIP
-        file.seek(0)
-        if not is_gzip:
-            yield file
-            return
-        try:
-            with gzip.GzipFile(fileobj=file) as unzipped:
-                yield cast(BinaryIO, unzipped)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise UserInputError(
-                f"{path}: the gzip data is damaged or ends early: copy or download the file again"
-            ) from error
+def _only(headers: list[IdxHeader], kind: IdxKind) -> IdxHeader:
+    found = [header for header in headers if header.kind is kind]
+    noun = kind.name.lower()
+    if not found:
+        raise UserInputError(
+            f"{headers[0].path}: there is no file of {noun} (magic number {kind:d}) to go with "
+            "it: put one beside it"
+        )
+    if len(found) > 1:
+        other = PurePosixPath(found[1].path).name
+        raise UserInputError(
+            f"{found[0].path}: {other} beside it holds {noun} of the same split too: "
+            "remove one of the two"
+        )
+    return found[0]
+
+
+def _check_sizes(images: IdxHeader, labels: IdxHeader, shape: tuple[int, int]) -> None:
+    count, height, width = images.shape
+    if not count:
+        raise UserInputError(f"{images.path}: the file holds 0 images: give one or more")
+    if (height, width) != shape:
+        raise UserInputError(
+            f"{images.path}: images are {height} x {width} pixels, but data.height={shape[0]} "
+            f"and data.width={shape[1]}: set data.height={height} and data.width={width}"
+        )
+    if labels.shape[0] != count:
+        raise UserInputError(
+            f"{labels.path}: {labels.shape[0]} labels for {count} images in {images.path}: "
+            "give the files that belong together"
+        )
 
 
 def _parse_header(file: BinaryIO, path: str) -> IdxHeader:

@@ -17,9 +17,7 @@ from data.formats.columns import (
     odd_columns,
     values_in,
 )
-from data.formats.header import label_column
-from data.formats.row_faults import shown
-from data.formats.table import Start, Table
+from data.formats.table import Start, Table, label_column, shown
 from pipeline_config import UserInputError
 
 _GUESSES = {ColumnKind.INDEX: " (an index?)", ColumnKind.LABEL: " (the label?)"}

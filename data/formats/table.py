@@ -1,18 +1,22 @@
-"""The start of a CSV: which line names the columns, and the first rows, cell by cell."""
+"""The start of a CSV: the line that names the columns if there is one, and the first rows."""
 
 import collections
 import csv
 import dataclasses
 import functools
+import itertools
 from collections.abc import Collection, Sequence
 
-from data.formats.header import is_header, is_progression
-from data.formats.row_faults import as_number, split_cells
 from pipeline_config import UserInputError
+
+LABEL_NAMES = frozenset({"label", "labels", "target", "class", "y"})
+INDEX_NAMES = frozenset({"", "index", "id", "row", "unnamed: 0"})
+TIME_NAMES = frozenset({"time", "timestamp", "date", "datetime"})
 
 ROWS = 100
 """Rows that a file is judged by."""
 
+_FEWEST_NUMBERS = 3
 _FEWEST_STEPS = 5
 _OTHER_SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 
@@ -102,7 +106,7 @@ def read_start(lines: Sequence[str], path: str) -> Start:
         raise UserInputError(
             f"{path}: lines end with CR alone: save the file with LF or CRLF line ends"
         )
-    require_commas(lines[first], path)
+    _require_commas(lines[first], path)
     names = cells_of(lines[first].strip())
     header = first if is_header(names) else None
     if header is None:
@@ -124,22 +128,73 @@ def _require_no_steps(cells: Sequence[str], path: str) -> None:
         )
 
 
+def is_header(cells: Sequence[str]) -> bool:
+    """Returns whether a file's first line names columns rather than holds values.
+
+    Names are no numbers, or numbers that count the columns: `0,1,2` (pandas names columns without
+    a name so), `1,2,3`, or steps of time such as `0.0,0.5,1.0,label`, with names before or behind
+    them: `,0,1,2`, `id,1,2,3,label`.
+
+    >>> is_header(["", "0", "1", "2"]), is_header(["0.5", "1.5", "-2", "1"])
+    (True, False)
+    """
+    numbers = [as_number(cell) for cell in cells]
+    if all(number is None for number in numbers):
+        return any(cell.strip() for cell in cells)
+    first = next(place for place, number in enumerate(numbers) if number is not None)
+    counted = [number for number in numbers if number is not None]
+    if numbers[first : first + len(counted)] != counted:
+        return False
+    if all(cell.strip().isdigit() for cell in cells[first : first + len(counted)]):
+        start = counted[0]
+        counts = counted == [start + step for step in range(len(counted))]
+        return counts and (start == 0 or (start == 1 and len(counted) >= _FEWEST_NUMBERS))
+    names = {cell.strip().lower() for cell in cells}
+    named = bool(names & (LABEL_NAMES | INDEX_NAMES | TIME_NAMES))
+    return named and len(counted) >= _FEWEST_NUMBERS and is_progression(counted, 0.05)
+
+
+def is_progression(numbers: Sequence[float], tolerance: float = 1e-6) -> bool:
+    """Returns whether each number is larger than the one before by the same step.
+
+    Args:
+        numbers: In their order.
+        tolerance: How much steps may differ, as a share of the first.
+    """
+    steps = [after - before for before, after in itertools.pairwise(numbers)]
+    return bool(steps) and steps[0] > 0 and max(steps) - min(steps) <= tolerance * steps[0]
+
+
+def label_column(names: Sequence[str]) -> int | None:
+    """Returns the place, from 0, of the one column whose name is that of a label."""
+    found = [place for place, name in enumerate(names) if name.strip().lower() in LABEL_NAMES]
+    return found[0] if len(found) == 1 else None
+
+
 def cells_of(line: str) -> list[str]:
     """Returns the cells of one line without quotes; none if its quotes are no CSV."""
     if '"' not in line:
         return line.split(",")
     try:
-        return split_cells(line)
+        return next(csv.reader([line]), [])
     except csv.Error:
         return []
 
 
-def require_commas(line: str, path: str) -> None:
-    """Checks a file's first line.
+def as_number(cell: str) -> float | None:
+    """Returns the cell's value, or None if it is not a number."""
+    try:
+        return None if "_" in cell else float(cell)
+    except ValueError:
+        return None
 
-    Raises:
-        UserInputError: Its fields are separated by something else.
-    """
+
+def shown(cell: str) -> str:
+    """Returns a cell as a message quotes it."""
+    return repr(cell if len(cell) <= 40 else f"{cell[:37]}...")
+
+
+def _require_commas(line: str, path: str) -> None:
     for separator, name in _OTHER_SEPARATORS.items():
         if line.count(separator) >= max(1, line.count(",")):
             raise UserInputError(f"{path}: fields are separated by {name}: save it with commas")

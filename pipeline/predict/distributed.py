@@ -11,12 +11,12 @@ import pyarrow as pa
 from apache_beam.ml.inference.base import KeyedModelHandler, PredictionResult, RunInference
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
+from data.formats.rows import REJECT_COLUMNS, Rejected, Rows, no_labels
 from pipeline.predict.file_ranges import RANGE_BYTES
 from pipeline.predict.paths import is_remote
 from pipeline.predict.range_rows import REJECTED, ROWS, ReadRanges
 from pipeline.predict.request import STANDARD_INPUT, Format, PredictRequest
 from pipeline.predict.request import output_format as format_of
-from pipeline.predict.rows import REJECT_COLUMNS, Rejected, Rows
 from pipeline.predict.scoring import Scored, without_unscorable
 from pipeline.predict.served_model import Outputs, ServedModel
 from pipeline.predict.served_model_handler import ServedModelHandler
@@ -171,7 +171,8 @@ def _examples(rows: Rows) -> Iterator[tuple[int, np.ndarray]]:
 
 def _scored(results: Sequence[tuple[int, PredictionResult]]) -> Iterator[Any]:
     numbers = np.array([number for number, _ in results], np.int64)
-    rows = Rows(numbers, np.stack([result.example for _, result in results]))
+    values = np.stack([result.example for _, result in results])
+    rows = Rows(numbers, values, no_labels(len(numbers)))
     names = results[0][1].inference
     outputs = {name: np.stack([result.inference[name] for _, result in results]) for name in names}
     scored = without_unscorable(rows, outputs)

@@ -4,13 +4,9 @@ import dataclasses
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from data.formats.text_blocks import (
-    MAX_LINE_BYTES,
-    LineBlock,
-    read_line_blocks,
-    unzipped,
-)
-from pipeline.predict.source import BLOCK_BYTES, Source, open_file
+from data.formats.line_blocks import MAX_LINE_BYTES, LineBlock, read_line_blocks
+from data.formats.raw_file import BLOCK_BYTES, unzipped
+from pipeline.predict.source import Source, open_file
 
 RANGE_BYTES = 32 << 20
 
@@ -78,14 +74,14 @@ def read_lines(source: Source, part: FileRange, first_line: int) -> Iterator[Lin
     """
     with open_file(source.path) as file:
         if source.is_gzip:
-            with unzipped(file) as lines:
-                yield from read_line_blocks(lines, source.path, BLOCK_BYTES)
+            with unzipped(file, source.path) as lines:
+                yield from read_line_blocks(lines, source.path)
             return
         if part.start:
             file.seek(part.start - 1)
             file.readline(MAX_LINE_BYTES)
         lines = cast(BinaryIO, _LinesUntil(file, part.stop))
-        yield from read_line_blocks(lines, source.path, BLOCK_BYTES, first_line)
+        yield from read_line_blocks(lines, source.path, first_line=first_line)
 
 
 class _LinesUntil:

@@ -7,10 +7,10 @@ from typing import Any
 
 import apache_beam as beam
 
-from data.formats.idx_file import IdxHeader
-from pipeline.predict.csv_rows import CsvLayout, parse_block
+from data.formats.csv_rows import CsvLayout, parse_block
+from data.formats.idx_file import IdxHeader, find_images, read_images
 from pipeline.predict.file_ranges import FileRange, count_lines, cut, read_lines
-from pipeline.predict.source import Source, read_idx_header, read_images, read_layout
+from pipeline.predict.source import Source, read_layout
 
 REJECTED = "rejected"
 ROWS = "rows"
@@ -32,7 +32,7 @@ class ReadRanges(beam.PTransform):
         super().__init__()
         self._source = source
         if source.kind == "idx":
-            self._header = read_idx_header(source.path, shape)
+            self._header = find_images(source.path, shape)
             units, unit_bytes = self._header.shape[0], math.prod(shape)
         else:
             self._layout = read_layout(source, shape)
@@ -77,7 +77,8 @@ class _ReadImages(beam.DoFn):
         self._header = header
 
     def process(self, part: FileRange) -> Iterator[Any]:
-        yield from read_images(self._header, part.start, part.stop)
+        for block in read_images(self._header, first=part.start, stop=part.stop):
+            yield block.rows.as_float32()
 
 
 class _ReadLines(beam.DoFn):
@@ -87,11 +88,11 @@ class _ReadLines(beam.DoFn):
 
     def process(self, part: FileRange, first_lines: list[int]) -> Iterator[Any]:
         for block in read_lines(self._source, part, first_lines[part.index]):
-            rows, rejected = parse_block(block, self._layout)
-            for row in rejected:
+            parsed = parse_block(block, self._layout, self._source.path)
+            for row in parsed.rejected:
                 yield beam.pvalue.TaggedOutput(REJECTED, row)
-            if len(rows):
-                yield rows
+            if len(parsed.rows):
+                yield parsed.rows
 
 
 def _counted(source: Source, part: FileRange) -> tuple[int, int]:

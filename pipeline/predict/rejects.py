@@ -3,7 +3,7 @@
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from pipeline.predict.rows import REJECT_COLUMNS
+from data.formats.rows import REJECT_COLUMNS
 from pipeline_config import UserInputError
 
 HEADER = ",".join(REJECT_COLUMNS)

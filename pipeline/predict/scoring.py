@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.predict.csv_rows import values_as_text
-from pipeline.predict.rows import Rejected, Rows
+from data.formats.csv_rows import values_as_text
+from data.formats.rows import Rejected, Rows
 from pipeline.predict.served_model import ERROR, Outputs, ServedModel
 
 

@@ -5,7 +5,6 @@ import dataclasses
 import gzip
 import io
 import itertools
-import math
 import os
 import sys
 import zlib
@@ -13,20 +12,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
-import numpy as np
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from data.formats.csv_file import find_layout
+from data.formats.csv_rows import CsvLayout, parse_block
 from data.formats.first_bytes import GZIP
-from data.formats.idx_file import IdxHeader, IdxKind, read_blocks, read_header
-from data.formats.text_blocks import LineBlock, read_line_blocks, unzipped
-from pipeline.predict.csv_rows import CsvLayout, ParsedBlock, find_layout, parse_block
+from data.formats.idx_file import find_images, read_images
+from data.formats.line_blocks import read_line_blocks
+from data.formats.raw_file import gunzip, unzipped
+from data.formats.rows import Block
 from pipeline.predict.paths import is_remote
 from pipeline.predict.request import STANDARD_INPUT
-from pipeline.predict.rows import Rows
 from pipeline_config import UserInputError
-
-BLOCK_BYTES = 1 << 20
 
 _IDX_START = b"\0\0"
 """No text begins with it."""
@@ -70,15 +68,15 @@ def find_source(path: str, drop_columns: tuple[int, ...] = ()) -> Source:
         is_gzip = file.read(len(GZIP)) == GZIP
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
-        with unzipped(file) as content:
+        with unzipped(file, path) as content:
             is_idx = _start(content) == _IDX_START
     if is_idx and drop_columns:
         raise UserInputError(f"{path}: an IDX file has no columns: take --drop-column away")
     return Source(path, "idx" if is_idx else "csv", is_gzip, size, drop_columns)
 
 
-def read_source(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[ParsedBlock]:
-    """Yields a file's rows in order, about `BLOCK_BYTES` of it at a time.
+def read_source(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[Block]:
+    """Yields a file's rows in order, about `raw_file.BLOCK_BYTES` of it at a time.
 
     Args:
         source: The file.
@@ -94,41 +92,12 @@ def read_source(source: Source, shape: tuple[int, ...], advance: Advance) -> Ite
         yield from _read_csv(source, shape, advance)
 
 
-def read_idx_header(path: str, shape: tuple[int, ...]) -> IdxHeader:
-    """Returns the header of an IDX file of images of the given shape.
-
-    Raises:
-        UserInputError: The file holds something else.
-    """
-    header = read_header(path)
-    if header.kind is not IdxKind.IMAGES:
-        raise UserInputError(f"{path}: the file holds labels: give the one with the images")
-    if header.shape[1:] != shape:
-        size = " x ".join(str(pixels) for pixels in header.shape[1:])
-        wanted = " x ".join(str(values) for values in shape)
-        raise UserInputError(
-            f"{path}: images are {size} pixels, but the model takes {wanted} values: "
-            "name the model that goes with this file"
-        )
-    return header
-
-
-def read_images(header: IdxHeader, first: int = 0, stop: int | None = None) -> Iterator[Rows]:
-    """Yields the images `first` to `stop`, counted from 0, of an IDX file."""
-    number = first + 1
-    image_bytes = math.prod(header.shape[1:])
-    for images in read_blocks(header, max(1, BLOCK_BYTES // image_bytes), first, stop):
-        numbers = np.arange(number, number + len(images), dtype=np.int64)
-        yield Rows(numbers, images.astype(np.float32))
-        number += len(images)
-
-
 def read_layout(source: Source, shape: tuple[int, ...]) -> CsvLayout:
     """Returns the layout of a CSV file; see `find_layout`."""
-    with open_file(source.path) as file, unzipped(file) as lines:
-        blocks = read_line_blocks(lines, source.path, BLOCK_BYTES)
-        start = _first_with_rows(blocks)
-        return find_layout(start, shape, source.path, source.drop_columns)
+    with open_file(source.path) as file, unzipped(file, source.path) as lines:
+        blocks = read_line_blocks(lines, source.path)
+        _, layout = find_layout(blocks, shape, source.path, source.drop_columns)
+        return layout
 
 
 @contextlib.contextmanager
@@ -152,47 +121,43 @@ def open_file(path: str) -> Iterator[BinaryIO]:
 
 
 def _start(content: BinaryIO) -> bytes:
-    # Damage is told of where the file is read, with more context.
+    # Damage is reported when the file is read, with more context.
     with contextlib.suppress(EOFError, gzip.BadGzipFile, zlib.error):
         return content.read(len(_IDX_START))
     return b""
 
 
-def _read_idx(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[ParsedBlock]:
-    header = read_idx_header(source.path, shape)
+def _read_idx(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[Block]:
+    header = find_images(source.path, shape)
     size = source.bytes or 0
-    for rows in read_images(header):
+    for block in read_images(header):
         # Within gzip data the images read so far are as good a measure as the bytes.
-        advance(size * int(rows.numbers[-1]) // header.shape[0])
-        yield ParsedBlock(rows, [])
+        advance(size * int(block.rows.numbers[-1]) // header.shape[0])
+        yield Block(block.path, block.rows.as_float32())
 
 
-def _read_csv(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[ParsedBlock]:
+def _read_csv(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[Block]:
     with _open_csv(source) as (lines, position):
-        blocks = read_line_blocks(lines, source.path, BLOCK_BYTES)
-        start = _first_with_rows(blocks)
-        layout = find_layout(start, shape, source.path, source.drop_columns)
+        blocks = read_line_blocks(lines, source.path)
+        first, layout = find_layout(blocks, shape, source.path, source.drop_columns)
         read = 0
-        for block in itertools.chain([start], blocks):
+        for block in itertools.chain([first], blocks):
             read += len(block.data)
             advance(position() if position else read)
-            yield parse_block(block, layout)
-
-
-def _first_with_rows(blocks: Iterator[LineBlock]) -> LineBlock:
-    return next((block for block in blocks if block.data.strip()), LineBlock(1, b""))
+            yield parse_block(block, layout, source.path)
 
 
 @contextlib.contextmanager
 def _open_csv(source: Source) -> Iterator[tuple[BinaryIO, Callable[[], int] | None]]:
     """Yields the text's bytes, and what tells how many bytes of the file that took."""
     if source.bytes is not None:
-        with open_file(source.path) as file, unzipped(file) as lines:
+        with open_file(source.path) as file, unzipped(file, source.path) as lines:
             yield lines, file.tell
         return
     # A pipe does not go back to its start, so its first bytes are peeked at.
     pipe = cast(io.BufferedReader, sys.stdin.buffer)
     if pipe.peek(len(GZIP)).startswith(GZIP):
-        yield cast(BinaryIO, gzip.GzipFile(fileobj=pipe)), None
+        with gunzip(pipe, source.path) as lines:
+            yield lines, None
     else:
         yield pipe, None

@@ -7,9 +7,9 @@ all records between two stages in memory, so a large file would not fit.
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from data.formats.rows import Rejected, Rows, batched
 from pipeline.predict.progress import progress_bar
 from pipeline.predict.request import PredictRequest, output_format
-from pipeline.predict.rows import Rejected, Rows, batched
 from pipeline.predict.scoring import score
 from pipeline.predict.served_model import ServedModel
 from pipeline.predict.source import Advance, Source, read_source

@@ -9,7 +9,7 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.transforms.stats import ApproximateQuantilesCombineFn
 
-from pipeline.predict.rows import Rejected
+from data.formats.rows import Rejected
 from pipeline.predict.served_model import ERROR, IS_ANOMALY, Outputs
 
 QUANTILES = {"min": 0, "0.25": 25, "0.5": 50, "0.75": 75, "0.95": 95, "0.99": 99, "max": 100}

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
+from data.formats.rows import Rows
 from pipeline.predict.request import Format
-from pipeline.predict.rows import Rows
 from pipeline.predict.served_model import (
     ERROR,
     IS_ANOMALY,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv, parquet
 
+from data.formats.rows import REJECT_COLUMNS, Rejected
 from pipeline.predict.hidden import hidden_file
 from pipeline.predict.request import Format
-from pipeline.predict.rows import REJECT_COLUMNS, Rejected
 from pipeline.predict.table import csv_header
 
 WriteTable = Callable[[pa.Table], None]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.ecg_example_gen.row_blocks import read_row_blocks
+from data.formats.csv_file import read_signals
 
 Save = Callable[[list[str]], bytes]
 
@@ -44,10 +44,10 @@ def test_same_rows_however_saved(tmp_path: Path, rows: list[str], save: Save) ->
     file.write_bytes(save(rows))
     expected = np.array([row.split(",") for row in rows], dtype=np.float64)
 
-    blocks = list(read_row_blocks(str(file), length=3))
+    blocks = list(read_signals(str(file), length=3))
 
-    signals = np.concatenate([block.signals for block in blocks])
-    labels = np.concatenate([block.labels for block in blocks])
+    signals = np.concatenate([block.rows.values for block in blocks])
+    labels = np.concatenate([block.rows.labels for block in blocks])
     np.testing.assert_array_equal(signals, expected[:, :3].astype(np.float32))
     np.testing.assert_array_equal(labels, expected[:, 3])
     assert (signals.dtype, labels.dtype) == (np.float32, np.int64)
@@ -60,14 +60,18 @@ def test_same_rows_in_blocks_of_any_size(
 ) -> None:
     file = tmp_path / "ecg.csv"
     file.write_bytes(compress(b"\xef\xbb\xbfa,b,c,label\r\n" + _text(rows, "\r\n")))
-    (whole,) = read_row_blocks(str(file), length=3)
+    (whole,) = read_signals(str(file), length=3)
 
-    blocks = list(read_row_blocks(str(file), length=3, block_bytes=block_bytes))
+    blocks = list(read_signals(str(file), length=3, block_bytes=block_bytes))
 
-    np.testing.assert_array_equal(np.concatenate([b.signals for b in blocks]), whole.signals)
-    np.testing.assert_array_equal(np.concatenate([b.labels for b in blocks]), whole.labels)
-    sizes = [len(block.labels) for block in blocks]
-    assert [block.first_row for block in blocks] == [0, *np.cumsum(sizes)[:-1]]
+    np.testing.assert_array_equal(
+        np.concatenate([b.rows.values for b in blocks]), whole.rows.values
+    )
+    np.testing.assert_array_equal(
+        np.concatenate([b.rows.labels for b in blocks]), whole.rows.labels
+    )
+    numbers = np.concatenate([block.rows.numbers for block in blocks])
+    np.testing.assert_array_equal(numbers, range(2, 2 + len(rows)))
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
@@ -76,7 +80,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert file.stat().st_size > 30_000_000
 
     tracemalloc.start()
-    rows = sum(len(block.labels) for block in read_row_blocks(str(file), length=140))
+    rows = sum(len(block.rows.labels) for block in read_signals(str(file), length=140))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

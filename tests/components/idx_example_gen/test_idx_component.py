@@ -12,17 +12,20 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components.idx_example_gen.component import idx_example_gen
 from components.idx_example_gen.examples import to_drift_examples
-from components.idx_example_gen.idx_pair import ImageBlock
+from data.formats.rows import Block, Rows
 from pipeline_config import ImageData
+
+
+def _block(images: np.ndarray, labels: np.ndarray) -> Block:
+    numbers = np.arange(1, 1 + len(images))
+    return Block("images", Rows(numbers, images, labels.astype(np.int64)))
 
 
 def test_what_is_compared_between_spans_are_pixels_and_labels(
     pictures: tuple[np.ndarray, np.ndarray],
 ) -> None:
     images, labels = pictures
-    examples = [
-        example.features.feature for example in to_drift_examples(ImageBlock(images, labels))
-    ]
+    examples = [example.features.feature for example in to_drift_examples(_block(images, labels))]
     assert [set(features) for features in examples] == [{"label", "pixels"}] * 30
     assert [features["label"].int64_list.value[0] for features in examples] == labels.tolist()
     of_first = list(examples[0]["pixels"].float_list.value)
@@ -31,7 +34,7 @@ def test_what_is_compared_between_spans_are_pixels_and_labels(
 
 def test_a_large_image_is_compared_by_a_grid_of_its_pixels() -> None:
     image = np.arange(64 * 64, dtype=np.int64).reshape(1, 64, 64) % 64
-    (example,) = to_drift_examples(ImageBlock(image.astype(np.uint8), np.zeros(1, np.uint8)))
+    (example,) = to_drift_examples(_block(image.astype(np.uint8), np.zeros(1)))
     columns = np.reshape(example.features.feature["pixels"].float_list.value, (8, 8))
     assert columns.tolist() == [[4.0, 12.0, 20.0, 28.0, 36.0, 44.0, 52.0, 60.0]] * 8
 

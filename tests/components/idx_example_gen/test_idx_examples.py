@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.idx_example_gen.idx_pair import find_pair, read_pair
+from data.formats.idx_file import find_pair, read_images
 
 
 def _contents(images: np.ndarray, labels: np.ndarray) -> set[tuple[bytes, int]]:
@@ -52,13 +52,12 @@ def test_same_images_in_blocks_of_any_size_whatever_the_names(
     (tmp_path / "1.gz").write_bytes(idx_bytes(labels))
     (tmp_path / "2").write_bytes(compress(idx_bytes(images)))
 
-    blocks = list(
-        read_pair(find_pair([str(tmp_path / "1.gz"), str(tmp_path / "2")], (2, 3)), block_bytes)
-    )
+    pair = find_pair([str(tmp_path / "1.gz"), str(tmp_path / "2")], (2, 3))
+    blocks = list(read_images(*pair, block_bytes=block_bytes))
 
-    np.testing.assert_array_equal(np.concatenate([b.images for b in blocks]), images)
-    np.testing.assert_array_equal(np.concatenate([b.labels for b in blocks]), labels)
-    assert max(len(block.labels) for block in blocks) == min(30, max(1, block_bytes // 6))
+    np.testing.assert_array_equal(np.concatenate([b.rows.values for b in blocks]), images)
+    np.testing.assert_array_equal(np.concatenate([b.rows.labels for b in blocks]), labels)
+    assert max(len(block.rows) for block in blocks) == min(30, max(1, block_bytes // 6))
 
 
 def test_memory_does_not_grow_with_the_file(
@@ -69,7 +68,7 @@ def test_memory_does_not_grow_with_the_file(
     pair = find_pair([str(tmp_path / "images"), str(tmp_path / "labels")], (28, 28))
 
     tracemalloc.start()
-    images = sum(len(block.images) for block in read_pair(pair))
+    images = sum(len(block.rows) for block in read_images(*pair))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

@@ -11,7 +11,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.ecg_example_gen.row_blocks import read_row_blocks
+from data.formats.csv_file import read_signals
+from data.formats.rows import accepted
 from pipeline.predict.source import find_source, read_source
 from pipeline_config import UserInputError
 
@@ -194,14 +195,14 @@ def test_training_reads_the_true_samples_and_labels_or_refuses(
     file.write_text(_save(table), newline="")
     plain = _is_plain(table, labelled=("last",))
 
-    blocks = _read(lambda path: read_row_blocks(path, LENGTH), file)
+    blocks = _read(lambda path: accepted(read_signals(path, LENGTH)), file)
 
     if isinstance(blocks, str):
         assert blocks.startswith(str(file))
         assert not plain, blocks
         return
     assert plain, "something else than samples and a label was read"
-    signals = np.concatenate([block.signals for block in blocks])
-    labels = np.concatenate([block.labels for block in blocks])
+    signals = np.concatenate([block.rows.values for block in blocks])
+    labels = np.concatenate([block.rows.labels for block in blocks])
     np.testing.assert_array_equal(signals, table["samples"].astype(np.float32))
     np.testing.assert_array_equal(labels, table["labels"])

@@ -26,8 +26,8 @@ def with_cell(column: int, text: str) -> str:
 
 
 BAD_ROWS = {
-    "short": (",".join(CELLS[:3]), "3 values, expected 13 (12 and a label)"),
-    "no_label": (",".join(CELLS[:LENGTH]), "12 values, expected 13 (12 and a label)"),
+    "short": (",".join(CELLS[:3]), "3 values, expected 13 (12 samples and a label)"),
+    "no_label": (",".join(CELLS[:LENGTH]), "12 values, expected 13 (12 samples and a label)"),
     "long": (GOOD[0] + ",1", "14 values, expected 13"),
     "one": ("7", "1 value, expected 13"),
     "text": (with_cell(4, "abc"), "column 4: 'abc' is not a number"),
@@ -90,9 +90,8 @@ def test_a_bad_first_row_and_blank_lines_keep_the_numbers_of_the_lines(
     file = write_csv(tmp_path / "ecg.csv", ["", "1,2", "", *GOOD[:3], "", GOOD[3]])
     output = tmp_path / "scores.csv"
     found = predicted("anomaly", file, "-o", output)
-    assert found["first_rejects"] == [
-        {"row": 2, "reason": "2 values, expected 13 (12 and a label)"}
-    ]
+    reason = "2 values, expected 13 (12 samples and a label): complete the row or take it out"
+    assert found["first_rejects"] == [{"row": 2, "reason": reason}]
     assert pd.read_csv(output)["row"].tolist() == [4, 5, 6, 8]
 
 
