@@ -125,8 +125,8 @@ def write_schema_step(folder: Path, schema: Path) -> list[str]:
         },
     }
     return [
-        "python", "-m", "pipeline.runners.kubeflow_step",
-        "--executor_class_path", "pipeline.runners.kubeflow_stages.WriteSchema_Executor",
+        "python", "-m", "pipeline.runners.kubeflow.step",
+        "--executor_class_path", "pipeline.runners.kubeflow.stages.WriteSchema_Executor",
         "--json_serialized_invocation_args", json.dumps(invocation),
         "--json_serialized_inputs_spec_args",
         '{"parameters": {"content": {"parameterType": "STRING"}}}',

@@ -7,7 +7,7 @@ import click
 
 from pipeline.commands.kubeflow_options import compile_quietly, target_options
 from pipeline.commands.options import home_option
-from pipeline.runners.kubeflow_target import KubeflowTarget
+from pipeline.runners.kubeflow.target import KubeflowTarget
 from pipeline_config import PIPELINES, UserInputError
 
 
@@ -88,7 +88,7 @@ def kubeflow(pipeline: str, settings: tuple[str, ...], out: Path, **target: Any)
     configs = configured(list(PIPELINES) if pipeline == "all" else [pipeline], settings)
     # All are compiled before the first is written.
     compiled = compile_quietly(configs, KubeflowTarget(**target))
-    from pipeline.runners.kubeflow import write_documents
+    from pipeline.runners.kubeflow.compile import write_documents
 
     for name, documents in compiled.items():
         write_documents(documents, out / f"{name}.yaml")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.runners.kubeflow_target import KubeflowTarget
+from pipeline.runners.kubeflow.target import KubeflowTarget
 from pipeline_config import PipelineConfig
 
 
@@ -100,6 +100,6 @@ def compile_quietly(
     from pipeline.log_capture import logs_to_file
 
     with logs_to_file(Path(os.devnull), verbose=False):
-        from pipeline.runners.kubeflow import compile_documents
+        from pipeline.runners.kubeflow.compile import compile_documents
 
         return {config.name: compile_documents(config, target) for config in configs}

@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.runners.kubeflow_notes import noted_failures
-from pipeline.runners.kubeflow_step import delocalised, localised
+from pipeline.runners.kubeflow.step import (
+    delocalised,
+    localised,
+    note_failure,
+    noted_failures,
+    run_of_step,
+)
 
 
 def artifact(uri: str, **metadata: Any) -> dict[str, Any]:
@@ -92,10 +97,10 @@ def test_a_step_whose_work_is_done_elsewhere_has_no_file_in_the_container_but_th
         [
             sys.executable,
             "-m",
-            "pipeline.runners.kubeflow_step",
+            "pipeline.runners.kubeflow.step",
             "--remote",
             "--executor_class_path",
-            "pipeline.runners.kubeflow_stages.WriteSchema_Executor",
+            "pipeline.runners.kubeflow.stages.WriteSchema_Executor",
             "--json_serialized_invocation_args",
             json.dumps(invocation),
             "--json_serialized_inputs_spec_args",
@@ -140,12 +145,12 @@ def test_a_failing_executor_fails_the_step_and_names_the_fault(tmp_path: Path) -
         [
             sys.executable,
             "-m",
-            "pipeline.runners.kubeflow_step",
+            "pipeline.runners.kubeflow.step",
             "--notes",
             str(tmp_path / "runs"),
             "ResolveData",
             "--executor_class_path",
-            "pipeline.runners.kubeflow_stages.ResolveData_Executor",
+            "pipeline.runners.kubeflow.stages.ResolveData_Executor",
             "--json_serialized_invocation_args",
             json.dumps(invocation),
             "--json_serialized_inputs_spec_args",
@@ -163,3 +168,35 @@ def test_a_failing_executor_fails_the_step_and_names_the_fault(tmp_path: Path) -
     assert not (tmp_path / "out").exists()
     reason = f"{missing}/*.csv*: no file matches: put data there"
     assert noted_failures(tmp_path / "runs" / "run-1") == [("ResolveData", "failed", reason)]
+
+
+def outputs(uri: str) -> dict[str, Any]:
+    return {"outputs": {"artifacts": {"model": {"artifacts": [{"uri": uri}]}}}}
+
+
+@pytest.mark.parametrize(
+    ("invocation", "run"),
+    [
+        (outputs("minio://mlpipeline/v2/artifacts/anomaly/3f-2a/Trainer/9c-1/model"), "3f-2a"),
+        # Servers before 2.1 have no folder for each execution.
+        (outputs("gs://bucket/artifacts/anomaly/3f-2a/Trainer/model"), "3f-2a"),
+        # A root that names the stage elsewhere.
+        (outputs("s3://bucket/Trainers/anomaly/3f-2a/Trainer/9c-1/model"), "3f-2a"),
+        ({"inputs": {"parameterValues": {"run_id": "3f-2a"}}, "outputs": {}}, "3f-2a"),
+        (outputs("s3://bucket/somewhere/else"), None),
+        ({"outputs": {"outputFile": "x"}}, None),
+    ],
+)
+def test_a_step_knows_its_run(invocation: dict[str, Any], run: str | None) -> None:
+    assert run_of_step(invocation, "Trainer") == run
+
+
+def test_failures_are_read_in_the_order_they_happened(tmp_path: Path) -> None:
+    run = tmp_path / ".runs" / "run-1"
+    assert noted_failures(run) == []
+    note_failure(run, "Trainer", "failed", "killed by signal 9")
+    note_failure(run, "DataGate", "data_refused", "drift")
+    assert noted_failures(run) == [
+        ("Trainer", "failed", "killed by signal 9"),
+        ("DataGate", "data_refused", "drift"),
+    ]

@@ -2,10 +2,13 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from google.protobuf import text_format
+from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.orchestration.data_types import RuntimeParameter
@@ -15,22 +18,30 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 )
 from tfx.orchestration.pipeline import Pipeline
 
+from components.schema.curated import curated_schema
 from pipeline.beam_profiles import beam_arguments
 from pipeline.build import build_pipeline_at
-from pipeline.runners.kubeflow_notes import RUN_ID_PLACEHOLDER, RUNS_FOLDER
-from pipeline.runners.kubeflow_outcome import TellWebhook
-from pipeline.runners.kubeflow_place import RECORD_STAGE, RESOLVE_STAGE, KubeflowPlace
-from pipeline.runners.kubeflow_spec import for_server, platform_spec, stage_tasks
-from pipeline.runners.kubeflow_target import KubeflowTarget
+from pipeline.runners.kubeflow.spec import for_server, platform_spec, stage_tasks
+from pipeline.runners.kubeflow.stages import (
+    RecordOutcome,
+    ResolveData,
+    ServedModel,
+    TellWebhook,
+    WriteSchema,
+)
+from pipeline.runners.kubeflow.step import RUN_ID_PLACEHOLDER, RUNS_FOLDER
+from pipeline.runners.kubeflow.target import KubeflowTarget
 from pipeline.webhook import WEBHOOK_VARIABLE
 from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
 from span_patterns import has_spans
 
-STEP_COMMAND = ("python", "-m", "pipeline.runners.kubeflow_step")
+STEP_COMMAND = ("python", "-m", "pipeline.runners.kubeflow.step")
 
 DATA_PARAMETER = "data_folder"
 """Runtime parameter: the folder of this pipeline's files, as a container sees it."""
 
+RESOLVE_STAGE = "ResolveData"
+RECORD_STAGE = "RecordOutcome"
 INGESTION_STAGE = "ExampleGen"
 
 EXIT_HANDLER = "TellWebhook"
@@ -39,6 +50,76 @@ _PUSH_STAGES = ("WarmStartResolver", "BaselineResolver", "VersionedPusher")
 """Those that look into the push directory, or write to it."""
 
 _SPAN_FOLDERS = {"number": "span-{SPAN}", "date": "span-{YYYY}-{MM}-{DD}"}
+
+
+class KubeflowPlace:
+    """A cluster: no path of this machine is known there.
+
+    Args:
+        push_root: The push directory, as a container sees it.
+        pipeline_root: Where artifacts go; empty for the server's own.
+        runs_folder: Where a run's stages leave word for its exit handler; None without one.
+    """
+
+    def __init__(self, push_root: str, pipeline_root: str, runs_folder: str | None = None) -> None:
+        self._push_root = push_root
+        self._pipeline_root = pipeline_root
+        self._runs_folder = runs_folder
+
+    @property
+    def push_root(self) -> str:
+        """The push directory."""
+        return self._push_root
+
+    def pipeline_root(self, config: PipelineConfig) -> str:
+        """Where artifacts go."""
+        del config
+        return self._pipeline_root
+
+    def metadata(self, config: PipelineConfig) -> None:
+        """The server has its own."""
+        del config
+
+    def before_ingestion(self, ingestion: FileBasedExampleGen) -> list[BaseNode]:
+        """The stage that does the work of ExampleGen's driver; its outputs are wired later."""
+        properties = ingestion.exec_properties
+        stage = ResolveData(
+            input_base=properties["input_base"],
+            input_config=properties["input_config"],
+            range_config=properties["range_config"] or "",
+            custom_config=properties["custom_config"],
+        ).with_id(RESOLVE_STAGE)
+        ingestion.add_upstream_node(stage)
+        return [stage]
+
+    def schema(self, config: PipelineConfig) -> BaseNode:
+        """A stage that has the schema as a parameter."""
+        schema = curated_schema(config.schema, feature=config.data.feature, shape=config.data.shape)
+        return WriteSchema(content=text_format.MessageToString(schema))
+
+    def blessed_model_before(self, config: PipelineConfig, node: BaseNode, output: str) -> BaseNode:
+        """The model that is served when `node` has ended."""
+        del output
+        stage = ServedModel(push_root=self._push_root, model_name=config.pusher.model_name)
+        stage.add_upstream_node(node)
+        return stage
+
+    def after_push(self, config: PipelineConfig, stages: Mapping[str, BaseNode]) -> list[BaseNode]:
+        """The stage that records what came of the run, where somebody is to be told."""
+        if self._runs_folder is None:
+            return []
+        infra_validator = stages.get("InfraValidator")
+        stage = RecordOutcome(
+            verdict=stages["DataGate"].outputs["verdict"],
+            evaluation=stages["ThresholdEvaluator"].outputs["evaluation"],
+            pushed_model=stages["VersionedPusher"].outputs["pushed_model"],
+            infra_blessing=infra_validator.outputs["blessing"] if infra_validator else None,
+            pipeline=config.name,
+            data_folder=stages["ExampleGen"].exec_properties["input_base"],
+            runs_folder=self._runs_folder,
+            run_id=RUN_ID_PLACEHOLDER,
+        )
+        return [stage.with_id(RECORD_STAGE)]
 
 
 def compile_documents(config: PipelineConfig, target: KubeflowTarget) -> list[dict[str, Any]]:

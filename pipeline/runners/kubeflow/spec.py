@@ -8,9 +8,13 @@ from typing import Any
 
 from tfx.orchestration.kubeflow.utils import TFX_DAG_NAME
 
-from pipeline.runners.kubeflow_notes import RUN_ID_PARAMETER, RUN_ID_PLACEHOLDER
-from pipeline.runners.kubeflow_step import NOTES_FLAG, REMOTE_FLAG
-from pipeline.runners.kubeflow_target import SecretKey, Storage
+from pipeline.runners.kubeflow.step import (
+    NOTES_FLAG,
+    REMOTE_FLAG,
+    RUN_ID_PARAMETER,
+    RUN_ID_PLACEHOLDER,
+)
+from pipeline.runners.kubeflow.target import SecretKey, Storage
 
 Json = dict[str, Any]
 

@@ -11,8 +11,10 @@ these have no part in the container's files. One that fails leaves word of it (`
 
 import argparse
 import json
+import re
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +22,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.failures import last_words
-from pipeline.runners.kubeflow_notes import note_failure, run_of_step
+from pipeline.outcome import Status
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 
@@ -31,6 +33,15 @@ LAUNCHER_FOLDERS: Mapping[str, str] = MappingProxyType(
     {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
 )
 """Scheme of a URI -> where KFP's launcher keeps what is behind it."""
+
+RUNS_FOLDER = ".runs"
+"""Below the push directory; it has a folder for each run that has not ended."""
+
+RUN_ID_PARAMETER = "run_id"
+RUN_ID_PLACEHOLDER = "{{$.pipeline_job_uuid}}"
+"""The server puts the run's id in its place, in a parameter that is this and nothing else."""
+
+_FAILURE_SUFFIX = ".failure.json"
 
 REMOTE_FLAG = "--remote"
 NOTES_FLAG = "--notes"
@@ -101,6 +112,46 @@ def _leave_word(
     except OSError as error:
         # The failure itself is worth more than word of it.
         print(f"{stage}: cannot leave word in {folder}: {error}", file=sys.stderr)
+
+
+def run_of_step(invocation: dict[str, Any], stage: str) -> str | None:
+    """Returns the run that a step is part of; None where that cannot be told.
+
+    As a parameter, the run's id would keep a step's result from being found in the server's cache.
+    So most steps find it in their outputs' URIs, `ROOT/PIPELINE/RUN/STAGE/…`.
+
+    Args:
+        invocation: KFP's `ExecutorInput` as JSON.
+        stage: The step's name.
+    """
+    if given := invocation.get("inputs", {}).get("parameterValues", {}).get(RUN_ID_PARAMETER):
+        return str(given)
+    for artifacts in invocation.get("outputs", {}).get("artifacts", {}).values():
+        for artifact in artifacts["artifacts"]:
+            if found := re.search(rf"/([^/]+)/{re.escape(stage)}/", artifact["uri"]):
+                return found[1]
+    return None
+
+
+def note_failure(run: Path, stage: str, status: Status, reason: str) -> None:
+    """Leaves word of a step that failed.
+
+    Args:
+        run: The run's folder.
+        stage: The step.
+        status: `data_refused` or `failed`.
+        reason: One line.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    note = {"at": time.time_ns(), "stage": stage, "status": status, "reason": reason}
+    (run / f"{stage}{_FAILURE_SUFFIX}").write_text(json.dumps(note))
+
+
+def noted_failures(run: Path) -> list[tuple[str, Status, str]]:
+    """Returns stage, status and reason of each step of the run that failed, the first one first."""
+    notes = [json.loads(file.read_text()) for file in run.glob(f"*{_FAILURE_SUFFIX}")]
+    notes.sort(key=lambda note: int(note["at"]))
+    return [(note["stage"], note["status"], note["reason"]) for note in notes]
 
 
 def localised(

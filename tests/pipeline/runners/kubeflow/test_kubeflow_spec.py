@@ -16,7 +16,7 @@ from pipeline.build import build_pipeline
 from pipeline.home import Home
 from pipeline_config import PIPELINES
 from tests.conftest import Aepipe
-from tests.pipeline.runners.kubeflow_dry_run import dependencies
+from tests.pipeline.runners.kubeflow.dry_run import dependencies
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -60,7 +60,7 @@ def test_the_server_can_run_each_part_of_it(documents: Documents) -> None:
         assert not executor.container.HasField("lifecycle")
         assert executor.container.image == "registry/aepipe:7"
         assert list(executor.container.command) == [
-            "python", "-m", "pipeline.runners.kubeflow_step",
+            "python", "-m", "pipeline.runners.kubeflow.step",
         ]  # fmt: skip
         # What a task is given is what its component declares.
         assert set(task.inputs.parameters) == set(component.input_definitions.parameters)

@@ -9,9 +9,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from kfp.cli.cli import cli
 
+from pipeline.runners.kubeflow.schedule import kubeflow_cron
+from pipeline_config import UserInputError
 from tests.conftest import Aepipe, Result
-from tests.pipeline.runners.kubeflow_stub import ApiError, Stub, running
+from tests.pipeline.runners.kubeflow.server_stub import ApiError, Stub, running
 
 
 @pytest.fixture
@@ -101,73 +105,53 @@ def test_what_was_scheduled_stays_where_the_server_refuses_the_new(
     assert list(server.recurring_runs) == [first["id"]]
 
 
-def test_schedules_are_listed_paused_resumed_and_deleted(aepipe: Aepipe, server: Stub) -> None:
-    for name in ("night", "noon", "weekly"):
-        assert schedule(aepipe, server, "--name", name).exit_code == 0
-    someone_elses = add_someone_elses(server)
-    place = ("--endpoint", server.url, "--json")
+def test_kfp_lists_disables_enables_and_deletes_a_schedule(aepipe: Aepipe, server: Stub) -> None:
+    (made,) = schedules(schedule(aepipe, server, "--json"))
 
-    listed = schedules(aepipe("schedule", "list", *place))
-    assert [(row["name"], row["state"]) for row in listed] == [
-        ("night", "active"),
-        ("noon", "active"),
-        ("weekly", "active"),
-    ]
-    (paused,) = schedules(aepipe("schedule", "pause", "noon", *place))
-    assert paused["state"] == "paused"
-    assert server.recurring_runs[paused["id"]]["mode"] == "DISABLE"
-    assert [row["state"] for row in schedules(aepipe("schedule", "list", *place))] == [
-        "active",
-        "paused",
-        "active",
-    ]
-    (resumed,) = schedules(aepipe("schedule", "resume", "noon", *place))
-    assert server.recurring_runs[resumed["id"]]["mode"] == "ENABLE"
-    (deleted,) = schedules(aepipe("schedule", "delete", "noon", *place))
-    assert deleted["state"] == "deleted"
-    assert [row["name"] for row in schedules(aepipe("schedule", "list", *place))] == [
-        "night",
-        "weekly",
-    ]
-    assert someone_elses in server.recurring_runs
+    (listed,) = kfp(server, "list")
+    assert (listed["display_name"], listed["recurring_run_id"]) == ("anomaly", made["id"])
+    kfp(server, "disable", made["id"])
+    assert server.recurring_runs[made["id"]]["mode"] == "DISABLE"
+    kfp(server, "enable", made["id"])
+    assert server.recurring_runs[made["id"]]["mode"] == "ENABLE"
+    kfp(server, "delete", made["id"])
+    assert not server.recurring_runs
     assert len(server.pipelines) == 1, "the pipeline stays"
 
-    unknown = aepipe("schedule", "delete", "noon", "--endpoint", server.url)
-    assert unknown.exit_code == 2
-    assert unknown.err.splitlines()[-1] == (
-        f"aepipe: noon: no such schedule at {server.url}; there are: night, weekly"
-    )
+
+def kfp(server: Stub, *arguments: str) -> Any:
+    """Runs a command of `docs/scheduling.md`, and answers yes if it asks whether to delete."""
+    command = ["--endpoint", server.url, "--output", "json", "recurring-run", *arguments]
+    result = CliRunner().invoke(cli, command, input="y", obj={})
+    assert result.exit_code == 0, result.output
+    return None if arguments[0] == "delete" else json.loads(result.stdout)
 
 
-def add_someone_elses(server: Stub) -> str:
-    (one, *_) = server.recurring_runs.values()
+def test_a_schedule_of_another_name_or_experiment_stays(aepipe: Aepipe, server: Stub) -> None:
+    (night,) = schedules(schedule(aepipe, server, "--name", "night", "--json"))
+    (noon,) = schedules(schedule(aepipe, server, "--name", "noon", "--json"))
     server.recurring_runs["other"] = {
-        **one, "recurring_run_id": "other", "display_name": "noon", "experiment_id": "another",
-    }  # fmt: skip
-    return "other"
+        **server.recurring_runs[noon["id"]],
+        "recurring_run_id": "other",
+        "experiment_id": "another",
+    }
+    (again,) = schedules(schedule(aepipe, server, "--name", "noon", "--json"))
 
-
-def test_a_server_without_schedules_says_so(aepipe: Aepipe, server: Stub) -> None:
-    listed = aepipe("schedule", "list", "--endpoint", server.url)
-    assert (listed.exit_code, listed.out) == (0, "no schedules\n")
-
-    paused = aepipe("schedule", "pause", "x", "--endpoint", server.url)
-    assert paused.exit_code == 2
-    assert paused.err.splitlines()[-1] == (
-        f"aepipe: x: no such schedule at {server.url}; there are none"
-    )
+    assert set(server.recurring_runs) == {night["id"], again["id"], "other"}
+    assert again["id"] != noon["id"]
 
 
 def test_a_token_is_sent(aepipe: Aepipe, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     server.token = "secret"
 
-    refused = aepipe("schedule", "list", "--endpoint", server.url)
+    refused = schedule(aepipe, server)
     assert refused.exit_code == 2
     assert refused.err == f"aepipe: {server.url} answered 401: who are you?\n"
 
     monkeypatch.setenv("KF_PIPELINES_TOKEN", "secret")
     monkeypatch.setenv("KF_PIPELINES_ENDPOINT", server.url)
-    assert aepipe("schedule", "list").exit_code == 0
+    made = aepipe("schedule", "kubeflow", "anomaly", "--cron", "@daily")
+    assert made.exit_code == 0, made.err
 
 
 @pytest.mark.parametrize(
@@ -197,7 +181,7 @@ def test_a_server_that_is_not_there_is_told_of_in_one_line(aepipe: Aepipe) -> No
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    result = aepipe("schedule", "list", "--endpoint", url)
+    result = aepipe("schedule", "kubeflow", "anomaly", "--cron", "@daily", "--endpoint", url)
 
     assert result.exit_code == 2
     (line,) = result.err.splitlines()
@@ -219,7 +203,7 @@ def test_a_web_page_is_not_taken_for_the_server(aepipe: Aepipe) -> None:
     with HTTPServer(("127.0.0.1", 0), Page) as page:
         Thread(target=page.handle_request, daemon=True).start()
         url = f"http://127.0.0.1:{page.server_address[1]}"
-        result = aepipe("schedule", "list", "--endpoint", url)
+        result = aepipe("schedule", "kubeflow", "anomaly", "--cron", "@daily", "--endpoint", url)
 
     assert result.exit_code == 2
     assert result.err == (
@@ -228,9 +212,55 @@ def test_a_web_page_is_not_taken_for_the_server(aepipe: Aepipe) -> None:
 
 
 def test_an_endpoint_has_a_scheme(aepipe: Aepipe) -> None:
-    result = aepipe("schedule", "list", "--endpoint", "kubeflow.example:8080")
+    result = aepipe(
+        "schedule", "kubeflow", "anomaly", "--cron", "@daily", "--endpoint", "kubeflow.example:8080"
+    )
 
     assert result.exit_code == 2
     assert (
         result.err == "aepipe: --endpoint kubeflow.example:8080: expected http://… or https://…\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("30 2 * * *", "0 30 2 * * *"),
+        ("  */15  8-18 * *  MON-FRI ", "0 */15 8-18 * * MON-FRI"),
+        ("0 0 1,15 jan-jun ?", "0 0 0 1,15 jan-jun ?"),
+        ("10 0 9 ? * 2-6", "10 0 9 ? * 2-6"),
+        ("0 5/10 * * * 0", "0 5/10 * * * 0"),
+        ("@daily", "@daily"),
+        ("@every 90m", "@every 90m"),
+    ],
+)
+def test_seconds_are_added_where_they_are_left_out(given: str, expected: str) -> None:
+    assert kubeflow_cron(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("", "1 fields"),
+        ("* * * *", "4 fields"),
+        ("* * * * * * *", "7 fields"),
+        ("60 * * * *", "minute '60'"),
+        ("* 24 * * *", "hour '24'"),
+        ("* * 0 * *", "day of the month '0'"),
+        ("* * * 13 *", "month '13'"),
+        ("* * * * 7", "day of the week '7'"),
+        ("* * * * MO", "day of the week 'MO'"),
+        ("20-10 * * * *", "minute '20-10'"),
+        ("*/0 * * * *", "minute '*/0'"),
+        ("*-5 * * * *", "minute '*-5'"),
+        ("1,,2 * * * *", "minute '1,,2'"),
+        ("@sometimes", "1 fields"),
+        ("٣ * * * *", "minute '٣'"),
+    ],
+)
+def test_a_malformed_field_is_named(given: str, told: str) -> None:
+    with pytest.raises(UserInputError) as error:
+        kubeflow_cron(given)
+
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)

@@ -1,12 +1,13 @@
-"""Recurring runs on a Kubeflow Pipelines server, through its own client."""
+"""A recurring run on a Kubeflow Pipelines server, through its own client."""
 
 import contextlib
 import dataclasses
 import hashlib
 import json
+import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,25 @@ if TYPE_CHECKING:
     from kfp_server_api import V2beta1RecurringRun
 
 EXPERIMENT = "aepipe"
-"""Runs are grouped in this experiment; schedules of others are neither listed nor touched."""
+"""Runs are grouped in this experiment; recurring runs of other experiments are never replaced."""
 
 _HEALTH_SECONDS = 10.0
+
+_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+_DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+
+_FIELDS: tuple[tuple[str, int, int, Mapping[str, int]], ...] = (
+    ("second", 0, 59, {}),
+    ("minute", 0, 59, {}),
+    ("hour", 0, 23, {}),
+    ("day of the month", 1, 31, {}),
+    ("month", 1, 12, {name: number for number, name in enumerate(_MONTHS, 1)}),
+    ("day of the week", 0, 6, {name: number for number, name in enumerate(_DAYS)}),
+)
+"""Name, least, greatest and names of values, in the order of a cron expression."""
+
+_PART = re.compile(r"(?P<first>\*|\?|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?")
+_DESCRIPTOR = re.compile(r"@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \d+[smh])")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +45,7 @@ class Server:
 
     Attributes:
         endpoint: Its URL.
-        namespace: Of the user, where the server has many; None for its default.
+        namespace: The user's, if the server has many users; None for the server's default.
         token: Bearer token, or None.
     """
 
@@ -42,14 +59,14 @@ class Schedule:
     """A recurring run.
 
     Attributes:
-        name: Given by the user, or that of the pipeline.
-        id: The server's.
-        cron: When; six fields, the second first.
-        state: "active" or "paused"; "deleted" where it has just been.
+        name: The user's choice, or the pipeline's name.
+        id: The server's; `kfp recurring-run` takes it.
+        cron: When it runs; six fields, the second first.
+        state: "active" or "paused".
         pipeline_id: The server's.
         version_id: The uploaded specification that is run.
         max_concurrency: Runs at a time.
-        no_catchup: Whether a run that was missed stays undone.
+        no_catchup: Whether a missed run is skipped.
     """
 
     name: str
@@ -62,15 +79,64 @@ class Schedule:
     no_catchup: bool
 
 
+def kubeflow_cron(expression: str) -> str:
+    """Returns a cron expression with a field for the seconds, which the server expects first.
+
+    Args:
+        expression: Five fields as in a crontab, six as the server has them, or a descriptor such
+            as `@daily`.
+
+    Raises:
+        UserInputError: A field is malformed or out of its range; the message names it.
+    """
+    text = " ".join(expression.split())
+    if _DESCRIPTOR.fullmatch(text):
+        return text
+    fields = text.split(" ")
+    if len(fields) == len(_FIELDS) - 1:
+        fields = ["0", *fields]
+    if len(fields) != len(_FIELDS):
+        raise UserInputError(
+            f"--cron {expression!r}: {len(fields)} fields; expected minute, hour, day of the "
+            "month, month, day of the week, and if wanted the second before them"
+        )
+    for value, (name, least, greatest, names) in zip(fields, _FIELDS, strict=True):
+        if not all(_is_valid(part, least, greatest, names) for part in value.split(",")):
+            also = f", or {next(iter(names))} to {list(names)[-1]}" if names else ""
+            raise UserInputError(
+                f"--cron {expression!r}: {name} {value!r}: expected {least} to {greatest}{also}, "
+                "with * - / and , as in a crontab"
+            )
+    return " ".join(fields)
+
+
+def _is_valid(part: str, least: int, greatest: int, names: Mapping[str, int]) -> bool:
+    found = _PART.fullmatch(part)
+    if found is None or (found["step"] is not None and int(found["step"]) < 1):
+        return False
+    if found["first"] in ("*", "?"):
+        return found["last"] is None
+    ends = [_number(end, names) for end in (found["first"], found["last"]) if end is not None]
+    if any(end is None or not least <= end <= greatest for end in ends):
+        return False
+    return ends == sorted(ends, key=lambda end: end or 0)
+
+
+def _number(text: str, names: Mapping[str, int]) -> int | None:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    return names.get(text.upper())
+
+
 def check(server: Server) -> None:
-    """Makes sure that the server is there, before anything slow is done for it.
+    """Checks that the server answers, before anything slow is done for it.
 
     Raises:
         UserInputError: It cannot be reached, refuses, or is no Kubeflow Pipelines API.
     """
     if not server.endpoint.startswith(("http://", "https://")):
         raise UserInputError(f"--endpoint {server.endpoint}: expected http://… or https://…")
-    with _told(server):
+    with _errors_in_one_line(server):
         import kfp_server_api
 
         configuration = kfp_server_api.Configuration(host=server.endpoint.rstrip("/"))
@@ -93,21 +159,29 @@ def create(server: Server, name: str, pipeline: str, specification: Path, cron: 
 
     Args:
         server: Where.
-        name: Of the schedule.
-        pipeline: Name of the pipeline; where the server has it, it gets a new version.
+        name: Name of the schedule.
+        pipeline: Name of the pipeline; a pipeline that the server has gets a new version.
         specification: The compiled file.
         cron: Six fields.
 
     Raises:
-        UserInputError: The server refuses or is gone; what was scheduled before stays.
+        UserInputError: The server refuses or cannot be reached; the earlier schedule stays.
     """
-    with _told(server):
-        client = _client(server)
+    with _errors_in_one_line(server):
+        from kfp import Client
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            client = Client(host=server.endpoint, existing_token=server.token)
         pipeline_id, version_id = _upload(client, server, pipeline, specification)
-        experiment = client.create_experiment(EXPERIMENT, namespace=server.namespace)
-        older = _find(client, experiment.experiment_id, name)
+        experiment_id = client.create_experiment(
+            EXPERIMENT, namespace=server.namespace
+        ).experiment_id
+        older = client.list_recurring_runs(
+            experiment_id=experiment_id, page_size=100, filter=_named(name)
+        ).recurring_runs
         created = client.create_recurring_run(
-            experiment_id=experiment.experiment_id,
+            experiment_id=experiment_id,
             job_name=name,
             cron_expression=cron,
             max_concurrency=1,
@@ -115,83 +189,18 @@ def create(server: Server, name: str, pipeline: str, specification: Path, cron: 
             pipeline_id=pipeline_id,
             version_id=version_id,
         )
-        for run in older:
+        # A replacement that was interrupted leaves two.
+        for run in older or []:
             client.delete_recurring_run(run.recurring_run_id)
         return _schedule(created)
-
-
-def list_schedules(server: Server) -> list[Schedule]:
-    """Returns all schedules, by name.
-
-    Raises:
-        UserInputError: The server refuses or is gone.
-    """
-    with _told(server):
-        client = _client(server)
-        experiment = _experiment_id(client, server)
-        runs = _all(client, experiment) if experiment else []
-    return sorted(map(_schedule, runs), key=lambda schedule: schedule.name)
-
-
-def pause(server: Server, name: str) -> list[Schedule]:
-    """Stops a schedule until it is resumed; a run in progress goes on.
-
-    Raises:
-        UserInputError: There is no such schedule, or the server refuses or is gone.
-    """
-    return _change(server, name, "paused", lambda client, run: client.disable_recurring_run(run))
-
-
-def resume(server: Server, name: str) -> list[Schedule]:
-    """Lets a paused schedule run again; runs that were missed are not made up for.
-
-    Raises:
-        UserInputError: As `pause`.
-    """
-    return _change(server, name, "active", lambda client, run: client.enable_recurring_run(run))
-
-
-def delete(server: Server, name: str) -> list[Schedule]:
-    """Removes a schedule; the pipeline, its runs and what they made stay.
-
-    Raises:
-        UserInputError: As `pause`.
-    """
-    return _change(server, name, "deleted", lambda client, run: client.delete_recurring_run(run))
-
-
-def _change(
-    server: Server, name: str, state: str, act: Callable[["Client", str], Any]
-) -> list[Schedule]:
-    """Acts on all of that name: a replacement that was cut short leaves two."""
-    with _told(server):
-        client = _client(server)
-        experiment = _experiment_id(client, server)
-        found = _find(client, experiment, name) if experiment else []
-        if not found:
-            others = sorted({run.display_name for run in _all(client, experiment)})
-            known = f"there are: {', '.join(others)}" if others else "there are none"
-            raise UserInputError(f"{name}: no such schedule at {server.endpoint}; {known}")
-        for run in found:
-            act(client, run.recurring_run_id)
-    return [dataclasses.replace(_schedule(run), state=state) for run in found]
-
-
-def _client(server: Server) -> "Client":
-    from kfp import Client
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        return Client(host=server.endpoint, existing_token=server.token)
 
 
 def _upload(
     client: "Client", server: Server, pipeline: str, specification: Path
 ) -> tuple[str, str]:
     """Returns the ids of the pipeline and of its version with this very specification."""
-    digest = hashlib.sha256(specification.read_bytes()).hexdigest()[:12]
-    pipeline_id = _pipeline_id(client, server, pipeline)
-    if pipeline_id is None:
+    found = client.list_pipelines(filter=_named(pipeline), namespace=server.namespace).pipelines
+    if not found:
         uploaded = client.upload_pipeline(
             str(specification), pipeline_name=pipeline, namespace=server.namespace
         )
@@ -199,7 +208,8 @@ def _upload(
             uploaded.pipeline_id, page_size=1, sort_by="created_at desc"
         )
         return uploaded.pipeline_id, versions.pipeline_versions[0].pipeline_version_id
-    name = f"{pipeline}-{digest}"
+    pipeline_id = found[0].pipeline_id
+    name = f"{pipeline}-{hashlib.sha256(specification.read_bytes()).hexdigest()[:12]}"
     same = client.list_pipeline_versions(pipeline_id, filter=_named(name)).pipeline_versions
     if same:
         return pipeline_id, same[0].pipeline_version_id
@@ -209,38 +219,9 @@ def _upload(
     return pipeline_id, version.pipeline_version_id
 
 
-def _pipeline_id(client: "Client", server: Server, name: str) -> str | None:
-    found = client.list_pipelines(filter=_named(name), namespace=server.namespace).pipelines
-    return found[0].pipeline_id if found else None
-
-
-def _experiment_id(client: "Client", server: Server) -> str | None:
-    found = client.list_experiments(
-        filter=_named(EXPERIMENT), namespace=server.namespace
-    ).experiments
-    return found[0].experiment_id if found else None
-
-
 def _named(name: str) -> str:
     predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
     return json.dumps({"predicates": [predicate]})
-
-
-def _find(client: "Client", experiment: str | None, name: str) -> list["V2beta1RecurringRun"]:
-    return [run for run in _all(client, experiment) if run.display_name == name]
-
-
-def _all(client: "Client", experiment: str | None) -> list["V2beta1RecurringRun"]:
-    if experiment is None:
-        return []
-    runs: list[V2beta1RecurringRun] = []
-    token = ""
-    while True:
-        page = client.list_recurring_runs(page_token=token, page_size=100, experiment_id=experiment)
-        runs += page.recurring_runs or []
-        token = page.next_page_token or ""
-        if not token:
-            return runs
 
 
 def _schedule(run: "V2beta1RecurringRun") -> Schedule:
@@ -259,8 +240,8 @@ def _schedule(run: "V2beta1RecurringRun") -> Schedule:
 
 
 @contextlib.contextmanager
-def _told(server: Server) -> Iterator[None]:
-    """Makes one line of what the client raises; what it prints is not for standard output."""
+def _errors_in_one_line(server: Server) -> Iterator[None]:
+    """Raises what the client raises as a UserInputError; what it prints goes to standard error."""
     try:
         import urllib3
         from kfp_server_api import ApiException
@@ -275,9 +256,10 @@ def _told(server: Server) -> Iterator[None]:
     except ApiException as error:
         raise UserInputError(f"{server.endpoint} answered {_answer(error)}") from error
     except urllib3.exceptions.HTTPError as error:
-        reason = getattr(error, "reason", None) or error
+        reason = str(getattr(error, "reason", None) or error).splitlines()[0]
+        # `<...HTTPConnection object at 0x7f...>: Failed to ...`, without the object.
         raise UserInputError(
-            f"--endpoint {server.endpoint}: not reachable: {_last_part(str(reason))}"
+            f"--endpoint {server.endpoint}: not reachable: {reason.rpartition('>: ')[2]}"
         ) from error
 
 
@@ -289,8 +271,3 @@ def _answer(error: Any) -> str:
         message = None
     first = str(message or error.reason or "nothing").strip().splitlines()[0]
     return f"{error.status}: {first}"
-
-
-def _last_part(reason: str) -> str:
-    """`<...HTTPConnection object at 0x7f...>: Failed to ...` says the same without an address."""
-    return reason.splitlines()[0].rpartition(">: ")[2]

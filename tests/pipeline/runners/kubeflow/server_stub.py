@@ -71,6 +71,7 @@ class Stub:
             ("GET", "/recurringruns", lambda: self._runs_of(query)),
             ("POST", "/recurringruns", lambda: self._recurring_run(body)),
             ("POST", "/recurringruns/([^/:]+):(enable|disable)", self._switch),
+            ("GET", "/recurringruns/([^/:]+)", self._get),
             ("DELETE", "/recurringruns/([^/:]+)", self._delete),
         )
         for verb, pattern, act in routes:
@@ -156,6 +157,11 @@ class Stub:
             raise ApiError(404, f"no recurring run {id_}")
         self.recurring_runs[id_] |= {"mode": action.upper(), "status": f"{action.upper()}D"}
         return {}
+
+    def _get(self, id_: str) -> Json:
+        if id_ not in self.recurring_runs:
+            raise ApiError(404, f"no recurring run {id_}")
+        return self.recurring_runs[id_]
 
     def _delete(self, id_: str) -> Json:
         if self.recurring_runs.pop(id_, None) is None:

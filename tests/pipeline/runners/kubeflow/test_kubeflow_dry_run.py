@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Aepipe
-from tests.pipeline.runners.kubeflow_dry_run import DryRun, StepFailedError, TaskRun
+from tests.pipeline.runners.kubeflow.dry_run import DryRun, StepFailedError, TaskRun
 from tests.pipeline.webhook_server import Webhook
 
 ALL_RUN = {

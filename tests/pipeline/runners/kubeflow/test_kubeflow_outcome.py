@@ -12,8 +12,8 @@ from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedM
 from components.infra_validator.blessing import write_blessing
 from data.window import ReadSpan, ReadWindow
 from pipeline.outcome import NUMBER_KEY
-from pipeline.runners.kubeflow_notes import note_failure
-from pipeline.runners.kubeflow_outcome import RecordOutcome, TellWebhook
+from pipeline.runners.kubeflow.stages import RecordOutcome, TellWebhook
+from pipeline.runners.kubeflow.step import note_failure
 from tests.pipeline.webhook_server import Webhook
 
 RUN = "3f9a-run"
