@@ -104,11 +104,22 @@ def flink_job_server() -> Path:
 
 
 class FolderScheduling(LoadScopeScheduling):
-    """Gives the tests of a folder, which share costly fixtures, to one of xdist's processes."""
+    """Gives the tests of a folder, which share costly fixtures, to one of xdist's processes.
+
+    `tests/end_to_end` takes as long as all others together, so each of its modules goes by itself.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return str(Path(nodeid.partition("::")[0]).parent)
+        module = Path(nodeid.partition("::")[0])
+        return str(module if module.parent.name == "end_to_end" else module.parent)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    # In the order of `pytest_collection_modifyitems`, not the folder with the most tests first.
+    config.option.loadscopereorder = False
     return FolderScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the longest, so that all processes end at about the same time."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)

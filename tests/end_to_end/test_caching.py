@@ -22,10 +22,16 @@ FROM_EVALUATOR = ["ThresholdEvaluator", "InfraValidator", "VersionedPusher"]
 FROM_TRAINER = ["Trainer", *FROM_EVALUATOR]
 
 
-@pytest.fixture
-def ecg(small_sample: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def ecg(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory of its own, to write to."""
-    return Path(shutil.copytree(small_sample / "ecg", tmp_path / "ecg"))
+    return Path(shutil.copytree(small_sample / "ecg", tmp_path_factory.mktemp("data") / "ecg"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests, so that each runs only the stages that it is about."""
+    return tmp_path_factory.mktemp("home")
 
 
 def _arguments(home: Path, data: Path) -> list[str]:
@@ -43,28 +49,31 @@ def _arguments(home: Path, data: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_each_change_runs_what_follows_from_it(aepipe: Aepipe, ecg: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    command = _arguments(home, ecg)
-
-    def run(*more: str) -> list[str]:
-        result = aepipe(*command, *more)
+def test_each_change_runs_what_follows_from_it(aepipe: Aepipe, ecg: Path, home: Path) -> None:
+    def run(*more: str) -> tuple[list[str], dict[str, Any]]:
+        result = aepipe(*_arguments(home, ecg), *more)
         assert result.exit_code == 0, result.err + result.out
-        return executed(home, result.runs[0])
+        (outcome,) = result.runs
+        return executed(home, outcome), {key: outcome[key] for key in ("metrics", "threshold")}
 
-    assert run() == ALL
-    assert run() == []
-    assert run("--set", "pusher.keep=3") == ["VersionedPusher"]
-    assert run("--set", "evaluator.threshold_k=1.1") == FROM_EVALUATOR
-    assert run("--set", "trainer.epochs=13") == FROM_TRAINER
-    assert run("--from", "Trainer") == FROM_TRAINER
-    assert run("--no-cache") == ALL
+    stages, first = run()
+    assert stages == ALL
+    assert run() == ([], first)
+    assert run("--set", "pusher.keep=3") == (["VersionedPusher"], first)
+    stages, stricter = run("--set", "evaluator.threshold_k=1.1")
+    assert stages == FROM_EVALUATOR
+    assert stricter["threshold"] > first["threshold"]
+    stages, other_seed = run("--set", "trainer.seed=7")
+    assert stages == FROM_TRAINER
+    assert other_seed["metrics"] != first["metrics"]
+    assert run("--from", "Trainer") == (FROM_TRAINER, first), "the same seed, another model"
+    assert run("--no-cache") == (ALL, first), "the same seed, another model"
 
     file = ecg / "ecg.csv"
     rows = file.read_text().splitlines()
     file.write_text("\n".join([*rows[50:], *rows[:40]]) + "\n")
-    assert run() == [stage for stage in ALL if stage != "SchemaGen"]
-    assert run() == []
+    assert run()[0] == [stage for stage in ALL if stage != "SchemaGen"]
+    assert run()[0] == []
     versions = pushed_versions(home, MODEL)
     assert len(versions) == 5  # pusher.keep
     assert len(set(versions)) == 5
@@ -98,15 +107,15 @@ def test_an_edit_of_a_model_runs_the_trainer_again_and_not_the_ingestion(
     edited = run()
     assert executed(home, edited) == FROM_TRAINER
     assert edited["status"] == "pushed"
-    assert executed(home, run()) == []
     assert len(pushed_versions(home, MODEL)) == 2
 
 
 @pytest.mark.slow
 def test_a_run_killed_in_the_trainer_pushes_nothing_and_the_next_one_goes_on(
-    aepipe: Aepipe, ecg: Path, tmp_path: Path
+    aepipe: Aepipe, ecg: Path, home: Path
 ) -> None:
-    home = tmp_path / "home"
+    assert aepipe(*_arguments(home, ecg)).exit_code == 0
+    before = pushed_versions(home, MODEL)
     long = ["--set", "trainer.epochs=300"]
     arguments = [part for part in _arguments(home, ecg) if part != "--json"]
     with subprocess.Popen(
@@ -125,14 +134,14 @@ def test_a_run_killed_in_the_trainer_pushes_nothing_and_the_next_one_goes_on(
             time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    assert list((home / "serving" / MODEL).iterdir()) == []
+    assert pushed_versions(home, MODEL) == before
     assert Execution.RUNNING in states(home, "anomaly")
 
     result = aepipe(*_arguments(home, ecg), *long)
     assert result.exit_code == 0, result.err
     assert executed(home, result.runs[0]) == FROM_TRAINER
     assert Execution.RUNNING not in states(home, "anomaly")
-    assert len(pushed_versions(home, MODEL)) == 1
+    assert pushed_versions(home, MODEL)[-1] not in before
 
 
 AFTER_THE_PUSH = """
@@ -148,39 +157,34 @@ main(sys.argv[1:])
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "event",
-    ["os.kill(os.getpid(), signal.SIGKILL)", "raise OSError(28, 'No space left on device')"],
+    ("event", "k"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "1.2"),
+        ("raise OSError(28, 'No space left on device')", "1.3"),
+    ],
     ids=["killed", "full disk"],
 )
 def test_a_push_of_which_the_record_was_lost_is_not_made_twice(
-    aepipe: Aepipe, ecg: Path, tmp_path: Path, event: str
+    aepipe: Aepipe, ecg: Path, home: Path, event: str, k: str
 ) -> None:
-    home = tmp_path / "home"
-    script = AFTER_THE_PUSH.replace("EVENT", event)
+    command = [*_arguments(home, ecg), "--set", f"evaluator.threshold_k={k}"]
+    assert aepipe(*_arguments(home, ecg)).exit_code == 0
+    before = set(pushed_versions(home, MODEL))
     ended = subprocess.run(
-        [sys.executable, "-c", script, *_arguments(home, ecg)],
+        [sys.executable, "-c", AFTER_THE_PUSH.replace("EVENT", event), *command],
         cwd=REPOSITORY,
         capture_output=True,
         check=False,
     )
     assert b"Traceback" not in ended.stderr
-    (version,) = pushed_versions(home, MODEL)
+    (version,) = set(pushed_versions(home, MODEL)) - before
 
-    result = aepipe(*_arguments(home, ecg))
+    result = aepipe(*command)
 
     assert result.exit_code == 0, result.err
     assert executed(home, result.runs[0]) == ["VersionedPusher"]
-    assert pushed_versions(home, MODEL) == [version]
+    assert set(pushed_versions(home, MODEL)) - before == {version}
     assert Path(result.runs[0]["pushed"]).name == str(version)
-    (notice,) = [told for told in result.runs[0]["notices"] if "not pushed twice" in told]
+    (notice,) = [line for line in result.runs[0]["notices"] if "not pushed twice" in line]
     assert f"had pushed this model as {version}" in notice
-    assert aepipe(*_arguments(home, ecg)).runs[0]["status"] == "unchanged"
-
-
-@pytest.mark.slow
-def test_the_same_seed_gives_the_same_model(aepipe: Aepipe, ecg: Path, tmp_path: Path) -> None:
-    runs = [aepipe(*_arguments(tmp_path / name, ecg)).runs[0] for name in ("first", "second")]
-    assert runs[0]["metrics"] == runs[1]["metrics"]
-    assert runs[0]["threshold"] == runs[1]["threshold"]
-    other = aepipe(*_arguments(tmp_path / "third", ecg), "--set", "trainer.seed=7").runs[0]
-    assert other["metrics"] != runs[0]["metrics"]
+    assert aepipe(*command).runs[0]["status"] == "unchanged"

@@ -44,9 +44,9 @@ def test_a_server_that_is_too_late_is_ended(bench: Bench, temporary: Path) -> No
 @pytest.mark.slow
 def test_a_candidate_that_never_answers_takes_no_longer_than_the_limit(bench: Bench) -> None:
     before = children()
-    blessing = bench.validate(NeverEnding(), timeout_seconds=90)
+    blessing = bench.validate(NeverEnding(), timeout_seconds=45)
     reason = blessing.get_string_custom_property("reason")
-    assert reason.startswith("serve_examples: the candidate did not answer within 90 s ")
+    assert reason.startswith("serve_examples: the candidate did not answer within 45 s ")
     assert not may_be_pushed(blessing)
     assert children() == before
 

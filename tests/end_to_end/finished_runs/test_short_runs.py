@@ -63,32 +63,26 @@ def test_an_unchanged_second_run_does_nothing(finished: FinishedRun) -> None:
     assert again.pushed == finished.outcome.pushed
 
 
-def test_the_terminal_shows_a_line_a_stage_and_no_log(
+def test_a_run_on_the_terminal_and_then_one_that_misses_a_bound(
     aepipe: Aepipe, small_sample: Path, tmp_path: Path
 ) -> None:
-    result = aepipe(
-        "run", "anomaly", "--home", tmp_path, "--data-dir", small_sample, *_settings("anomaly")
-    )
-    assert result.exit_code == 0, result.err
+    command = ("run", "anomaly", "--home", tmp_path, "--data-dir", small_sample)
+    command += tuple(_settings("anomaly"))
+    shown = aepipe(*command)
+    assert shown.exit_code == 0, shown.err
     for stage in STAGES:
-        assert sum(f"✓ {stage} " in line for line in result.out.splitlines()) == 1
-    for shown in ("accuracy", "threshold", "blessed and pushed", "served model", "log"):
-        assert shown in result.out
-    assert result.err == ""
-    assert len(result.out.splitlines()) < 40
+        assert sum(f"✓ {stage} " in line for line in shown.out.splitlines()) == 1
+    for part in ("accuracy", "threshold", "blessed and pushed", "served model", "log"):
+        assert part in shown.out
+    assert shown.err == ""
+    assert len(shown.out.splitlines()) < 40
     (log,) = tmp_path.glob("runs/*/log.txt")
     assert "Component ExampleGen is running" in log.read_text()
+    served = pushed_versions(tmp_path, MODELS["anomaly"])
+    assert len(served) == 1
 
-
-def test_a_model_that_misses_a_bound_is_not_pushed_and_the_old_one_stays(
-    aepipe: Aepipe, small_sample: Path, tmp_path: Path
-) -> None:
-    command = ("run", "anomaly", "--json", "--home", tmp_path, "--data-dir", small_sample)
-    # A server takes long to start, and this is not about it.
-    command += ("--set", "infra_validator.enabled=false")
-    pushed = aepipe(*command, *_settings("anomaly")).runs[0]["pushed"]
-    strict = ("--set", "evaluator.lower_bounds.accuracy=0.9999")
-    refused = aepipe(*command, *_settings("anomaly"), *strict)
+    # No server is started for a model that is refused before.
+    refused = aepipe(*command, "--json", "--set", "evaluator.lower_bounds.accuracy=0.9999")
     assert refused.exit_code == 3
     (run,) = refused.runs
     assert run["status"] == "not_blessed"
@@ -97,8 +91,8 @@ def test_a_model_that_misses_a_bound_is_not_pushed_and_the_old_one_stays(
     (reason,) = run["reasons"]
     assert reason.startswith("accuracy 0.")
     assert "0.9999" in reason
-    assert pushed_versions(tmp_path, MODELS["anomaly"]) == [int(Path(pushed).name)]
-    assert executed(tmp_path, run) == ["ThresholdEvaluator", "VersionedPusher"]
+    assert pushed_versions(tmp_path, MODELS["anomaly"]) == served
+    assert executed(tmp_path, run) == ["ThresholdEvaluator", "InfraValidator", "VersionedPusher"]
 
 
 @pytest.mark.slow

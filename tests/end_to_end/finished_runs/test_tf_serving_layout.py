@@ -18,7 +18,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from pipeline_config import PIPELINES
 from tests.end_to_end.conftest import FinishedRun
-from tests.end_to_end.signatures import OUTPUTS, RAW_INPUT
+from tests.end_to_end.finished_runs.signatures import OUTPUTS, RAW_INPUT
 
 UNKNOWN_OPS = (
     "import json, sys\n"

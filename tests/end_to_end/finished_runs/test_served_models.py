@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tests.end_to_end.conftest import FinishedRun
-from tests.end_to_end.signatures import OUTPUTS, RAW_INPUT
+from tests.end_to_end.finished_runs.signatures import OUTPUTS, RAW_INPUT
 
 SCORE = Path(__file__).with_name("score_without_aepipe.py")
 
