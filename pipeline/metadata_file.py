@@ -217,16 +217,17 @@ def _repair(home: Home) -> str:
     return f"restore it from a copy, or run `{command}`, which sets it and its artifacts aside"
 
 
-def _highest_execution(artifacts: Path) -> int | None:
-    """Returns the highest number of an execution that has left a folder, or None.
+def execution_folders(artifacts: Path) -> Iterator[Path]:
+    """Yields the folders that executions of a pipeline have left, each named by its number.
 
-    Each output lies at STAGE/OUTPUT/NUMBER; TFX's own files at STAGE/.system/KIND/NUMBER, of which
+    An output lies at STAGE/OUTPUT/NUMBER, TFX's own files at STAGE/.system/KIND/NUMBER, of which
     the driver's are numbered by the time.
     """
-    numbers = [
-        int(folder.name)
-        for pattern in ("*/[!.]*/*", "*/.system/executor_execution/*")
-        for folder in artifacts.glob(pattern)
-        if folder.name.isascii() and folder.name.isdecimal()
-    ]
-    return max(numbers, default=None)
+    for pattern in ("*/[!.]*/*", "*/.system/executor_execution/*"):
+        for folder in artifacts.glob(pattern):
+            if folder.name.isascii() and folder.name.isdecimal():
+                yield folder
+
+
+def _highest_execution(artifacts: Path) -> int | None:
+    return max((int(folder.name) for folder in execution_folders(artifacts)), default=None)

@@ -23,7 +23,7 @@ from pipeline.log_capture import logs_to_file
 from pipeline.metadata_file import find_fault, held_by_another, require_usable
 from pipeline.no_new_data import inputs_sha256, standing_result
 from pipeline.outcome import RunOutcome, Status, write_outcome
-from pipeline.prune.prune import prune_after_run
+from pipeline.prune import prune_after_run
 from pipeline.run_record import open_record, pushed_outcome, settle_records
 from pipeline.settings import configured
 from pipeline.spans import RunData, choose_data

@@ -21,8 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipeline.janitor import start_janitor
-from pipeline.scratch import make_scratch_folder
+from pipeline.scratch import make_scratch_folder, start_cleanup_process
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -95,7 +94,7 @@ def supervise(on_interruption: Callable[[Interruption], None], grace_seconds: fl
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     sys.stdout.flush()
     sys.stderr.flush()
-    alive = start_janitor(scratch)
+    alive = start_cleanup_process(scratch)
     receiving, sending = os.pipe()
     supervisor = os.getpid()
     work = os.fork()

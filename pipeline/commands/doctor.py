@@ -30,9 +30,9 @@ def doctor(pipeline: str, repairs: bool, home: Path, as_json: bool) -> None:
     Each is one line; the exit code is 2 if something is wrong. --repair deletes nothing, and pushed
     versions stay.
     """
-    from pipeline.doctor.checks import check
-    from pipeline.doctor.repair import repair
+    from pipeline.doctor import check
     from pipeline.home import DATA_CACHE, Home
+    from pipeline.metadata_repair import repair
 
     where = Home(home.absolute())
     configs = list(PIPELINES.values()) if pipeline == "all" else [PIPELINES[pipeline]]

@@ -55,7 +55,7 @@ def prune(
     import contextlib
 
     from pipeline.home import Home
-    from pipeline.prune.prune import prune_runs
+    from pipeline.prune import prune_runs
 
     # `aepipe runs --home DIR prune` and `aepipe runs prune --home DIR` are the same.
     of_group = context.parent.params if context.parent else {}

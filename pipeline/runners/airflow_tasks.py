@@ -126,7 +126,7 @@ def finish(pipeline: str, ti: TaskInstance, dag_run: DagRun) -> None:
 
 def _prune(outcome: RunOutcome, config: PipelineConfig, home: Home) -> None:
     """Removes old runs, unless another run has begun meanwhile: its end removes them then."""
-    from pipeline.prune.prune import prune_after_run
+    from pipeline.prune import prune_after_run
 
     try:
         with home.lock(config.name):

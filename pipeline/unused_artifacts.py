@@ -1,64 +1,68 @@
-"""The artifacts of runs that go: what MLMD lists of them, and their folders."""
+"""Artifacts that only pruned runs have read or written: in MLMD, and their folders."""
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 from ml_metadata import MetadataStore
 from ml_metadata.proto.metadata_store_pb2 import Artifact, Event
 
+from pipeline.metadata_file import execution_folders
+
 _TAIL = 3
-"""An output lies at STAGE/OUTPUT/NUMBER below the pipeline's artifacts."""
+"""Parts of an output's path below the pipeline's artifacts: STAGE/OUTPUT/NUMBER."""
 
 
 @dataclasses.dataclass(frozen=True)
-class DoomedArtifacts:
-    """What no run that stays has read or written.
+class UnusedArtifacts:
+    """What no remaining run has read or written.
 
     Attributes:
         artifacts: MLMD's, those included that are marked as deleted already.
-        folders: Outputs and TFX's own folders of executions that only doomed runs have.
+        folders: Outputs and TFX's own folders of executions of pruned runs alone.
     """
 
     artifacts: list[Artifact]
     folders: list[Path]
 
 
-def doomed_artifacts(
+def unused_artifacts(
     store: MetadataStore, root: Path, runs: Collection[str], there: Collection[str] | None
-) -> DoomedArtifacts:
-    """Finds the artifacts of runs that go.
+) -> UnusedArtifacts:
+    """Returns the artifacts of pruned runs.
 
-    An artifact stays if a run that stays has taken it from the cache, or has read it.
+    An artifact stays if a remaining run has taken it from the cache, or has read it.
 
     Args:
         store: Metadata of the pipeline.
         root: The pipeline's artifacts.
-        runs: Names of the runs that go.
-        there: Names of all runs that have a folder: one without it that MLMD lists went before.
+        runs: Names of the pruned runs.
+        there: Names of all runs that have a folder: a run in MLMD without one was pruned before.
             None if that cannot be concluded.
     """
-    of_doomed: set[int] = set()
+    of_pruned: set[int] = set()
     of_others: set[int] = set()
     for context in store.get_contexts_by_type("pipeline_run"):
         executions = {execution.id for execution in store.get_executions_by_context(context.id)}
-        went_before = there is not None and context.name not in there
-        doomed = went_before or context.name in runs
-        (of_doomed if doomed else of_others).update(executions)
-    of_doomed -= of_others
+        pruned_before = there is not None and context.name not in there
+        pruned = pruned_before or context.name in runs
+        (of_pruned if pruned else of_others).update(executions)
+    of_pruned -= of_others
     used = {event.artifact_id for event in _events(store, of_others)}
     written = {
-        event.artifact_id for event in _events(store, of_doomed) if event.type == Event.OUTPUT
+        event.artifact_id for event in _events(store, of_pruned) if event.type == Event.OUTPUT
     }
     kept_folders = {
         tail for artifact in _artifacts(store, used) for tail in _tails(Path(artifact.uri))
     }
-    return DoomedArtifacts(
+    return UnusedArtifacts(
         artifacts=_artifacts(store, written - used),
         folders=[
             folder
-            for folder in _numbered_folders(root)
-            if int(folder.name) in of_doomed and folder.parts[-_TAIL:] not in kept_folders
+            for folder in execution_folders(root)
+            if folder.is_dir()
+            and int(folder.name) in of_pruned
+            and folder.parts[-_TAIL:] not in kept_folders
         ],
     )
 
@@ -73,15 +77,8 @@ def mark_deleted(store: MetadataStore, artifacts: Collection[Artifact]) -> None:
 
 
 def driver_folders(root: Path) -> list[Path]:
-    """Returns the folders of TFX's drivers, which are of no use when their stage has ended."""
+    """Returns the folders of TFX's drivers, which are not needed once their stage has ended."""
     return list(root.glob("*/.system/driver_execution/*"))
-
-
-def _numbered_folders(root: Path) -> Iterator[Path]:
-    for pattern in ("*/[!.]*/*", "*/.system/executor_execution/*"):
-        for folder in root.glob(pattern):
-            if folder.name.isascii() and folder.name.isdecimal() and folder.is_dir():
-                yield folder
 
 
 def _tails(uri: Path) -> list[tuple[str, ...]]:

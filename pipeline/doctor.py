@@ -1,21 +1,62 @@
-"""What `aepipe doctor` looks at, in order; nothing is changed, fetched or imported for it."""
+"""`aepipe doctor`: what there is around the pipelines, and what is wrong with it.
 
+Nothing is changed, downloaded or imported for it.
+"""
+
+import dataclasses
 import os
+import platform
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from data.catalog import CATALOG, files_for
 from data.sources import DATA_VARIABLE, OFFLINE_VARIABLE, RAW_FOLDER, is_offline, resolve
 from data.verify import verify
-from pipeline.doctor.finding import Finding
-from pipeline.doctor.installation import check_disk, check_versions, nearest_folder
 from pipeline.history import killed_runs, past_runs
 from pipeline.home import Home
 from pipeline.metadata_file import find_fault
 from pipeline_config import PipelineConfig, UserInputError
 from serving.push_directory.model_versions import read_versions
 
+LEAST_FREE_BYTES = 500 * 2**20
+"""Less than this is a problem: Fashion-MNIST's examples alone, raw and transformed as float32, are
+some hundred megabytes before they are compressed."""
+
+_PARTS = {
+    "aepipe": "aepipe",
+    "TFX": "tfx",
+    "TensorFlow": "tensorflow",
+    "Keras": "keras",
+    "Beam": "apache-beam",
+    "MLMD": "ml-metadata",
+}
+
+_SET_UP = "set it up again with `make setup`"
+
 _LOCK_WAIT_SECONDS = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What was looked at, and what it came to.
+
+    Attributes:
+        check: `versions`, `disk`, `data`, `home`, `metadata` or `models`.
+        subject: What it is about: a folder, a pipeline or a model.
+        ok: Whether nothing is wrong.
+        text: What there is; if something is wrong, what to do.
+    """
+
+    check: str
+    subject: str
+    ok: bool
+    text: str
 
 
 def check(
@@ -29,7 +70,7 @@ def check(
         environ: Environment variables.
         cache_dir: Where downloads are kept.
     """
-    yield from check_versions()
+    yield from _versions()
     yield from check_disk(home.root)
     for config in configs:
         yield _data(config, environ, cache_dir)
@@ -38,6 +79,63 @@ def check(
         yield _metadata(home, config.name)
     for config in configs:
         yield _models(home.push_root / config.pusher.model_name)
+
+
+def _versions() -> Iterator[Finding]:
+    """Yields the versions, then each requirement of aepipe that is not met."""
+    found = {name: _version(package) for name, package in _PARTS.items()}
+    text = ", ".join(f"{name} {number or 'missing'}" for name, number in found.items())
+    python = f"Python {platform.python_version()}"
+    whole = sys.version_info[:2] == (3, 11) and None not in found.values()
+    advice = "" if whole else f": Python 3.11 and all of them are needed: {_SET_UP}"
+    yield Finding("versions", "installation", whole, f"{python}, {text}{advice}")
+    for line in requires("aepipe") or () if found["aepipe"] else ():
+        requirement = Requirement(line)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        installed = _version(requirement.name)
+        if installed is None or not requirement.specifier.contains(installed, prereleases=True):
+            text = f"{installed or 'missing'}: aepipe needs {requirement}: {_SET_UP}"
+            yield Finding("versions", requirement.name, False, text)
+
+
+def check_disk(home: Path) -> Iterator[Finding]:
+    """Yields the free space of the output folder and of the folder for temporary files."""
+    yield _free_space("output folder", home)
+    try:
+        temporary = Path(tempfile.gettempdir())
+    except OSError as error:
+        yield Finding("disk", "temporary files", False, f"{error.strerror}: set TMPDIR")
+    else:
+        yield _free_space("temporary files", temporary)
+
+
+def _nearest_folder(path: Path) -> Path:
+    """Returns the path, or the nearest folder above it that is there."""
+    return next((folder for folder in (path, *path.parents) if folder.exists()), path)
+
+
+def _free_space(subject: str, path: Path) -> Finding:
+    folder = _nearest_folder(path)
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Finding("disk", subject, False, f"{folder}: {error.strerror}")
+    text = f"{free / 1e9:.1f} GB free in {path}"
+    if free >= LEAST_FREE_BYTES:
+        return Finding("disk", subject, True, text)
+    least = f"{LEAST_FREE_BYTES / 1e9:.1f} GB"
+    variable = "--home" if subject == "output folder" else "TMPDIR"
+    return Finding(
+        "disk", subject, False, f"{text}: a run needs {least}: make room, or set {variable}"
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _data(config: PipelineConfig, environ: Mapping[str, str], cache_dir: Path) -> Finding:
@@ -70,7 +168,7 @@ def _data(config: PipelineConfig, environ: Mapping[str, str], cache_dir: Path) -
 def _home(home: Home) -> Finding:
     root = home.root
     if not root.exists():
-        parent = nearest_folder(root)
+        parent = _nearest_folder(root)
         if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
             return Finding("home", str(root), True, "there is none yet: the first run makes it")
         return Finding(

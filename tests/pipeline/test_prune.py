@@ -13,11 +13,11 @@ from pipeline.history import past_runs
 from pipeline.home import Home
 from pipeline.metadata_file import find_fault
 from pipeline.outcome import RunOutcome, Status
-from pipeline.prune.prune import prune_after_run
+from pipeline.prune import prune_after_run
 from pipeline_config import ANOMALY, ScheduleConfig
 from tests.conftest import Aepipe, Result
 from tests.pipeline.broken_metadata import FAULTS
-from tests.pipeline.prune.recorded_runs import MODEL, RecordedRuns
+from tests.pipeline.recorded_runs import MODEL, RecordedRuns
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_a_prune_that_was_killed_is_finished_by_the_next(
             shutil.rmtree(folder, ignore_errors=True)
 
     with monkeypatch.context() as patched:
-        patched.setattr("pipeline.prune.prune._remove", killed)
+        patched.setattr("pipeline.prune._remove", killed)
         aepipe("runs", "prune", "--keep", "1", "--home", home.root)
     prune(aepipe, home, 1)
     assert names(home) == [made[2][0]]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.doctor import checks, installation
+from pipeline import doctor
 from pipeline.home import Home
 from pipeline.lineage import open_store
 from pipeline.metadata_file import find_fault
@@ -158,7 +158,7 @@ def test_a_database_that_is_held_is_not_moved(
     aepipe: Aepipe, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.metadata_file.LOCK_WAIT_SECONDS", 0.5)
-    monkeypatch.setattr(checks, "_LOCK_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(doctor, "_LOCK_WAIT_SECONDS", 0.5)
     with held_by_another_process(home.metadata_path("anomaly")):
         reported = aepipe("doctor", "--home", home.root, "--json")
         repaired = aepipe("doctor", "--repair", "--home", home.root)
@@ -190,7 +190,7 @@ def test_what_is_missing_is_a_problem(
     aepipe: Aepipe, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AEPIPE_DATA", str(tmp_path / "no data"))
-    monkeypatch.setattr(installation, "LEAST_FREE_BYTES", 2**62)
+    monkeypatch.setattr(doctor, "LEAST_FREE_BYTES", 2**62)
     (home.push_root / "ecg_anomaly_detector" / "versions.json").write_text("{")
     found = problems(aepipe("doctor", "anomaly", "--home", home.root, "--json"))
     assert sorted(found) == [
@@ -207,7 +207,7 @@ def test_what_is_missing_is_a_problem(
 def test_a_requirement_that_is_not_met_is_named(
     aepipe: Aepipe, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(installation, "requires", lambda _: ["click>=99", "none-such; extra=='x'"])
+    monkeypatch.setattr(doctor, "requires", lambda _: ["click>=99", "none-such; extra=='x'"])
     found = problems(aepipe("doctor", "anomaly", "--home", home.root, "--json"))
     assert "click>=99" in found["versions", "click"]
 
@@ -246,6 +246,6 @@ def test_a_repair_without_a_home_is_one_line(aepipe: Aepipe, tmp_path: Path) -> 
 
 def test_free_space_is_of_the_nearest_folder(tmp_path: Path) -> None:
     free = shutil.disk_usage(tmp_path).free
-    (first, _) = installation.check_disk(tmp_path / "a" / "b")
-    assert first.ok is (free >= installation.LEAST_FREE_BYTES)
+    (first, _) = doctor.check_disk(tmp_path / "a" / "b")
+    assert first.ok is (free >= doctor.LEAST_FREE_BYTES)
     assert str(tmp_path / "a" / "b") in first.text

@@ -1,1 +1,0 @@
-"""`aepipe runs prune`: old runs, their artifacts, and MLMD's view of them."""
