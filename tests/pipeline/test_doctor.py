@@ -144,7 +144,10 @@ def test_a_sound_pipeline_stays_when_another_is_repaired(aepipe: Aepipe, home: H
     assert not home.metadata_path("anomaly").exists()
 
 
-def test_a_repair_is_refused_while_the_pipeline_runs(aepipe: Aepipe, home: Home) -> None:
+def test_a_repair_is_refused_while_the_pipeline_runs(
+    aepipe: Aepipe, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.home._SECONDS_TO_END", 0.1)
     home.metadata_path("anomaly").write_bytes(b"")
     with home.lock("anomaly"):
         result = aepipe("doctor", "--repair", "--home", home.root)

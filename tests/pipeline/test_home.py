@@ -45,7 +45,8 @@ def test_a_home_whose_path_matches_other_folders_is_refused_before_anything_is_m
     assert [path.name for path in tmp_path.rglob("*")] == ["run 1"]
 
 
-def test_one_run_of_a_pipeline_at_a_time(tmp_path: Path) -> None:
+def test_one_run_of_a_pipeline_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.home._SECONDS_TO_END", 0.5)
     home = Home(tmp_path)
     home.prepare(ANOMALY)
     holder = (

@@ -233,8 +233,9 @@ def test_without_a_record_of_any_run_artifacts_stay(
 
 
 def test_it_is_refused_while_the_pipeline_runs(
-    aepipe: Aepipe, home: Home, runs: RecordedRuns
+    aepipe: Aepipe, home: Home, runs: RecordedRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("pipeline.home._SECONDS_TO_END", 0.1)
     for _ in range(2):
         runs.add("pushed")
     before = snapshot(home)

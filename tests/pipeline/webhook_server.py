@@ -38,7 +38,7 @@ class Webhook(ThreadingHTTPServer):
     def serving(cls) -> Iterator["Webhook"]:
         """Answers while the context is open."""
         server = cls()
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield server
         finally:

@@ -1,4 +1,4 @@
-"""What is told of a run afterwards: the list of runs, its lineage, its report."""
+"""What can be asked about a run afterwards: the list of runs, its lineage, its report."""
 
 import html.parser
 import json
@@ -65,6 +65,7 @@ def test_runs_lists_them_and_show_tells_their_lineage(
     assert set(lineage["code"]) >= {"ExampleGen", "Transform", "Trainer", "ThresholdEvaluator"}
 
 
+@pytest.mark.parametrize("finished", ["anomaly"], indirect=True)
 def test_report_writes_the_report_of_a_run_again(finished: FinishedRun) -> None:
     command = ["report", finished.outcome.run_id, "--home", str(finished.home)]
     # In a process of its own, where TensorFlow is imported for the first time.
