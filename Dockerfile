@@ -28,7 +28,7 @@ COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     KERAS_BACKEND=tensorflow
-# By number: a cluster that forbids root cannot tell from a name.
+# By number: a cluster that forbids root cannot see it from a name.
 USER 10001:10001
 WORKDIR /home/aepipe
 # Of `aepipe serve`, as `aepipe compile kserve --image` starts it: HTTP and gRPC.

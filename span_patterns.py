@@ -30,7 +30,7 @@ class Span:
 
     Attributes:
         number: TFX's span number.
-        version: TFX's version; None where the pattern has no `{VERSION}`.
+        version: TFX's version; None if the pattern has no `{VERSION}`.
         name: What a person calls it: the number, or the date as `2024-05-31`.
         values: Digits that stand for each placeholder, such as `(("SPAN", "02"),)`.
     """
@@ -53,7 +53,7 @@ class SpanWindow:
     Attributes:
         spans: Oldest first, at least one.
         previous: What the newest span is compared with, whether it is in the window or before it;
-            None where there is no earlier one.
+            None if there is no earlier one.
     """
 
     spans: tuple[int, ...]
@@ -122,10 +122,10 @@ def rolling_window(spans: Sequence[int], size: int) -> SpanWindow | None:
 
     Args:
         spans: Span numbers, ascending.
-        size: How many; fewer where there are fewer.
+        size: How many; fewer if there are fewer.
 
     Returns:
-        The window, or None where there is no span.
+        The window, or None if there is no span.
     """
     if not spans:
         return None
@@ -146,7 +146,7 @@ def _span(values: dict[str, str]) -> Span | None:
 
 
 def _require_plain_numbers(pattern: str, span: Span) -> None:
-    """TFX writes a number without leading zeros where the pattern gives no width."""
+    """TFX writes a number without leading zeros if the pattern gives no width."""
     for name, digits in span.values:
         if f"{{{name}}}" in pattern and name not in _DIGITS and digits != str(int(digits)):
             raise UserInputError(

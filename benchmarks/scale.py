@@ -76,7 +76,7 @@ def _integers(text: str) -> list[int]:
 
 
 def measure(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
-    """Runs all points; one that fails is told of, and the others go on."""
+    """Runs all points; one that fails is reported, and the others go on."""
     data = {f: make_data(work / f"data-{f}", arguments.rows * f) for f in arguments.factors}
     model = arguments.model or train(data[arguments.factors[0]], work / "model")
     profiles: dict[str, Any] = {}
@@ -190,7 +190,7 @@ def _resident(process: psutil.Process) -> int:
 
 
 def growth(points: Sequence[dict[str, Any]]) -> dict[str, float | None]:
-    """Returns the exponent of time and the ratio of memory; None where points are missing."""
+    """Returns the exponent of time and the ratio of memory; None if points are missing."""
     if any("failed" in point for point in points):
         return {"exponent": None, "memory_ratio": None}
     exponent = None
@@ -280,7 +280,7 @@ def ingest_and_transform(data: Path, root: Path, beam_args: list[str]) -> dict[s
 
 
 class StageClock:
-    """Keeps what the runner tells of each stage."""
+    """Keeps what the runner reports of each stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

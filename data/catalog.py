@@ -1,4 +1,4 @@
-"""The tutorial's own files: where they come from and how to know them."""
+"""The tutorial's own files: where they come from and how to recognise them."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class SourceFile:
         size: Bytes.
         sha256: Hex digest.
         shape: Shape of one example; a config with another shape has no use for the file.
-        layout: Decides where the digest differs; without it the digest alone decides.
+        layout: Decides if the digest differs; without it the digest alone decides.
     """
 
     folder: str
@@ -102,7 +102,7 @@ def files_for(
 ) -> tuple[SourceFile, ...]:
     """Returns the files that serve a config: its folder, its shape, its file patterns.
 
-    Empty where the config asks for something else than the tutorial's data.
+    Empty if the config asks for something else than the tutorial's data.
     """
     patterns = patterns_of(data)
     files = [file for file in catalog if (file.folder, file.shape) == (data.folder, data.shape)]

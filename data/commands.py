@@ -22,7 +22,7 @@ class FetchedFile:
         file: Path below a data directory.
         path: Where it lies.
         bytes: Its size.
-        downloaded: False where it was there before and is still what it should be.
+        downloaded: False if it was there before and is still what it should be.
         note: A warning, or None.
     """
 
@@ -41,8 +41,8 @@ class FileStatus:
         file: Path below a data directory.
         path: Where it lies or would lie.
         present: Whether it is there.
-        bytes: Its size; 0 where it is absent.
-        verified: Whether it is what the catalog says; None where it is absent.
+        bytes: Its size; 0 if it is absent.
+        verified: Whether it is what the catalog says; None if it is absent.
         note: What differs from the catalog, or None.
     """
 

@@ -168,7 +168,7 @@ def _transfer(source: SourceFile, part: Path, patience: Patience) -> bool:
 
 
 def _resumes_at(response: requests.Response, asked: int, part: Path) -> int:
-    """Returns at which byte the body starts: 0 where the server ignores the range."""
+    """Returns at which byte the body starts: 0 if the server ignores the range."""
     status = response.status_code
     if status == requests.codes.ok:
         return 0

@@ -1,4 +1,4 @@
-"""The built-in sample: what the pipelines run on where there is no other data."""
+"""The built-in sample: what the pipelines run on if there is no other data."""
 
 import dataclasses
 import json

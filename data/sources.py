@@ -14,7 +14,7 @@ from data.spans import with_span_folders
 from pipeline_config import PipelineConfig, UserInputError
 
 DATA_VARIABLE = "AEPIPE_DATA"
-"""Environment variable: a data directory, where `--data-dir` names none."""
+"""Environment variable: a data directory, if `--data-dir` names none."""
 
 OFFLINE_VARIABLE = "AEPIPE_OFFLINE"
 """Environment variable: anything but empty or 0 means that the network is not tried."""
@@ -51,7 +51,7 @@ def resolve(
     """Finds a pipeline's data; the first of these that there is.
 
     1. `data_dir`, 2. the folder that `AEPIPE_DATA` names: neither ever gives way to what follows;
-    3. what was fetched before into `cache_dir / "raw"`; 4. a download to there; 5. where there is
+    3. what was fetched before into `cache_dir / "raw"`; 4. a download to there; 5. if there is
     no network, or none is to be tried, the sample, written to `cache_dir / "sample"`.
 
     Args:

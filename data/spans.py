@@ -106,7 +106,7 @@ class DataFolder:
 
 
 def with_span_folders(data: SignalData | ImageData, directory: Path) -> SignalData | ImageData:
-    """Returns `data` with patterns that look into span folders, where the folder has such.
+    """Returns `data` with patterns that look into span folders, if the folder has such.
 
     They are named by number (`span-7`, or `span-07` throughout) or by date (`span-2024-05-31`).
     Patterns that name spans themselves stay as they are.

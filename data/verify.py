@@ -15,7 +15,7 @@ class Verdict:
 
     Attributes:
         genuine: Whether the file may be used.
-        note: One line that says what differs from the catalog, or None where nothing does.
+        note: One line that says what differs from the catalog, or None if nothing does.
     """
 
     genuine: bool
@@ -23,7 +23,7 @@ class Verdict:
 
 
 def verify(source: SourceFile, path: Path) -> Verdict:
-    """Compares a file with the catalog: its digest, then its layout where it has one."""
+    """Compares a file with the catalog: its digest, then its layout if it has one."""
     digest = file_sha256(path)
     if digest == source.sha256:
         return Verdict(genuine=True)

@@ -17,9 +17,8 @@ from pipeline_config import UserInputError
 NO_PACKAGE_FOR_WORKERS = "--sdk_container_image=none"
 """Workers on this machine import what this process imports.
 
-Unless told how workers get their packages, TFX builds a source archive of itself for each Beam
-stage, 5 s each and left behind in the temporary folder. Naming an image, which nothing here starts,
-is how TFX is told that none is needed.
+By default TFX builds a source archive of itself for the workers of each Beam stage, 5 s each and
+left behind in the temporary folder. Naming an image, which nothing here starts, turns that off.
 """
 
 FLINK_JOB_SERVER = Path(__file__).parents[1] / ".flink" / "job-server.jar"
@@ -28,7 +27,7 @@ FLINK_JOB_SERVER = Path(__file__).parents[1] / ".flink" / "job-server.jar"
 JOB_SERVER_HEAP = "1g"
 """Of the Java process that is Flink's job server and, as `[local]`, its cluster.
 
-Java takes a quarter of the machine's memory where nothing is said, and fills it with garbage before
+Java takes a quarter of the machine's memory by default, and fills it with garbage before
 it collects any: peak memory then grows with the data although no stage keeps any of it.
 """
 
@@ -64,7 +63,7 @@ def beam_arguments(profile: str, extra: Sequence[str] = ()) -> list[str]:
 def require_reachable(folder: Path, arguments: Sequence[str]) -> None:
     """Checks that the runner's workers can read and write a folder of this machine.
 
-    Flink's may, where all machines mount it at one path; Dataflow's mount nothing.
+    Flink's may, if all machines mount it at one path; Dataflow's mount nothing.
 
     Raises:
         UserInputError: They cannot.
@@ -167,7 +166,7 @@ def _require_job_server(options: Mapping[str, Any]) -> None:
 
 
 def _require_dataflow_settings(arguments: Sequence[str], options: Mapping[str, Any]) -> None:
-    """Beam would create a bucket where there is none to write to; that is the user's to decide."""
+    """Beam would create a bucket if there is none to write to; that is the user's to decide."""
     from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
     from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 

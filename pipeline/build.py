@@ -56,7 +56,7 @@ def build_pipeline(
     Args:
         config: What the pipeline is.
         data_directory: Folder of the raw files.
-        data_sha256: Digest of the raw files, told in what is pushed.
+        data_sha256: Digest of the raw files, recorded with the pushed model.
         home: Where artifacts, metadata and served models go.
         beam_args: Options of the Beam pipelines.
         cache: Whether a stage's result of an earlier run may be taken.
@@ -99,7 +99,7 @@ def build_pipeline_at(
         place: Where it runs.
         config: What the pipeline is.
         data_directory: Folder of the raw files, as ExampleGen sees it.
-        data_sha256: Digest of the raw files; None where they are not known yet.
+        data_sha256: Digest of the raw files; None if they are not known yet.
         beam_args: Options of the Beam pipelines.
         cache: Whether a stage's result of an earlier run may be taken.
         window: The spans to read; None to find the newest at each run.

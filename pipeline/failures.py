@@ -20,7 +20,7 @@ _READ_ONLY = re.compile(r"Read-only file system|attempt to write a readonly data
 
 
 def user_mistake(error: BaseException) -> str | None:
-    """Returns the one line of a user's mistake behind `error`, or None where it is a bug."""
+    """Returns the one line of a user's mistake behind `error`, or None if it is a bug."""
     for link in chain(error):
         if isinstance(link, UserInputError):
             return _clean(str(link))
@@ -32,7 +32,7 @@ def user_mistake(error: BaseException) -> str | None:
 
 
 def full_disk(error: BaseException) -> OSError | None:
-    """Returns the system's error where `error` comes from a full or read-only disk."""
+    """Returns the system's error if `error` comes from a full or read-only disk."""
     for link in chain(error):
         if isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
             return link
@@ -49,7 +49,7 @@ def held_database(error: BaseException) -> bool:
 
 
 def gate_refusal(error: BaseException) -> str | None:
-    """Returns why the data gate refused, or None where `error` is something else."""
+    """Returns why the data gate refused, or None if `error` is something else."""
     for link in chain(error):
         if isinstance(link, GateRefusalError):
             return str(link)
@@ -68,7 +68,7 @@ def last_words(lines: Sequence[str]) -> tuple[Status, str]:
     if mistakes := _USER_LINE.findall(text):
         return "failed", _clean(mistakes[-1])
     spoken = [line.strip() for line in lines if line.strip()]
-    return "failed", spoken[-1] if spoken else "it ended without a word"
+    return "failed", spoken[-1] if spoken else "it ended without a message"
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

@@ -77,7 +77,7 @@ def find_run(home: Home, run_id: str) -> RunOutcome:
 
 
 def lineage(home: Home, run_id: str) -> dict[str, Any]:
-    """Tells where the result of one run came from.
+    """Returns where the result of one run came from.
 
     Returns:
         JSON values: `outcome` (`RunOutcome.as_dict`); `data` (directory, sha256, newest span and

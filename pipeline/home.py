@@ -143,7 +143,7 @@ def new_run_id(pipeline: str) -> str:
 
 
 def unwritable(root: Path, error: OSError) -> str:
-    """Returns the one line that tells what is wrong with an output folder."""
+    """Returns the one line that says what is wrong with an output folder."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     return (
         f"cannot write to the output folder {root}: {reason.lower()}; "

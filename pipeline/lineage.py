@@ -1,4 +1,4 @@
-"""What MLMD knows of a run: its executions by stage and their artifacts."""
+"""What MLMD records of a run: its executions by stage and their artifacts."""
 
 from collections import defaultdict
 from collections.abc import Mapping

@@ -33,7 +33,7 @@ def logs_to_file(path: Path, *, verbose: bool) -> Iterator[TerminalStreams]:
     error.
 
     Args:
-        path: The log file; made where it does not exist, else added to.
+        path: The log file; made if it does not exist, else added to.
         verbose: Show the log on standard error as well.
 
     Yields:

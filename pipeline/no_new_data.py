@@ -1,4 +1,4 @@
-"""Whether a scheduled run has anything to do, told without TFX."""
+"""Whether a scheduled run has anything to do, found out without TFX."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ def inputs_sha256(config: PipelineConfig, facts: DataFacts) -> str:
 def standing_result(
     config: PipelineConfig, inputs: str, past: Sequence[RunOutcome]
 ) -> RunOutcome | None:
-    """Returns the pipeline's last run where another one would come to the same result.
+    """Returns the pipeline's last run if another one would come to the same result.
 
     That is a run with the same inputs that came to a verdict: a refusal is one too, and comes out
     alike each time. A failure is none, as its cause (a full disk, a file without rights) may be

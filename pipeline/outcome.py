@@ -1,4 +1,4 @@
-"""What came of one run, as told on the terminal, in `run --json` and in the run's folder."""
+"""The outcome of one run, as shown on the terminal, in `run --json` and in the run's folder."""
 
 import dataclasses
 import json
@@ -42,7 +42,7 @@ class SpanFacts:
     Attributes:
         number: TFX's span number; of a date, days since 1970-01-01.
         name: The number, or the date as `2024-05-31`.
-        version: The version that was read; None where spans have none.
+        version: The version that was read; None if spans have none.
         sha256: Digest over names and contents of the span's files.
     """
 
@@ -59,15 +59,15 @@ class DataFacts:
     Attributes:
         source: `given`, `downloaded` or `sample`.
         directory: The folder that was read.
-        sha256: Digest over names and contents of the files that the model is made of; empty where
-            a run on Kubeflow Pipelines tells of it, as the spans'.
-        examples: Examples by split; empty where the run ended before they were counted.
-        spans: The spans of these files, oldest first; empty where data does not come in spans.
-        previous_span: The span that the newest one was compared with; None where there is none.
+        sha256: Digest over names and contents of the files that the model is made of; empty if
+            a run on Kubeflow Pipelines reports it, as the spans'.
+        examples: Examples by split; empty if the run ended before they were counted.
+        spans: The spans of these files, oldest first; empty if data does not come in spans.
+        previous_span: The span that the newest one was compared with; None if there is none.
         labels: Examples of a detector by split and class, `normal` and `abnormal`; empty for
-            another pipeline, or where the run ended before they were counted.
+            another pipeline, or if the run ended before they were counted.
         drift: Distance of the newest span from `previous_span` by feature, 0 to 1.
-        files: How many files `sha256` was made of; None where a run on Kubeflow Pipelines tells.
+        files: How many files `sha256` was made of; None if a run on Kubeflow Pipelines reports.
         bytes: Their size together, as they lie on the disk.
     """
 
@@ -92,26 +92,26 @@ class RunOutcome:
         run_id: Name of the run, also its pipeline-run context in MLMD. With `no new data`, the
             earlier run whose result stands.
         status: `pushed`: a new version is served; `unchanged`: all came from the cache;
-            `no new data`: nothing was run, as asked for where nothing has changed;
+            `no new data`: nothing was run, as asked for when nothing has changed;
             `not_blessed`: the model gate or the infra validator refused; `data_refused`: the
             data gate refused;
             `failed`: the user's input or setting was wrong;
             `interrupted`: a signal ended the run before its time, and it had pushed nothing.
-        data: Which data was read; None where none was found.
+        data: Which data was read; None if none was found.
         metrics: Metric name -> value; None for one that is not defined on this data.
         threshold: Reconstruction error above which an example is an anomaly; None for a pipeline
             without one.
-        blessed: Whether the evaluator, and the infra validator where there is one, blessed the
-            model; None where the run ended before that.
+        blessed: Whether the evaluator, and the infra validator if there is one, blessed the
+            model; None if the run ended before that.
         reasons: A sentence for each reason of a refusal or failure.
         notices: What a reader has to know beside that, such as that the data was a sample.
         pushed: Folder of the version that this run pushed, or found pushed by an earlier run
-            with the same result; None where nothing was pushed.
+            with the same result; None if nothing was pushed.
         report: The HTML report, or None.
         log: The run's log file.
         seconds: Wall-clock time by stage, and `total`.
         cached: Stages whose result was found in the cache.
-        inputs_sha256: Digest of data, settings and code; None where the run ended before it.
+        inputs_sha256: Digest of data, settings and code; None if the run ended before it.
     """
 
     pipeline: str

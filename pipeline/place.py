@@ -28,7 +28,7 @@ class Place(Protocol):
         """Where artifacts go."""
 
     def metadata(self, config: PipelineConfig) -> Any:
-        """TFX's connection to the metadata store; None where the place has its own."""
+        """TFX's connection to the metadata store; None if the place has its own."""
 
     def before_ingestion(self, ingestion: FileBasedExampleGen) -> list[BaseNode]:
         """Stages that run before ExampleGen."""

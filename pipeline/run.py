@@ -54,7 +54,7 @@ class RunRequest:
         rerun_from: Stage that runs again with all that follows it.
         beam_profile: Where Beam's pipelines run; one of `beam_profiles.PROFILES`.
         beam_args: Options for Beam's pipelines, beside the profile's.
-        if_new_data: Run nothing where neither data, settings nor code have changed since the last
+        if_new_data: Run nothing if neither data, settings nor code have changed since the last
             run that came to a verdict.
         verbose: Show the log on the terminal.
     """
@@ -90,7 +90,7 @@ def run_pipelines(request: RunRequest, human_output: TextIO) -> list[RunOutcome]
 
 
 def _run_one(config: PipelineConfig, request: RunRequest, human_output: TextIO) -> RunOutcome:
-    """Runs a pipeline and tells the webhook of a bad end, a bug's too."""
+    """Runs a pipeline and notifies the webhook of a bad end, also of a bug."""
     run_id = new_run_id(config.name)
     try:
         outcome = _run_at_home(config, request, run_id, human_output)
@@ -142,7 +142,7 @@ def _run_at_home(
 def standing_outcome(
     config: PipelineConfig, request: RunRequest, home: Home, digests: FileDigests | None = None
 ) -> RunOutcome | None:
-    """Returns the outcome of a run with no new data, or None where there is something to run.
+    """Returns the outcome of a run with no new data, or None if there is something to run.
 
     Args:
         config: The pipeline.
@@ -154,7 +154,7 @@ def standing_outcome(
     try:
         read = read_data(config, request, home, digests)
     except UserInputError:
-        # The run itself tells of it, in its folder.
+        # The run itself reports it, in its folder.
         return None
     last = standing_result(read.config, inputs_sha256(read.config, read.facts), past_runs(home))
     if last is None:
@@ -192,7 +192,7 @@ def _run_locked(
         try:
             write_outcome(outcome, directory)
         except OSError as error:
-            # If the run failed, this is what of, and it has been told.
+            # If the run failed, this is what of, and it has been reported.
             if outcome.status != "failed":
                 notice = f"no record of the run could be written: {unwritable(home.root, error)}"
                 print_notice(plain_console(human_output), notice)
@@ -223,7 +223,7 @@ def _run_logged(
 
 
 def with_report(outcome: RunOutcome, config: PipelineConfig, home: Home) -> RunOutcome:
-    """Writes the HTML report; one that fails is told of, but is not worth a whole run."""
+    """Writes the HTML report; one that fails is reported, but is not worth a whole run."""
     from pipeline.lineage import open_store
     from pipeline.report.page import write_report
 

@@ -137,7 +137,7 @@ def unwritable_scratch(error: OSError, parent: Path | None = None) -> str:
 
     Args:
         error: What happened.
-        parent: The folder that a user knows of; by default found from this process's own.
+        parent: The folder that a user named; by default found from this process's own.
     """
     if parent is None:
         folder = Path(tempfile.gettempdir())

@@ -37,7 +37,7 @@ def apply_settings(config: PipelineConfig, assignments: Sequence[str]) -> Pipeli
     """Returns `config` with each `section.name=value` applied, in order.
 
     Raises:
-        UserInputError: An assignment without `=`, an unknown setting (the nearest name is told),
+        UserInputError: An assignment without `=`, an unknown setting (the nearest name is given),
             a value of the wrong type or out of its range.
     """
     known = available_settings(config)

@@ -23,7 +23,7 @@ class RunData:
         config: The pipeline, with file patterns as they count in this folder.
         facts: Folder, checksum, number and size of the files, and spans.
         files: The files themselves.
-        window: The spans; None where the folder has none.
+        window: The spans; None if the folder has none.
         excluded: Spans that are left out.
         notices: What a reader has to know of it.
     """
@@ -180,6 +180,6 @@ def _is_refusal(run: RunOutcome, span: ReadSpan, digested: _DigestedFolder) -> b
     assert run.data is not None, "it has spans"
     if run.data.spans[-1].sha256 != digested.sha256([span]):
         return False
-    # A failed run counts where it blames one of the span's files, not where a disk was full.
+    # A failed run counts if it blames one of the span's files, not if a disk was full.
     paths = digested.paths([span])
     return run.status == "data_refused" or any(str(path) in run.reasons[0] for path in paths)

@@ -54,7 +54,7 @@ class TerminalListener:
         self.cached: list[str] = []
 
     def started(self, stage: str) -> None:
-        """Announces the stage where the terminal can take the line back."""
+        """Announces the stage if the terminal can take the line back."""
         if self._console.is_terminal:
             self._console.print(Text.assemble(("  … ", "dim"), stage), end="\r")
 

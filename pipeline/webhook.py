@@ -30,7 +30,7 @@ def post_outcome(
     delays: Sequence[float] = DELAYS_SECONDS,
     timeout: tuple[float, float] = TIMEOUT_SECONDS,
 ) -> str | None:
-    """Posts a run as `run --json` prints it, where its end is one of `schedule.webhook_on`.
+    """Posts a run as `run --json` prints it, if its end is one of `schedule.webhook_on`.
 
     A webhook that does not answer is no reason for a run to fail: this never raises.
 
@@ -41,7 +41,7 @@ def post_outcome(
         timeout: Seconds to connect, and to wait for the answer.
 
     Returns:
-        One line that says why nobody was told; None where somebody was, or nobody had to be. It
+        One line that says why nobody was notified; None if somebody was, or nobody had to be. It
         names the URL's host alone, as the rest may be a secret.
     """
     url = schedule.webhook_url or os.environ.get(WEBHOOK_VARIABLE, "")
@@ -57,7 +57,7 @@ def post_outcome(
             break
         _LOG.info("the webhook at %s %s; trying again", _host(url), reason)
         time.sleep(delay)
-    return f"nobody was told of this end: the webhook at {_host(url)} {reason}"
+    return f"nobody was notified of this end: the webhook at {_host(url)} {reason}"
 
 
 def _post(outcome: RunOutcome, url: str, timeout: tuple[float, float]) -> tuple[str | None, bool]:

@@ -18,7 +18,7 @@ slots="${FLINK_SLOTS:-2}"
 port="${FLINK_PORT:-8081}"
 python=.venv/bin/python
 
-# Where a mirror lacks the job server: Beam's runner for Flink 1.19 as a library, of an older Beam.
+# If a mirror lacks the job server: Beam's runner for Flink 1.19 as a library, of an older Beam.
 # tests/end_to_end/test_flink.py holds it to the same results.
 LIBRARY_VERSION=2.62.0
 

@@ -60,7 +60,7 @@ class ServedAutoencoder(tf.Module):
         - `encode`: raw -> `latent` float32 [N, d].
         - `score`: raw, and `noise` float32 [N, *shape] in scaled units -> `error` and
           `noisy_error` float32 [N], of the model and of doing nothing, for the example with the
-          noise added and clipped to [0, 1] as in training. Where the noise is 0 the example is
+          noise added and clipped to [0, 1] as in training. If the noise is 0 the example is
           left as it is, so that zeros score what `serving_default` scores.
 
         An example's error is the mean over its values of |difference| ("mae") or its square

@@ -50,7 +50,7 @@ class SplitReader:
             shuffle_seed: Shuffles anew in each epoch; None keeps the order.
 
         Returns:
-            Dataset of pairs of float32 [n, *shape], read once an epoch. Where Transform made
+            Dataset of pairs of float32 [n, *shape], read once an epoch. If Transform made
             `noisy` examples those are the first of the pair, else it is the target twice. A
             split within `max_in_memory_bytes` is decoded once, here; its batches depend only on
             its content and the seed. A larger one is shuffled in a window of 16,384 examples, so
@@ -73,7 +73,7 @@ class SplitReader:
         return NOISY_FEATURE if NOISY_FEATURE in spec else TARGET_FEATURE
 
     def _decode_in_memory(self) -> dict[str, tf.Tensor] | None:
-        """Returns the split's tensors in the order of their ids; None where they are too many."""
+        """Returns the split's tensors in the order of their ids; None if they are too many."""
         chunks: list[dict[str, tf.Tensor]] = []
         held = 0
         for chunk in self._decode(self._records()):

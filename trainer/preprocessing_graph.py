@@ -34,7 +34,7 @@ class PreprocessingGraph:
         self._raw = raw.name
         self.raw_spec = {feature: tf.io.FixedLenFeature(raw.shape[1:], raw.dtype)}
         self._target = _output_name(self._function, TARGET_FEATURE)
-        # Scaling is one straight line for all values, so two points of it tell the inverse: the
+        # Scaling is one straight line for all values, so two points of it give the inverse: the
         # analyzers' values are constants inside the graph, under names of TFT's own making.
         shape = self._function.graph.get_tensor_by_name(f"{RAW_VALUES}:0").shape[1:]
         points = tf.stack([tf.zeros(shape), tf.fill(shape, _PROBE)])

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class TrainingProgress(keras.callbacks.Callback):
     """Shows the epoch, loss and val_loss on stderr.
 
-    Nothing is shown where stderr is not a terminal or `AEPIPE_PROGRESS` is 0.
+    Nothing is shown if stderr is not a terminal or `AEPIPE_PROGRESS` is 0.
 
     Args:
         description: Words before the bar.
@@ -44,7 +44,7 @@ class TrainingProgress(keras.callbacks.Callback):
         self._task = self._progress.add_task(self._description, total=self._epochs, losses="")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Moves the bar by a part of an epoch, where it is known how many steps there are."""
+        """Moves the bar by a part of an epoch, if it is known how many steps there are."""
         steps = (self.params or {}).get("steps")
         if steps:
             self._progress.update(self._task, completed=self._epoch + (batch + 1) / steps)

@@ -1,4 +1,4 @@
-"""What the Trainer is told, as typed values."""
+"""The Trainer's settings, as typed values."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ from trainer.settings import TrainerSettings
 
 @functools.cache
 def mirrored_strategy() -> tf.distribute.Strategy:
-    """Returns a strategy over this machine's GPUs; its CPU devices where there is none.
+    """Returns a strategy over this machine's GPUs; its CPU devices if there is none.
 
     One a process: a second one would number its exchanges of gradients from the start again, and
     TensorFlow takes them for those of the first.

@@ -161,7 +161,7 @@ def _callbacks(settings: TrainerSettings, log_dir: str | None) -> list[keras.cal
 
 
 def _undistributed(settings: TrainerSettings, weights: Sequence[np.ndarray]) -> Autoencoder:
-    """A model of plain variables: what is exported knows nothing of devices and workers."""
+    """A model of plain variables: what is exported holds nothing of devices and workers."""
     model = build_model(settings.model, settings.shape)
     model.set_weights(weights)
     return model

@@ -39,7 +39,7 @@ class LatestBlessedModelBefore(ResolverStrategy):
     evaluator = ThresholdEvaluator(..., baseline_model=baseline.outputs["model"])
     ```
 
-    `before` may be any channel of one artifact. Where nothing qualifies, as in a first run, the
+    `before` may be any channel of one artifact. If nothing qualifies, as in a first run, the
     outputs are empty, so a component that reads them declares its input `optional=True`.
     """
 

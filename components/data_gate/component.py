@@ -40,15 +40,15 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
     schema_file: Parameter[str],
     fingerprint: Parameter[str],
 ) -> None:
-    """Stops the run where the data is not what the schema promises.
+    """Stops the run if the data is not what the schema promises.
 
     Args:
         statistics: Statistics of all splits.
         anomalies: ExampleValidator's findings on the same splits.
         schema: The curated schema; its drift comparators name the measure of each feature.
         verdict: Counts by split, a detector's by class too, drift by feature and what a reader
-            must not miss; written where nothing blocks.
-        both_classes: 1 where each split must hold normal and abnormal examples.
+            must not miss; written if nothing blocks.
+        both_classes: 1 if each split must hold normal and abnormal examples.
         drift_threshold: See `pipeline_config.GateConfig`.
         label_drift_threshold: See `pipeline_config.GateConfig`.
         schema_file: Where a person changes the curated schema; for messages.

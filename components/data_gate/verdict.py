@@ -52,7 +52,7 @@ def missing_examples(examples: Mapping[str, int]) -> list[str]:
 
 
 def missing_classes(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) -> list[str]:
-    """Returns a sentence where a split of a detector lacks normal or abnormal examples.
+    """Returns a sentence if a split of a detector lacks normal or abnormal examples.
 
     Training needs normal examples, and a threshold can be judged on both classes only.
     """

@@ -34,7 +34,7 @@ def ecg_example_gen(
         input_base: Folder or remote prefix that `data.pattern` is relative to.
         data: What the files hold and how to split them.
         fingerprint: Digest of this component's source, so that an edit invalidates TFX's cache.
-        range_config: Which spans to take where the pattern has `{SPAN}`; the newest by default.
+        range_config: Which spans to take if the pattern has `{SPAN}`; the newest by default.
         excluded_spans: Spans that a window leaves out, except the newest.
         compare_spans: Whether to write the newest span and the one before as splits of their own.
         files: Exactly what to read; None to look for it when the ExampleGen runs.

@@ -34,7 +34,7 @@ def idx_example_gen(
         input_base: Folder or remote prefix that the patterns are relative to.
         data: Where the pairs are and how large an image is.
         fingerprint: Digest of this component's source, so that an edit invalidates TFX's cache.
-        range_config: Which spans to take where the patterns have `{SPAN}`; the newest by default.
+        range_config: Which spans to take if the patterns have `{SPAN}`; the newest by default.
         excluded_spans: Spans that a window leaves out, except the newest.
         compare_spans: Whether to write the newest span and the one before as splits of their own.
         files: Exactly what to read; None to look for it when the ExampleGen runs.

@@ -1,4 +1,4 @@
-"""What Transform does to every example: scaling, and noise where it is asked for."""
+"""What Transform does to every example: scaling, and noise if the pipeline asks for it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ def preprocessing_fn(
             keys are ignored: `fingerprint` is there to make TFX see a change of this file.
 
     Returns:
-        `target` float32 [N, *shape], `label` int64 [N], `example_id` string [N] and, only where
+        `target` float32 [N, *shape], `label` int64 [N], `example_id` string [N] and, only if
         `noise` is above 0, `noisy` float32 [N, *shape], clipped to [0, 1].
     """
     shape = tuple(custom_config["shape"])
@@ -71,7 +71,7 @@ def scale_by_training_range(values: tf.Tensor) -> tf.Tensor:
         values: float32 [N, ...].
 
     Returns:
-        float32 of the same shape. Where all training values are one constant the divisor is 1,
+        float32 of the same shape. If all training values are one constant the divisor is 1,
         so that the constant becomes 0.0 and the scaling can still be undone.
     """
     lowest = tft.min(values)

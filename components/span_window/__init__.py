@@ -1,1 +1,1 @@
-"""What both ExampleGens stand on where data arrives in spans."""
+"""What both ExampleGens use if data arrives in spans."""

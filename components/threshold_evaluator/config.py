@@ -18,7 +18,7 @@ class EvaluationConfig:
     Attributes:
         feature: Raw feature that holds the example, `signal` or `image`.
         shape: Shape of one example.
-        loss: `mae` or `mse`; what the model's `score` signature calls an error. Only told on:
+        loss: `mae` or `mse`; what the model's `score` signature calls an error. Only passed on:
             the signature computes it.
         noise: Standard deviation of the noise that Transform adds; 0 for none.
         gate: Bounds, baseline comparison and batch size; a `ThresholdEvaluatorConfig` makes the

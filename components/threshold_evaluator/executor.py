@@ -56,7 +56,7 @@ class Executor(BaseBeamExecutor):
         A refusal is a result, not an error: the blessing says so and `evaluation.json` why.
 
         Args:
-            input_dict: `examples`, `transform_graph`, `model` and, where there is one,
+            input_dict: `examples`, `transform_graph`, `model` and, if there is one,
                 `baseline_model`.
             output_dict: `evaluation`, `blessing` and `judged_model`.
             exec_properties: `config`, as `EvaluationConfig.to_json()`.
@@ -137,7 +137,7 @@ def _serving_path(model: Artifact) -> str:
 def _find_baseline(
     input_dict: Artifacts, config: EvaluationConfig
 ) -> tuple[str | None, Artifact | None, float | None]:
-    """Returns a note where nothing can be compared, else the baseline and its threshold."""
+    """Returns a note if nothing can be compared, else the baseline and its threshold."""
     found = input_dict.get(BASELINE_MODEL_KEY)
     if not found:
         return "there is no earlier blessed model to compare with", None, None

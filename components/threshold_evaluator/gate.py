@@ -14,9 +14,9 @@ _MEANINGS = {
     "anomaly_recall": ": too few of the anomalies are found; "
     "a lower evaluator.threshold_k finds more",
     "roc_auc": ": anomalies are reconstructed nearly as well as normal examples, "
-    "so no threshold tells them apart",
+    "so no threshold separates them",
 }
-"""What a bound that was missed says of a detector, where its figure does not."""
+"""What a bound that was missed says of a detector, if its figure does not."""
 
 
 def broken_bounds(metrics: Metrics, gate: EvaluatorConfig) -> Iterator[str]:
@@ -28,9 +28,9 @@ def broken_bounds(metrics: Metrics, gate: EvaluatorConfig) -> Iterator[str]:
 def worse_than_baseline(
     metrics: Metrics, baseline: Metrics, gate: EvaluatorConfig
 ) -> Iterator[str]:
-    """Yields a sentence where the candidate is worse than the baseline beyond the tolerance.
+    """Yields a sentence if the candidate is worse than the baseline beyond the tolerance.
 
-    The tolerance is `gate.baseline_tolerance` x |the baseline's value|. Nothing is compared where
+    The tolerance is `gate.baseline_tolerance` x |the baseline's value|. Nothing is compared if
     the baseline's own metric is undefined.
     """
     name = gate.baseline_metric
@@ -51,7 +51,7 @@ def worse_than_baseline(
 
 
 def not_finite(split: str, scores: Scores) -> Iterator[str]:
-    """Yields a sentence where a split has no examples, or errors that are no numbers."""
+    """Yields a sentence if a split has no examples, or errors that are no numbers."""
     if not len(scores.error):
         yield f"the {split} split has no examples"
         return

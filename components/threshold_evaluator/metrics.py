@@ -10,7 +10,7 @@ from components.threshold_evaluator.scoring import Scores
 from pipeline_config import NORMAL_LABEL, EvaluatorConfig, ThresholdEvaluatorConfig
 
 Metrics = dict[str, float | None]
-"""Metric name -> value; None where it is undefined on these errors."""
+"""Metric name -> value; None if it is undefined on these errors."""
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
@@ -40,7 +40,7 @@ def set_threshold(train: Scores, k: float) -> Threshold | None:
     The rule of TensorFlow's "Intro to Autoencoders" tutorial, with k = 1 there. Sums are float64.
 
     Returns:
-        None where there is no normal example, or an error of one is not finite.
+        None if there is no normal example, or an error of one is not finite.
     """
     errors = train.error[train.label == NORMAL_LABEL]
     if not _usable(errors):
@@ -54,14 +54,14 @@ def detector_metrics(scores: Scores, threshold: float | None) -> Metrics:
     """Computes the metrics of a detector.
 
     `accuracy`, `precision`, `recall` and `f1` have *normal* as the positive class, as in the
-    tutorial; an example is an anomaly where error > threshold. `anomaly_recall` is the share of
+    tutorial; an example is an anomaly if error > threshold. `anomaly_recall` is the share of
     the anomalies that are found, which the former four hide if anomalies are rare. `roc_auc` and
     `pr_auc` (average precision) rank by error with *anomaly* as the positive class. `val_loss` is
     the mean error.
 
     Returns:
         All names of `ThresholdEvaluatorConfig.METRICS`; None for what is undefined: everything
-        where an error is not finite, the areas where one class is absent, precision where
+        if an error is not finite, the areas if one class is absent, precision if
         nothing is called normal, `anomaly_recall` without an anomaly.
     """
     result: Metrics = dict.fromkeys(ThresholdEvaluatorConfig.METRICS)

@@ -37,7 +37,7 @@ class Scorer:
 
     Args:
         model_directory: SavedModel with a `score` signature.
-        transform_graph: URI of Transform's graph, the source of the noise; read where
+        transform_graph: URI of Transform's graph, the source of the noise; read if
             `config.noise` is above 0.
         config: Feature, shape and noise.
     """

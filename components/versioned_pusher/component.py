@@ -59,7 +59,7 @@ class VersionedPusher(BaseComponent):
         model_blessing: The evaluator's blessing of that model.
         push_root: The push directory, on a local file system.
         config: JSON of `PusherConfig`.
-        run: JSON object of what `aepipe.json` tells of the pipeline. It is part of TFX's cache
+        run: JSON object of what `aepipe.json` says of the pipeline. It is part of TFX's cache
             key, so nothing may be in it that differs from run to run.
         fingerprint: Digest of the code, so that an edit runs the stage again.
         examples: Raw examples; the source of the warm-up requests.

@@ -26,7 +26,7 @@ def read_signals(path: str, length: int, block_bytes: int = BLOCK_BYTES) -> Iter
     """Yields the rows of a CSV file to train on, with labels of 1 = normal and 0 = abnormal.
 
     Args:
-        path: A file on any file system that Beam knows; see `open_content`.
+        path: A file on any file system that Beam supports; see `open_content`.
         length: Samples a row; a label follows them.
         block_bytes: Bytes of text parsed at a time.
 

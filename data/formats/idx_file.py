@@ -77,7 +77,7 @@ def find_pair(paths: Sequence[str], shape: tuple[int, int]) -> tuple[IdxHeader, 
     """Returns the headers of the images and of the labels among some files to train on.
 
     Args:
-        paths: At least one, on any file system that Beam knows.
+        paths: At least one, on any file system that Beam supports.
         shape: Configured (height, width) of an image.
 
     Raises:

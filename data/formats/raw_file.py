@@ -1,4 +1,4 @@
-"""Files of raw data on any file system that Beam knows, decompressed if they are gzip."""
+"""Files of raw data on any file system that Beam supports, decompressed if they are gzip."""
 
 import contextlib
 import gzip

@@ -41,7 +41,7 @@ EXIT_REJECTS = 3
     help="Leave a column of a CSV out, such as an index, counted from 0; repeatable.",
 )
 @click.option("--reconstruction", is_flag=True, help="Write what the model makes of each row too.")
-@click.option("--strict", is_flag=True, help="Exit code 3 where a row cannot be scored.")
+@click.option("--strict", is_flag=True, help="Exit code 3 if a row cannot be scored.")
 @click.option(
     "--batch-size",
     type=click.IntRange(1, 1_000_000),

@@ -76,7 +76,7 @@ class _RunCommand(SupervisedCommand):
 @click.option(
     "--if-new-data",
     is_flag=True,
-    help="Run nothing where data, settings and code are as in the last run; for schedules.",
+    help="Run nothing if data, settings and code are as in the last run; for schedules.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show TFX's and TensorFlow's log.")
 @home_option

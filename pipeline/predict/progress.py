@@ -18,7 +18,7 @@ from pipeline.predict.source import Advance, Source
 
 @contextlib.contextmanager
 def progress_bar(source: Source, *, wanted: bool) -> Iterator[Advance]:
-    """Yields what moves the bar; there is none where standard error is no terminal."""
+    """Yields what moves the bar; there is none if standard error is no terminal."""
     console = Console(stderr=True)
     if not (wanted and console.is_terminal):
         # A disabled bar of rich's still ends with an empty line.

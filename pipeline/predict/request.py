@@ -19,7 +19,7 @@ class PredictRequest:
 
     Attributes:
         model: Name of a model in the push directory, or of the pipeline that pushes it.
-        file: CSV or IDX file on any file system that Beam knows, or "-" for standard input.
+        file: CSV or IDX file on any file system that Beam supports, or "-" for standard input.
         models_dir: The push directory; nothing is written there.
         kept_folders: More folders that nothing is written to.
         version: Number or label of a version; None for the one that a server would serve.
@@ -65,7 +65,7 @@ class PredictRequest:
 
     @property
     def rejects_path(self) -> str | None:
-        """Where rejected rows go; None where nothing was named to write to."""
+        """Where rejected rows go; None if nothing was named to write to."""
         if self.rejects is not None or self.output is None:
             return self.rejects
         return self.output.rstrip("/").rpartition(".")[0] + ".rejects.csv"

@@ -34,7 +34,7 @@ MARK_FILE = "_aepipe.json"
 def result_folder(output: str | None, scratch: str | None) -> Iterator[str]:
     """Yields a folder for the workers to write to; it takes the output's name at the end.
 
-    Where the block raises, the output is as it was before. On a file system of its own scheme
+    If the block raises, the output is as it was before. On a file system of its own scheme
     there is no renaming of folders, so there the files are renamed one by one.
 
     Args:
@@ -80,7 +80,7 @@ def publish_rejects(folder: str, path: str | None, count: int) -> None:
 
     Args:
         folder: From `result_folder`.
-        path: Where to; a former file there is replaced, or removed where no row was rejected.
+        path: Where to; a former file there is replaced, or removed if no row was rejected.
         count: How many there are.
     """
     rejects = f"{folder}/{REJECTS_FILE}"

@@ -30,7 +30,7 @@ _IDX_START = b"\0\0"
 """No text begins with it."""
 
 Advance = Callable[[int], None]
-"""Is told how many bytes have been read since the start."""
+"""Is called with how many bytes have been read since the start."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Source:
         path: As the user named it.
         kind: By its content.
         is_gzip: By its content; such a file cannot be read from its middle.
-        bytes: What `Advance` is told at the end; None where nobody knows.
+        bytes: What `Advance` is called with at the end; None if nobody knows.
         drop_columns: Columns of a CSV to leave out, from 0.
     """
 
@@ -56,7 +56,7 @@ def find_source(path: str, drop_columns: tuple[int, ...] = ()) -> Source:
     """Looks at a file's start.
 
     Args:
-        path: On any file system that Beam knows, or "-" for standard input.
+        path: On any file system that Beam supports, or "-" for standard input.
         drop_columns: Columns of a CSV to leave out, from 0.
 
     Raises:
@@ -81,7 +81,7 @@ def read_source(source: Source, shape: tuple[int, ...], advance: Advance) -> Ite
     Args:
         source: The file.
         shape: Shape of one example.
-        advance: Is told of each block.
+        advance: Is called for each block.
 
     Raises:
         UserInputError: The file is torn, damaged, or not of the kind that the model takes.

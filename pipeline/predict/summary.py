@@ -34,7 +34,7 @@ class Summary:
     Attributes:
         examples: Rows that were scored.
         anomalies: How many of them the detector calls anomalies; 0 for other models.
-        quantiles: Of the errors, by the names in `QUANTILES`; empty where there are none.
+        quantiles: Of the errors, by the names in `QUANTILES`; empty if there are none.
         rejected: Rows that could not be scored.
         first_rejects: The first `REJECTS_SHOWN` of them.
     """

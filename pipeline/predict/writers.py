@@ -67,11 +67,11 @@ def _parquet_writer(path: Path, schema: pa.Schema) -> Iterator[WriteTable]:
 class RejectsFile:
     """Rejected rows as a CSV, made at the first of them.
 
-    Where there are none, a former file of this name is removed when the block ends well: it told
+    If there are none, a former file of this name is removed when the block ends well: it told
     of a former output.
 
     Args:
-        path: None where nobody asked for it.
+        path: None if nobody asked for it.
     """
 
     def __init__(self, path: Path | None) -> None:

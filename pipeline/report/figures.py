@@ -131,7 +131,7 @@ def signal_grid(samples: Samples) -> Figure:
 
 
 def image_rows(samples: Samples) -> Figure:
-    """Draws originals, noisy inputs where there are any, and reconstructions, a row each."""
+    """Draws originals, noisy inputs if there are any, and reconstructions, a row each."""
     rows = [("original", samples.original / WHITE)]
     if samples.noisy is not None:
         rows.append(("noisy input", samples.noisy / WHITE))

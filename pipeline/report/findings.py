@@ -20,7 +20,7 @@ from trainer.train import HISTORY_FILE
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What is known of a run; None and empty where it ended before, or a file is gone.
+    """What is known of a run; None and empty if it ended before, or a file is gone.
 
     Attributes:
         judged: Feature, shape, noise and bounds that the model was judged by.
@@ -49,8 +49,8 @@ def read_findings(store: MetadataStore, run_id: str, config: PipelineConfig) -> 
     Args:
         store: Metadata of the run's pipeline.
         run_id: Name of the run; one that MLMD does not know has no findings.
-        config: Stands in where the run has not recorded what it was judged by. A report on an
-            old run is thus right even where settings have changed since.
+        config: Used if the run has not recorded what it was judged by. A report on an
+            old run is thus right even if settings have changed since.
     """
     executions = run_executions(store, run_id)
     outputs = {

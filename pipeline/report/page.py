@@ -55,7 +55,7 @@ def write_report(
 
     Args:
         outcome: What came of the run.
-        config: The pipeline. Where the run recorded its settings in MLMD, those are shown.
+        config: The pipeline. If the run recorded its settings in MLMD, those are shown.
         store: Metadata of the run's pipeline.
         directory: Is written to; links on the page are relative to it.
 

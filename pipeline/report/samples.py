@@ -43,7 +43,7 @@ def read_samples(findings: Findings, count: int) -> Samples | None:
 
     Returns:
         Samples ordered by label, the greatest first for a detector (normal before abnormal), and
-        within a label by error; None where the run has no judged model or no examples.
+        within a label by error; None if the run has no judged model or no examples.
     """
     if findings.model is None or not findings.examples or not findings.errors:
         return None

@@ -16,7 +16,7 @@ run`: caching, resolvers, gates and lineage are the same, and runs of both can s
 
 Around the nodes stand two tasks more. The first chooses the data, compiles the pipeline for the
 whole run and ends a run with no new data: all else is skipped. The last always runs: it writes what
-came of the run, tells the webhook of a bad end and fails the DAG run.
+came of the run, notifies the webhook of a bad end and fails the DAG run.
 
 MLMD is an SQLite file a pipeline here, which bears one writer: a DAG has one active run, one active
 task, and each task holds the lock of the home's pipeline. The stages form nearly a chain, so little
@@ -83,7 +83,7 @@ def build_dag(config: PipelineConfig) -> DAG:
             IF_NEW_DATA: Param(
                 True,
                 type="boolean",
-                description="Run nothing where data, settings and code are as in the last run.",
+                description="Run nothing if data, settings and code are as in the last run.",
             )
         },
     ) as dag:

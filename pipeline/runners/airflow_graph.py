@@ -1,4 +1,4 @@
-"""Which stages a pipeline has and what each waits for, told without TFX.
+"""Which stages a pipeline has and what each waits for, found out without TFX.
 
 Airflow's scheduler reads the DAG file every half minute, and importing TFX takes ten seconds. So
 the graph is written down here a second time. It cannot drift unnoticed: a test holds it equal to

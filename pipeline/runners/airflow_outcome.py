@@ -1,4 +1,4 @@
-"""What came of a DAG run, from the states of its tasks and, where all went well, from MLMD."""
+"""What came of a DAG run, from the states of its tasks and, if all went well, from MLMD."""
 
 import dataclasses
 import datetime
@@ -62,7 +62,7 @@ def _first_that_ended_early(
 def _bad_end(outcome: RunOutcome, task: TaskInstance, ti: TaskInstance) -> RunOutcome:
     failure = ti.xcom_pull(task_ids=task.task_id, key=FAILURE)
     if failure is None:
-        reason = f"{task.task_id} ended as {task.state} without a word: killed? See its log"
+        reason = f"{task.task_id} ended as {task.state} without a message: killed? See its log"
         return dataclasses.replace(outcome, reasons=[reason])
     return dataclasses.replace(outcome, status=failure["status"], reasons=[failure["reason"]])
 

@@ -74,7 +74,7 @@ def compiled_graph(compiled: pipeline_pb2.Pipeline) -> Graph:
 
 
 def run_node(home: Home, pipeline: str, run_id: str, stage: str) -> None:
-    """Runs one node, or does nothing where an earlier try has finished it.
+    """Runs one node, or does nothing if an earlier try has finished it.
 
     Call it while holding the pipeline's lock: what MLMD calls running then was killed.
 

@@ -1,6 +1,6 @@
 """What Airflow's tasks do; each runs in a process of its own, and TFX is imported there alone.
 
-What a task has to tell another goes through XCom, which Airflow clears when a task is tried again.
+What a task passes to another goes through XCom, which Airflow clears when a task is tried again.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ def choose_data(
     """Chooses the data and compiles the pipeline for all tasks of the DAG run.
 
     Returns:
-        False where there is no new data: Airflow then skips all other tasks.
+        False if there is no new data: Airflow then skips all other tasks.
 
     Raises:
         AirflowFailException: The user's data or a setting is wrong.
@@ -93,7 +93,7 @@ def run_stage(pipeline: str, stage: str, ti: TaskInstance) -> None:
 
 
 def finish(pipeline: str, ti: TaskInstance, dag_run: DagRun) -> None:
-    """Writes what came of the run, tells the webhook of a bad end, and fails with its reason.
+    """Writes what came of the run, notifies the webhook of a bad end, and fails with its reason.
 
     Raises:
         AirflowFailException: The run ended badly.
@@ -110,7 +110,7 @@ def finish(pipeline: str, ti: TaskInstance, dag_run: DagRun) -> None:
         except Exception as error:
             if ti.is_eligible_to_retry():
                 raise
-            _LOG.exception("run %s cannot be told of", run_id)
+            _LOG.exception("run %s cannot be reported", run_id)
             reason = f"{FINISH}: {_crash(error)}"
             outcome = RunOutcome(pipeline, run_id, "failed", reasons=[reason])
         outcome = dataclasses.replace(outcome, log=log)
@@ -144,7 +144,7 @@ def _home() -> Home:
 def name_of_run(pipeline: str, dag_run: DagRun, inputs: str) -> str:
     """Returns the run's name at TFX: the same for all tasks and all their tries.
 
-    The time is when the DAG run was due. Where a DAG run is cleared after its data, settings or
+    The time is when the DAG run was due. If a DAG run is cleared after its data, settings or
     code were mended, it is another run to TFX; else TFX would take the old stages for done.
     """
     due = max(time for time in (dag_run.execution_date, dag_run.data_interval_end) if time)
@@ -154,7 +154,7 @@ def name_of_run(pipeline: str, dag_run: DagRun, inputs: str) -> str:
 
 @contextlib.contextmanager
 def _failure_told(ti: TaskInstance, home: Home, pipeline: str) -> Iterator[None]:
-    """Leaves the reason of a failure to `finish`; ends the tries where another one is no use."""
+    """Leaves the reason of a failure to `finish`; ends the retries if another one is no use."""
     from pipeline.run import classify
 
     try:
@@ -174,7 +174,7 @@ def _failure_told(ti: TaskInstance, home: Home, pipeline: str) -> Iterator[None]
 
 @contextlib.contextmanager
 def pipeline_lock(home: Home, pipeline: str) -> Iterator[None]:
-    """Holds the right to run the pipeline; where another process has it, the next try may get it.
+    """Holds the right to run the pipeline; if another process has it, the next try may get it.
 
     The system frees it when the task is killed.
     """

@@ -1,4 +1,4 @@
-"""TFX's LocalDagRunner, driven a node at a time so that each stage can be told of."""
+"""TFX's LocalDagRunner, driven a node at a time so that each stage can be reported."""
 
 import contextlib
 import sys
@@ -24,22 +24,22 @@ _RUN_ID_PARAMETER = "pipeline-run-id"
 
 
 class StageListener(Protocol):
-    """Is told what the runner does."""
+    """Is called with what the runner does."""
 
     def started(self, stage: str) -> None:
         """A stage begins."""
 
     def finished(self, stage: str, seconds: float, cached: bool) -> None:
-        """A stage ended well; `cached` where TFX found its result."""
+        """A stage ended well; `cached` if TFX found its result."""
 
 
 class ObservedLocalDagRunner(LocalDagRunner):
-    """Runs a pipeline in this process and tells a listener of each stage.
+    """Runs a pipeline in this process and reports each stage to a listener.
 
     Args:
         run_id: Name of the run in MLMD.
         connection: The pipeline's metadata store.
-        listener: Is told of each stage.
+        listener: Is called for each stage.
         rerun_from: Stage that runs again, with all that follows it, whatever the cache holds.
     """
 

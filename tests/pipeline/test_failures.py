@@ -68,7 +68,7 @@ def test_a_refusal_is_found() -> None:
             "/d/x.csv, row 3: bad",
         ),
         (["Traceback", "KeyError: 'signal'", " "], "failed", "KeyError: 'signal'"),
-        ([], "failed", "it ended without a word"),
+        ([], "failed", "it ended without a message"),
     ],
 )  # fmt: skip
 def test_a_process_is_understood_by_its_last_words(

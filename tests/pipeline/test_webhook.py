@@ -75,7 +75,7 @@ def test_a_refusal_is_not_asked_again_and_the_url_stays_secret(webhook: Webhook)
 def test_no_server_at_all(url: str) -> None:
     line = post_outcome(RUN, ScheduleConfig(webhook_url=url), AT_ONCE)
     assert line is not None
-    assert line.startswith("nobody was told")
+    assert line.startswith("nobody was notified")
     assert "\n" not in line
 
 

@@ -58,7 +58,7 @@ class KubeflowPlace:
     Args:
         push_root: The push directory, as a container sees it.
         pipeline_root: Where artifacts go; empty for the server's own.
-        runs_folder: Where a run's stages leave word for its exit handler; None without one.
+        runs_folder: Where a run's stages leave notes for its exit handler; None without one.
     """
 
     def __init__(self, push_root: str, pipeline_root: str, runs_folder: str | None = None) -> None:
@@ -105,7 +105,7 @@ class KubeflowPlace:
         return stage
 
     def after_push(self, config: PipelineConfig, stages: Mapping[str, BaseNode]) -> list[BaseNode]:
-        """The stage that records what came of the run, where somebody is to be told."""
+        """The stage that records what came of the run, if somebody is to be notified."""
         if self._runs_folder is None:
             return []
         infra_validator = stages.get("InfraValidator")

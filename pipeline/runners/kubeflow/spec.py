@@ -38,7 +38,7 @@ def for_server(
 
     - The driver of ExampleGen is a hook of its container that only Vertex AI calls, so it goes;
       the stage before it hands over what it resolved, as parameters.
-    - The server's cache knows a step by its image, command and parameters, and its input artifacts
+    - The server's cache identifies a step by its image, command and parameters, and its inputs
       by names that they do not have. So each step also gets the digests of the data and of this
       specification: the same data and the same code find all results again, and a change of
       either finds none.
@@ -54,7 +54,7 @@ def for_server(
         record_stage: The stage that records what came of the run; it too runs each time.
         defaults: Runtime parameter -> default.
         pipeline_root: Where artifacts go; None for the server's own.
-        runs_folder: Where stages that fail leave word; None for nowhere.
+        runs_folder: Where stages that fail leave notes; None for nowhere.
         remote_stages: Stages that work on other machines than their container.
     """
     adapted = copy.deepcopy(spec)
@@ -156,7 +156,7 @@ def _hand_down_parameters(spec: Json) -> None:
 
 
 def _digest(spec: Json) -> str:
-    """Returns a digest of all stages; who is told of the run's end is no part of it."""
+    """Returns a digest of all stages; who is notified of the run's end is no part of it."""
     tasks = stage_tasks(spec)
     components = {name: spec["components"][name] for name in tasks}
     labels = {component["executorLabel"] for component in components.values()}

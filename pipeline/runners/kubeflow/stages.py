@@ -62,7 +62,7 @@ def ResolveData(  # noqa: N802 - TFX names a component as a class.
     Args:
         input_base: ExampleGen's.
         input_config: ExampleGen's.
-        range_config: ExampleGen's; empty where it has none.
+        range_config: ExampleGen's; empty if it has none.
         custom_config: ExampleGen's.
 
     Returns:
@@ -92,7 +92,7 @@ def WriteSchema(  # noqa: N802 - TFX names a component as a class.
         content: The schema in protobuf's text format.
         schema: Where to.
     """
-    # A fault in it is told of here, not by all who read it.
+    # An error in it is reported here, not by all who read it.
     text_format.Parse(content, schema_pb2.Schema())
     io_utils.write_string_file(f"{schema.uri}/{SCHEMA_FILE}", content)
 
@@ -108,7 +108,7 @@ def ServedModel(  # noqa: N802 - TFX names a component as a class.
     Args:
         push_root: The push directory.
         model_name: Folder of the model in it.
-        model: Where to; marked as absent where nothing was pushed yet.
+        model: Where to; marked as absent if nothing was pushed yet.
     """
     directory = Path(push_root, model_name)
     if not list_versions(directory):
@@ -143,7 +143,7 @@ def RecordOutcome(  # noqa: N802 - TFX names a component as a class.
         runs_folder: Folder of all runs' notes.
         run_id: This run.
         span_window: ResolveData's.
-        infra_blessing: The infra validator's; none where it is turned off.
+        infra_blessing: The infra validator's; none if it is turned off.
     """
     outcome = judged_outcome(
         pipeline,

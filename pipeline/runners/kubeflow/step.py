@@ -6,7 +6,7 @@ it has no file system but Google's. So URIs become the launcher's paths on the w
 become URIs on the way out. Nothing heavy is imported here.
 
 A step whose Beam pipeline runs on other machines (`--remote`) reads and writes at the URIs, as
-these have no part in the container's files. One that fails leaves word of it (`--notes`).
+these have no part in the container's files. One that fails leaves a note of it (`--notes`).
 """
 
 import argparse
@@ -102,7 +102,7 @@ def _leave_word(
 ) -> None:
     run = run_of_step(invocation, stage)
     if run is None:
-        print(f"{stage}: its outputs do not tell the run's id", file=sys.stderr)
+        print(f"{stage}: its outputs do not hold the run's id", file=sys.stderr)
         return
     status, reason = last_words(said)
     if code < 0:
@@ -111,11 +111,11 @@ def _leave_word(
         note_failure(Path(folder, run), stage, status, reason)
     except OSError as error:
         # The failure itself is worth more than word of it.
-        print(f"{stage}: cannot leave word in {folder}: {error}", file=sys.stderr)
+        print(f"{stage}: cannot leave a note in {folder}: {error}", file=sys.stderr)
 
 
 def run_of_step(invocation: dict[str, Any], stage: str) -> str | None:
-    """Returns the run that a step is part of; None where that cannot be told.
+    """Returns the run that a step is part of; None if that cannot be found out.
 
     As a parameter, the run's id would keep a step's result from being found in the server's cache.
     So most steps find it in their outputs' URIs, `ROOT/PIPELINE/RUN/STAGE/…`.

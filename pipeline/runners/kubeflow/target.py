@@ -7,7 +7,7 @@ from typing import Literal
 from pipeline_config import UserInputError
 
 MOUNTS = "/mnt/aepipe"
-"""A claim is mounted below it, under its own name: once, also where it is used for two things."""
+"""A claim is mounted below it, under its own name: once, also if it is used for two things."""
 
 _BUCKETS = ("gs://", "s3://", "minio://")
 _SECRET_KEY = re.compile(
@@ -57,7 +57,7 @@ class KubeflowTarget:
         push_uri: The push directory: `pvc://CLAIM/PATH` or an absolute path. A push ends with a
             rename, which no bucket has.
         pipeline_root: Where artifacts go, in a bucket; None for the server's own.
-        spans: How span folders are named, where the data comes in such.
+        spans: How span folders are named, if the data comes in such.
         beam_profile: Where the steps' Beam pipelines run: in the step, or on Dataflow.
         beam_args: Options of Beam beside the profile's.
         webhook_secret: Secret and key that hold the webhook's URL, as NAME/KEY; None for no

@@ -48,7 +48,7 @@ def scores(error: list[float], label: list[int]) -> Scores:
                 "anomaly_recall 0.07 is below the lower bound 0.75: too few of the anomalies are "
                 "found; a lower evaluator.threshold_k finds more",
                 "roc_auc 0.35 is below the lower bound 0.85: anomalies are reconstructed nearly as "
-                "well as normal examples, so no threshold tells them apart",
+                "well as normal examples, so no threshold separates them",
             ],
         ),
         (
