@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,14 @@ class Result:
 
 
 Aepipe = Callable[..., Result]
+
+
+def run_command(
+    pipeline: str, home: Path, data: Path, settings: Iterable[str] = (), *more: str
+) -> list[str]:
+    """Returns the arguments of a run."""
+    pairs = (part for setting in settings for part in ("--set", setting))
+    return ["run", pipeline, "--home", str(home), "--data-dir", str(data), *pairs, *more]
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.home import Home
 from pipeline_config import ANOMALY
-from tests.conftest import Aepipe
+from tests.conftest import Aepipe, Result, run_command
 from tests.end_to_end.metadata import pushed_versions
 
 LENGTH = 8
@@ -40,20 +40,9 @@ def with_row(row: int, change: Callable[[list[str]], list[str]]) -> bytes:
     return as_csv(rows)
 
 
-def run_anomaly(aepipe: Aepipe, home: Path, directory: Path, *more: str | Path):  # type: ignore[no-untyped-def]
-    return aepipe(
-        "run",
-        "anomaly",
-        "--home",
-        home,
-        "--data-dir",
-        directory,
-        "--set",
-        f"data.length={LENGTH}",
-        "--set",
-        "trainer.epochs=1",
-        *more,
-    )
+def run_anomaly(aepipe: Aepipe, home: Path, directory: Path, *more: str) -> Result:
+    settings = (f"data.length={LENGTH}", "trainer.epochs=1")
+    return aepipe(*run_command("anomaly", home, directory, settings, *more))
 
 
 def assert_one_line(err: str, *names: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ml_metadata.proto.metadata_store_pb2 import Execution
 
-from tests.conftest import Aepipe
+from tests.conftest import Aepipe, run_command
 from tests.end_to_end.metadata import STAGES, executed, pushed_versions, states
 
 REPOSITORY = Path(__file__).parents[2]
@@ -36,16 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _arguments(home: Path, data: Path) -> list[str]:
     settings = ("trainer.batch_size=64", "trainer.epochs=12", "evaluator.baseline_tolerance=1")
-    return [
-        "run",
-        "anomaly",
-        "--json",
-        "--home",
-        str(home),
-        "--data-dir",
-        str(data),
-        *(part for setting in settings for part in ("--set", setting)),
-    ]
+    return run_command("anomaly", home, data, settings, "--json")
 
 
 @pytest.mark.slow

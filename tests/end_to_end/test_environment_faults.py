@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.home import Home
 from pipeline.terminal import TerminalListener
-from tests.conftest import Aepipe, Result
+from tests.conftest import Aepipe, Result, run_command
 from tests.end_to_end.metadata import pushed_versions
 
 MODEL = "ecg_anomaly_detector"
@@ -65,8 +65,7 @@ def meanwhile(happened: Callable[[], bool], act: Callable[[], object]) -> Iterat
 
 
 def run(aepipe: Aepipe, home: Path, data: Path, *more: str) -> Result:
-    settings = [part for setting in SETTINGS for part in ("--set", setting)]
-    return aepipe("run", "anomaly", "--json", "--home", home, "--data-dir", data, *settings, *more)
+    return aepipe(*run_command("anomaly", home, data, SETTINGS, "--json", *more))
 
 
 def one_line(result: Result) -> str:

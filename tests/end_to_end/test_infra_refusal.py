@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Aepipe, Result
+from tests.conftest import Aepipe, Result, run_command
 from tests.end_to_end.conftest import SHORT_OF
 from tests.end_to_end.metadata import executed, pushed_versions
 
@@ -18,9 +18,8 @@ def test_a_candidate_that_does_not_answer_in_time_is_not_pushed(
     aepipe: Aepipe, small_sample: Path, tmp_path: Path
 ) -> None:
     def run(*settings: str, options: tuple[str, ...] = ()) -> Result:
-        command = ("run", "anomaly", "--home", tmp_path, "--data-dir", small_sample, *options)
         given = (*SHORT_OF["anomaly"], "evaluator.baseline_tolerance=1", *settings)
-        return aepipe(*command, *(part for setting in given for part in ("--set", setting)))
+        return aepipe(*run_command("anomaly", tmp_path, small_sample, given, *options))
 
     def run_json(*settings: str) -> tuple[int, dict[str, Any]]:
         result = run(*settings, options=("--json",))

@@ -16,6 +16,7 @@ import pytest
 from pipeline.history import past_runs
 from pipeline.home import Home
 from pipeline.outcome import RunOutcome
+from tests.conftest import run_command
 from tests.end_to_end.metadata import pushed_versions
 
 REPOSITORY = Path(__file__).parents[2]
@@ -50,8 +51,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(home: Path, data: Path, *more: str) -> list[str]:
-    settings = [part for setting in SETTINGS for part in ("--set", setting)]
-    arguments = ["run", "anomaly", "--home", str(home), "--data-dir", str(data), *settings, *more]
+    arguments = run_command("anomaly", home, data, SETTINGS, *more)
     return [sys.executable, "-m", "pipeline", *arguments]
 
 

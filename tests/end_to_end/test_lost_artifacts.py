@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Aepipe
+from tests.conftest import Aepipe, run_command
 from tests.end_to_end.metadata import executed, pushed_versions
 
 MODEL = "ecg_anomaly_detector"
@@ -35,11 +35,10 @@ def test_every_artifact_that_is_lost_is_made_again(
     aepipe: Aepipe, small_sample: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
-    settings = [part for setting in SETTINGS for part in ("--set", setting)]
-    command = ["run", "anomaly", "--json", "--home", str(home), "--data-dir", str(small_sample)]
+    command = run_command("anomaly", home, small_sample, SETTINGS, "--json")
 
     def run() -> tuple[str, list[str]]:
-        result = aepipe(*command, *settings)
+        result = aepipe(*command)
         assert result.exit_code == 0, result.err + result.out
         (outcome,) = result.runs
         assert outcome["blessed"]

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.home import Home
 from pipeline.lineage import open_store, run_executions
-from tests.conftest import Aepipe, Result
+from tests.conftest import Aepipe, Result, run_command
 from tests.end_to_end.metadata import executed, pushed_versions
 from tests.pipeline.broken_metadata import FAULTS, held_by_another_process, put_executions
 from tests.pipeline.conftest import LENGTH, write_waves
@@ -36,19 +36,20 @@ class Anomaly:
         self._data = write_waves(directory / "waves" / "ecg")
 
     def arguments(self, *settings: str) -> list[str]:
-        pairs = (part for setting in (*SETTINGS, *settings) for part in ("--set", setting))
-        return [
-            "run",
-            "anomaly",
-            "--home",
-            str(self.home.root),
-            "--data-dir",
-            str(self._data),
-            *pairs,
-        ]
+        return run_command("anomaly", self.home.root, self._data, (*SETTINGS, *settings))
 
     def run(self, *settings: str, more: Iterable[str] = ()) -> Result:
         return self._aepipe(*self.arguments(*settings), "--json", *more)
+
+    def start(self) -> "subprocess.Popen[str]":
+        """Starts a run in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline", *self.arguments()],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def other(self, *arguments: str) -> Result:
         return self._aepipe(*arguments, "--home", self.home.root)
@@ -78,13 +79,7 @@ def test_after_a_repair_the_next_run_starts_anew_and_pushes(anomaly: Anomaly) ->
 
 @pytest.mark.slow
 def test_a_file_that_breaks_in_the_middle_of_a_run_is_one_line(anomaly: Anomaly) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *anomaly.arguments()],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = anomaly.start()
     assert process.stdout is not None
     for line in process.stdout:
         if "StatisticsGen" in line:
@@ -147,13 +142,7 @@ def test_a_pruned_home_goes_on(anomaly: Anomaly) -> None:
 def test_a_file_that_is_held_in_the_middle_of_a_run_ends_it_in_one_line(anomaly: Anomaly) -> None:
     anomaly.home.metadata_path("anomaly").parent.mkdir(parents=True)
     put_executions(anomaly.home.metadata_path("anomaly"), 1)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *anomaly.arguments()],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = anomaly.start()
     assert process.stdout is not None
     for line in process.stdout:
         # Before a stage: TFX itself waits for minutes if it happens within one.

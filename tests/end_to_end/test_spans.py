@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from pipeline.home import Home
 from pipeline.lineage import open_store, output_artifacts, run_executions
-from tests.conftest import Aepipe, Result
+from tests.conftest import Aepipe, Result, run_command
 from tests.end_to_end.metadata import executed, pushed_versions
 
 MODEL = "ecg_anomaly_detector"
@@ -50,11 +50,8 @@ class Feed:
         return span
 
     def run(self, *options: str) -> Result:
-        settings = (word for setting in SHORT for word in ("--set", setting))
         return self._aepipe(
-            *("run", "anomaly", "--json", "--home", self.home, "--data-dir", self.data),
-            *settings,
-            *options,
+            *run_command("anomaly", self.home, self.data, SHORT, "--json", *options)
         )
 
     @property
@@ -204,12 +201,12 @@ def test_images_in_spans(aepipe: Aepipe, small_sample: Path, tmp_path: Path) -> 
     spans = tmp_path / "data" / "fashion_mnist"
     for number in ("07", "08"):
         shutil.copytree(small_sample / "fashion_mnist", spans / f"span-{number}")
-    arguments = ("run", "basic", "--json", "--home", tmp_path / "home")
     settings = (
-        *("--set", "trainer.epochs=2", "--set", "evaluator.upper_bounds.val_loss=0.5"),
-        *("--set", "data.window=2", "--set", "infra_validator.enabled=false"),
+        *("trainer.epochs=2", "evaluator.upper_bounds.val_loss=0.5"),
+        *("data.window=2", "infra_validator.enabled=false"),
     )
-    result = aepipe(*arguments, "--data-dir", tmp_path / "data", *settings)
+    command = run_command("basic", tmp_path / "home", tmp_path / "data", settings, "--json")
+    result = aepipe(*command)
     assert result.exit_code == 0, result.err
     data = result.runs[0]["data"]
     assert [span["number"] for span in data["spans"]] == [7, 8]
@@ -221,7 +218,7 @@ def test_images_in_spans(aepipe: Aepipe, small_sample: Path, tmp_path: Path) -> 
         content = np.frombuffer(gzip.decompress(file.read_bytes()), np.uint8)
         inverted = np.concatenate([content[:16], 255 - content[16:]])
         file.write_bytes(gzip.compress(inverted.tobytes()))
-    drifted = aepipe(*arguments, "--data-dir", tmp_path / "data", *settings)
+    drifted = aepipe(*command)
     assert drifted.exit_code == 3
     (reason,) = drifted.runs[0]["reasons"]
     assert "'pixels'" in reason

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Aepipe
+from tests.conftest import Aepipe, run_command
 from tests.end_to_end.conftest import SHORT_OF, FinishedRun
 from tests.end_to_end.metadata import STAGES, executed, pushed_versions
 
@@ -28,10 +28,6 @@ METRICS = {
         "val_loss",
     },
 }
-
-
-def _settings(pipeline: str) -> list[str]:
-    return [part for setting in SHORT_OF[pipeline] for part in ("--set", setting)]
 
 
 def test_a_run_pushes_a_model(finished: FinishedRun) -> None:
@@ -66,8 +62,7 @@ def test_an_unchanged_second_run_does_nothing(finished: FinishedRun) -> None:
 def test_a_run_on_the_terminal_and_then_one_that_misses_a_bound(
     aepipe: Aepipe, small_sample: Path, tmp_path: Path
 ) -> None:
-    command = ("run", "anomaly", "--home", tmp_path, "--data-dir", small_sample)
-    command += tuple(_settings("anomaly"))
+    command = run_command("anomaly", tmp_path, small_sample, SHORT_OF["anomaly"])
     shown = aepipe(*command)
     assert shown.exit_code == 0, shown.err
     for stage in STAGES:
@@ -99,13 +94,13 @@ def test_a_run_on_the_terminal_and_then_one_that_misses_a_bound(
 def test_a_worse_model_than_the_blessed_one_is_not_pushed(
     aepipe: Aepipe, small_sample: Path, tmp_path: Path
 ) -> None:
-    command = ("run", "basic", "--json", "--home", tmp_path, "--data-dir", small_sample)
-    loose = ("--set", "evaluator.upper_bounds.val_loss=0.5", "--set", "trainer.batch_size=16")
     # A server takes long to start, and this is not about it.
-    loose += ("--set", "infra_validator.enabled=false")
-    assert aepipe(*command, *loose, "--set", "trainer.epochs=4").exit_code == 0
+    loose = ("evaluator.upper_bounds.val_loss=0.5", "trainer.batch_size=16")
+    loose += ("infra_validator.enabled=false",)
+    command = run_command("basic", tmp_path, small_sample, loose, "--json")
+    assert aepipe(*command, "--set", "trainer.epochs=4").exit_code == 0
     barely = ("--set", "trainer.epochs=1", "--set", "trainer.learning_rate=0.00001")
-    worse = aepipe(*command, *loose, *barely)
+    worse = aepipe(*command, *barely)
     assert worse.exit_code == 3
     (run,) = worse.runs
     (reason,) = run["reasons"]
