@@ -4,6 +4,7 @@ import dataclasses
 import fcntl
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -60,6 +61,14 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
 def no_arguments_of_pytest() -> None:
     """TFX's Beam executors read `sys.argv` as absl's flags: `-v` would be a verbosity there."""
     del sys.argv[1:]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_in_a_terminal() -> None:
+    """`nohup`, or a script's `&`, lets the tests and all that they start ignore some signals."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
