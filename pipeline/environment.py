@@ -1,7 +1,6 @@
-"""Tells a fault of the environment, such as a folder that is gone or a full disk, from a bug.
+"""Recognises a fault of the environment, such as a folder that is gone or a full disk.
 
-What fails names its folder at times, and at times only says that it failed: then the folders that
-the work writes to are looked at.
+An error may name its folder; if it does not, the folders that the work writes to are checked.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""Tells a user's mistake from a bug in an exception that crossed Beam, TFX or TensorFlow.
+"""Separates a user's mistake from a bug in an exception that crossed Beam, TFX or TensorFlow.
 
 Beam re-raises what a worker raised as text in another exception, so the type is lost on the way
 and the line is found by the name that stands before it.

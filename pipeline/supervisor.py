@@ -26,7 +26,7 @@ from pipeline.scratch import make_scratch_folder, start_cleanup_process
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 SECONDS_TO_DIE = 2.0
-"""How long killed processes are waited for; one in the kernel's hands may take longer."""
+"""How long to wait for killed processes; one inside a system call may take longer."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -43,7 +43,7 @@ class Interruption:
 
     Attributes:
         signal: What the supervisor got, or what ended the work's process.
-        messages: What the work said with `tell_supervisor`, in order.
+        messages: What the work sent with `tell_supervisor`, in order.
     """
 
     signal: signal.Signals
@@ -51,7 +51,7 @@ class Interruption:
 
     @property
     def asked_for(self) -> bool:
-        """Whether somebody wanted the end; else the work's process was killed or crashed."""
+        """Whether the end was requested; otherwise the work's process was killed or crashed."""
         return self.signal in END_SIGNALS
 
     @property

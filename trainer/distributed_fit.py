@@ -159,7 +159,7 @@ class _Pass:
 
 
 def _with_size(given: tf.Tensor, target: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Tells each example the size of its global batch, which a replica sees only a part of."""
+    """Gives each example the size of its global batch, which a replica sees only a part of."""
     count = tf.shape(given)[:1]
     return given, target, tf.fill(count, tf.cast(count[0], tf.float32))
 

@@ -32,7 +32,7 @@ class SplitReader:
 
     Attributes:
         patterns: File patterns of the split, GZIP-compressed TFRecords.
-        tft_output: Tells the features.
+        tft_output: Transform's output, with the features.
         normal_only: Whether only examples labelled normal are read.
         max_in_memory_bytes: Up to which size a split is held decoded.
     """

@@ -31,7 +31,7 @@ def fetch(pipeline: str, as_json: bool) -> None:
 @data.command()
 @json_option
 def status(as_json: bool) -> None:
-    """Tell which of the tutorial's files are there, and whether they are unchanged."""
+    """Show which of the tutorial's files are there, and whether they are unchanged."""
     from data.commands import status as file_status
     from pipeline.home import DATA_CACHE
 

@@ -20,7 +20,7 @@ from pipeline_config import PipelineConfig
 def dag_run_outcome(
     config: PipelineConfig, home: Home, run_id: str, ti: TaskInstance, dag_run: DagRun
 ) -> RunOutcome:
-    """Tells what came of a DAG run, and writes its report.
+    """Records what came of a DAG run, and writes its report.
 
     Args:
         config: The pipeline.
