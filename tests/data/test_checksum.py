@@ -78,7 +78,7 @@ def test_digest_sees_every_change(folder, change):
     assert digest() != before
 
 
-def test_digest_tells_spans_apart(folder):
+def test_digest_differs_between_spans(folder):
     one = matching_files(folder, ["ecg.csv", "span-1/*"])
     other = matching_files(folder, ["ecg.csv", "span-2/*.csv"])
     (folder / "span-2" / "ecg.csv").write_bytes((folder / "span-1" / "ecg.csv").read_bytes())

@@ -130,7 +130,7 @@ def test_a_file_in_place_is_replaced_only_by_a_whole_one(server, patience, tmp_p
 
 
 @pytest.mark.parametrize("where", ["refused", "unknown name", "unanswered", "silent"])
-def test_no_network_is_told_quickly_by_its_own_error(server, closed_port, tmp_path, where):
+def test_no_network_is_reported_quickly_by_its_own_error(server, closed_port, tmp_path, where):
     addresses = {
         "refused": closed_port,
         "unknown name": "http://no-such-host.invalid",

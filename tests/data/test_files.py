@@ -78,7 +78,7 @@ def test_marks_in_the_folders_own_path_mean_nothing(tmp_path: Path, name: str) -
 
 
 @pytest.mark.parametrize("pattern", ["[z-a].csv", "/srv/*.csv"])
-def test_a_pattern_that_is_none_is_told(tmp_path: Path, pattern: str) -> None:
+def test_a_pattern_that_is_none_is_reported(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "ecg.csv").touch()
     with pytest.raises(UserInputError, match="pattern"):
         matching_names(str(tmp_path), pattern)

@@ -1,4 +1,4 @@
-"""Which data a pipeline gets, and what a user is told about a folder that does not serve."""
+"""Which data a pipeline gets, and the message about a folder that cannot be used."""
 
 import dataclasses
 from pathlib import Path
@@ -212,7 +212,7 @@ def test_a_server_that_fails_is_an_error_and_not_a_sample(find, server, tmp_path
     assert not (tmp_path / "cache" / "sample").exists()
 
 
-def test_a_file_taken_by_its_layout_is_told(server, patience, tmp_path):
+def test_a_file_taken_by_its_layout_is_reported(server, patience, tmp_path):
     layout = CsvLayout(rows=1, columns=3, labels={1: 1})
     source = server.publish("ecg.csv", BEATS, sha256="0" * 64, layout=layout)
     found = resolve(

@@ -1,4 +1,4 @@
-"""What runs again when something changes, told by MLMD's executions."""
+"""What runs again when something changes, according to MLMD's executions."""
 
 import json
 import shutil

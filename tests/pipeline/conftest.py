@@ -1,4 +1,4 @@
-"""Real runs on small made-up data, shared by the tests of what is told about a run."""
+"""Real runs on small made-up data, shared by the tests of what is reported about a run."""
 
 import io
 import struct
@@ -19,7 +19,7 @@ SIZE = 8
 
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
-    """A webhook that keeps what it is told."""
+    """A webhook that keeps what is posted to it."""
     with Webhook.serving() as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""A detector that sees no anomaly is not pushed, and labels the wrong way round are told of."""
+"""A detector that sees no anomaly is not pushed, and labels the wrong way round are reported."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def test_a_model_that_finds_none_of_a_few_anomalies_is_not_pushed(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_minority_of_normal_rows_is_told_before_training(
+def test_a_minority_of_normal_rows_is_reported_before_training(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     data = write_sines(tmp_path / "ecg", normal=120, abnormal=230)

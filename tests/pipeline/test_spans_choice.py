@@ -83,7 +83,7 @@ def test_a_window_without_spans_says_so(tmp_path: Path) -> None:
     assert "no spans" in data.notices[0]
 
 
-def test_names_without_a_number_are_told(tmp_path: Path) -> None:
+def test_names_without_a_number_are_reported(tmp_path: Path) -> None:
     (tmp_path / "span-new").mkdir()
     (tmp_path / "span-new" / "ecg.csv").write_text("1\n")
     with pytest.raises(UserInputError, match="name spans by digits"):
@@ -193,7 +193,7 @@ def test_a_copy_of_a_file_is_named(tmp_path: Path, name: str) -> None:
     assert str(raised.value) == expected
 
 
-def test_a_span_with_a_file_of_another_span_is_told(source: DataSource) -> None:
+def test_a_span_with_a_file_of_another_span_is_reported(source: DataSource) -> None:
     (source.directory / "span-4" / "ecg.csv").write_text("3\n")
     (notice,) = choose(source, "data.window=2").notices
     assert notice.endswith("span-3/ecg.csv: its rows count twice")
@@ -222,7 +222,7 @@ def opened_below(directory: Path) -> list[str]:
     return opened
 
 
-def test_how_many_files_and_bytes_are_told(source: DataSource) -> None:
+def test_how_many_files_and_bytes_are_reported(source: DataSource) -> None:
     facts = choose(source, "data.window=3").facts
     assert (facts.files, facts.bytes) == (3, 6)
 

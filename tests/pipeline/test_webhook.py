@@ -54,7 +54,7 @@ def test_a_server_that_is_busy_is_asked_again(webhook: Webhook) -> None:
     assert len(webhook.received) == 3
 
 
-def test_a_server_that_stays_broken_is_told_of(webhook: Webhook) -> None:
+def test_a_server_that_stays_broken_is_reported(webhook: Webhook) -> None:
     webhook.answers = [500] * 9
     line = post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url), AT_ONCE)
     assert line is not None

@@ -1,4 +1,4 @@
-"""A webhook that keeps what it is told."""
+"""A webhook that keeps what is posted to it."""
 
 import contextlib
 import json

@@ -53,7 +53,7 @@ class RunningServer:
         return grpc.insecure_channel(f"127.0.0.1:{self.grpc_port}", options)
 
     def states(self, model: str = MODEL) -> dict[int, str]:
-        """Version -> state, none where the model is not there."""
+        """Version -> state, none if the model is not there."""
         response = self.get(f"/v1/models/{model}")
         if response.status_code == 404:
             return {}
@@ -85,7 +85,7 @@ class RunningServer:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Waits until the condition holds, and fails where it does not in time."""
+    """Waits until the condition holds, and fails if it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -100,7 +100,7 @@ def test_a_body_within_the_limit_is_taken(executor: ThreadPoolExecutor) -> None:
     assert asyncio.run(ask(limited(executor), Client(60, 40, told=100))) == 200
 
 
-def test_a_body_that_tells_its_size_is_refused_at_once(executor: ThreadPoolExecutor) -> None:
+def test_a_body_that_declares_its_size_is_refused_at_once(executor: ThreadPoolExecutor) -> None:
     assert asyncio.run(ask(limited(executor), Client(60, 41, told=101))) == 413
 
 

@@ -1,4 +1,4 @@
-"""A server that is told to end while clients ask."""
+"""A server that is asked to end while clients ask."""
 
 import http.client
 import signal

@@ -17,7 +17,7 @@ MIB = 2**20
 
 
 class Request:
-    """A request whose message arrives when it is told to."""
+    """A request whose message arrives on request."""
 
     def __init__(self) -> None:
         self.message: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -121,7 +121,7 @@ def test_a_port_in_use(tmp_path: Path, option: str) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_it_starts_on_an_empty_folder_and_ends_when_told_to(tmp_path: Path) -> None:
+def test_it_starts_on_an_empty_folder_and_ends_on_request(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
         assert server.get("/v2/health/live").status_code == 200
         assert server.get("/v2/health/ready").status_code == 503

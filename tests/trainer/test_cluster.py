@@ -57,7 +57,7 @@ def test_one_process_is_the_chief(cluster: Any, kind: str, index: int, chief: bo
         (tf_config(TWO, "worker", True), "task.index=True"),
     ],
 )
-def test_a_wrong_tf_config_is_told_in_one_line(text: str, told: str) -> None:
+def test_a_wrong_tf_config_is_reported_in_one_line(text: str, told: str) -> None:
     with pytest.raises(UserInputError) as error:
         ClusterTask.from_environment({"TF_CONFIG": text})
 
@@ -66,7 +66,7 @@ def test_a_wrong_tf_config_is_told_in_one_line(text: str, told: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_wrong_wait_is_told() -> None:
+def test_a_wrong_wait_is_reported() -> None:
     assert wait_seconds({}) == 600
     assert wait_seconds({"AEPIPE_WORKER_WAIT": "7"}) == 7
     for text in ("0", "-1", "1.5", "soon", ""):
@@ -74,7 +74,7 @@ def test_a_wrong_wait_is_told() -> None:
             wait_seconds({"AEPIPE_WORKER_WAIT": text})
 
 
-def test_an_unknown_distribution_is_told() -> None:
+def test_an_unknown_distribution_is_reported() -> None:
     with pytest.raises(SettingError, match=r"trainer\.distribution='all'"):
         TrainerConfig(distribution="all")  # type: ignore[arg-type]
 

@@ -75,7 +75,7 @@ def test_a_split_too_large_for_memory_has_the_same_examples(pictures: Transforme
     assert sorted(ids_of(streamed)) == sorted(ids_of(in_memory))
 
 
-def test_an_empty_split_is_told(beats: Transformed, tmp_path: Path) -> None:
+def test_an_empty_split_is_reported(beats: Transformed, tmp_path: Path) -> None:
     tf.io.TFRecordWriter(str(tmp_path / "part.gz"), options="GZIP").close()
 
     with pytest.raises(ValueError, match="no example"):

@@ -105,7 +105,7 @@ def test_two_devices_give_the_same_as_one(
 
 
 @pytest.mark.slow
-def test_a_batch_smaller_than_the_devices_is_told(beats: Transformed, tmp_path: Path) -> None:
+def test_a_batch_smaller_than_the_devices_is_reported(beats: Transformed, tmp_path: Path) -> None:
     call = arguments(
         tmp_path, beats, "AnomalyDetector", "mae", batch_size=1, distribution="mirrored"
     )

@@ -124,7 +124,9 @@ def test_workers_with_different_trainings_do_not_start(
     assert not (tmp_path / "t" / "model").exists()
 
 
-def test_a_port_that_is_taken_is_told(beats: Transformed, tmp_path: Path, cluster: Cluster) -> None:
+def test_a_port_that_is_taken_is_reported(
+    beats: Transformed, tmp_path: Path, cluster: Cluster
+) -> None:
     call = arguments(tmp_path / "t", beats, **SETTINGS, distribution="multi_worker")
     host, port = cluster.addresses["chief"][0].split(":")
     with socket.create_server((host, int(port))):

@@ -123,7 +123,7 @@ def test_settings_are_typed(beats: Transformed) -> None:
     assert settings.detector
 
 
-def test_a_setting_out_of_range_is_told(beats: Transformed) -> None:
+def test_a_setting_out_of_range_is_reported(beats: Transformed) -> None:
     config = settings_of(beats, "AnomalyDetector", "mae")
     config["trainer"]["epochs"] = 0
 

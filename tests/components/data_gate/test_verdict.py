@@ -124,7 +124,7 @@ def test_examples_are_counted_by_class() -> None:
     assert label_counts(counted(_1=3)) == {"normal": 3, "abnormal": 0}
 
 
-def test_a_minority_of_normal_examples_is_told_with_what_normal_means() -> None:
+def test_a_minority_of_normal_examples_is_reported_with_what_normal_means() -> None:
     splits = {"train": {"normal": 80, "abnormal": 200}, "eval": {"normal": 40, "abnormal": 30}}
     (sentence,) = few_normal(splits)
     assert sentence.startswith("only 120 of 350 examples are labelled normal (label 1), 230 abnorm")

@@ -222,7 +222,7 @@ def test_the_newest_span_is_the_one_that_tfx_takes(
     assert fnmatchcase(window.newest.files["all"][0], split.pattern)
 
 
-def test_the_window_is_told_in_plain_json(spans: Path) -> None:
+def test_the_window_is_reported_in_plain_json(spans: Path) -> None:
     window = resolve_window(properties(spans))
     assert json.loads(window.to_json())["spans"] == [
         {"number": 10, "name": "10", "version": None, "files": {"all": ["span-10/ecg.csv"]}}

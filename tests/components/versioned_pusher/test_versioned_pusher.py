@@ -182,7 +182,7 @@ def test_a_push_keeps_the_pinned_version_served_by_tensorflow_serving_too(bench:
     assert list(entry.model_version_policy.specific.versions) == [1]
 
 
-def test_a_malformed_version_file_is_told_of_before_anything_is_pushed(bench: Bench) -> None:
+def test_a_malformed_version_file_is_reported_before_anything_is_pushed(bench: Bench) -> None:
     bench.blessing.set_int_custom_property("blessed", 1)
     Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
     folder = bench.push_root / "doubler"

@@ -1,6 +1,6 @@
 """Scores a pushed model on a pipeline's eval split, knowing TensorFlow and nothing of aepipe.
 
-python -I score_without_aepipe.py MODEL EXAMPLES TRANSFORMED OUTPUT.npz; TRANSFORMED is "" where
+python -I score_without_aepipe.py MODEL EXAMPLES TRANSFORMED OUTPUT.npz; TRANSFORMED is "" if
 the model is judged on clean inputs. EXAMPLES and TRANSFORMED are folders of TFRecord files.
 """
 

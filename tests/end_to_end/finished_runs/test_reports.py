@@ -44,7 +44,7 @@ def test_a_run_has_a_report_of_one_file(finished: FinishedRun) -> None:
     assert page.tags.count("svg") + page.tags.count("img") >= 3
 
 
-def test_runs_lists_them_and_show_tells_their_lineage(
+def test_runs_lists_them_and_show_prints_their_lineage(
     finished: FinishedRun, aepipe: Aepipe
 ) -> None:
     outcome = finished.outcome

@@ -132,7 +132,7 @@ def test_all_operations_are_in_tensorflow_itself(graph: MetaGraphDef) -> None:
 
 
 def test_an_older_server_can_read_the_graph(graph: MetaGraphDef) -> None:
-    # An attribute that it does not know is absent where it has its default.
+    # An attribute that it does not know is absent if it has its default.
     assert graph.meta_info_def.stripped_default_attrs
 
 

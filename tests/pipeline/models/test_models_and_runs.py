@@ -1,4 +1,4 @@
-"""Runs after somebody changed what is served: what they say, and what is told of them later."""
+"""Runs after somebody changed what is served: what they print, and what is recorded of them."""
 
 from pathlib import Path
 

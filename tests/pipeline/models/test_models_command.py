@@ -364,7 +364,7 @@ def test_a_wrong_label_is_one_line(
     assert not (folder / "versions.json").exists()
 
 
-def test_a_label_that_tf_serving_must_not_load_is_told_of(models: Models, folder: Path) -> None:
+def test_a_label_that_tf_serving_must_not_load_is_reported(models: Models, folder: Path) -> None:
     models("rollback", MODEL)
 
     result = models("label", MODEL, "canary", "13")
@@ -398,7 +398,7 @@ def test_what_changes_nothing_says_so_and_is_not_recorded(models: Models, home: 
     assert recorded(home) == []
 
 
-def test_pruning_tells_what_it_removed(models: Models, home: Home, folder: Path) -> None:
+def test_pruning_reports_what_it_removed(models: Models, home: Home, folder: Path) -> None:
     models("label", MODEL, "stable", "11")
 
     told = change(models("prune", MODEL, "--keep", "1", "--json"))
@@ -464,7 +464,7 @@ def test_the_push_directory_of_a_home_is_recorded(aepipe: Aepipe, home: Home) ->
     assert [kind for kind, *_ in recorded(home)] == ["aepipe.ModelRollback"]
 
 
-def test_without_metadata_a_change_is_made_and_told_of(models: Models, home: Home) -> None:
+def test_without_metadata_a_change_is_made_and_reported(models: Models, home: Home) -> None:
     home.metadata_path("anomaly").unlink()
 
     result = models("rollback", MODEL, "--json")

@@ -103,7 +103,7 @@ def test_an_unknown_version_names_what_is_there(tmp_path: Path, predict: Predict
     assert line.endswith("ecg_anomaly_detector: no version 8; there is 7")
 
 
-def test_a_version_that_does_not_load_is_told(tmp_path: Path, predict: Predict) -> None:
+def test_a_version_that_does_not_load_is_reported(tmp_path: Path, predict: Predict) -> None:
     directory = push(TinyDetector(), tmp_path / "serving", "mine", 1)
     (directory / "saved_model.pb").write_bytes(b"nonsense")
     file = write_csv(tmp_path / "ecg.csv", as_lines(make_signals(3)))
@@ -111,7 +111,7 @@ def test_a_version_that_does_not_load_is_told(tmp_path: Path, predict: Predict) 
     assert line.startswith(f"{directory}: no model can be loaded: ")
 
 
-def test_a_malformed_version_file_is_told(tmp_path: Path, predict: Predict) -> None:
+def test_a_malformed_version_file_is_reported(tmp_path: Path, predict: Predict) -> None:
     push(TinyDetector(), tmp_path / "serving", "mine", 1)
     label_versions(tmp_path / "serving", "mine", pinned="yesterday")
     file = write_csv(tmp_path / "ecg.csv", as_lines(make_signals(3)))

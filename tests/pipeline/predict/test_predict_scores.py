@@ -163,7 +163,7 @@ def test_standard_input_is_a_file_too(
     assert found["error_quantiles"] == expected["error_quantiles"]
 
 
-def test_what_is_told_is_what_was_found(
+def test_what_is_reported_is_what_was_found(
     tmp_path: Path, models: Path, predicted: Predicted, predict: Predict
 ) -> None:
     signals = make_signals(2000)

@@ -230,7 +230,7 @@ def test_a_model_that_was_removed_leaves_the_rest_of_the_report(
 
 
 @pytest.mark.parametrize("notices", [[], ["NOT REAL DATA: the built-in <sample>"]])
-def test_the_built_in_sample_is_told_of_loudly(
+def test_the_built_in_sample_is_reported_loudly(
     notices: list[str], home: Home, pushed: RunOutcome, tmp_path: Path
 ) -> None:
     assert pushed.data is not None

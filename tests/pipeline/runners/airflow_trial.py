@@ -1,4 +1,4 @@
-"""A real scheduler in a folder of its own, and what its database tells."""
+"""A real scheduler in a folder of its own, and what its database holds."""
 
 import contextlib
 import dataclasses

@@ -23,7 +23,9 @@ def try_out(tmp_path: Path, webhook: Webhook, *settings: str) -> tuple[Trial, Da
     return trial, run
 
 
-def test_a_users_mistake_fails_the_first_task_and_is_told(tmp_path: Path, webhook: Webhook) -> None:
+def test_a_users_mistake_fails_the_first_task_and_is_reported(
+    tmp_path: Path, webhook: Webhook
+) -> None:
     trial, run = try_out(tmp_path, webhook)
     assert run.state == "failed"
     assert run.state_of("choose_data") == "failed"
@@ -36,7 +38,7 @@ def test_a_users_mistake_fails_the_first_task_and_is_told(tmp_path: Path, webhoo
     assert body == {"runs": [outcome]}
 
 
-def test_a_model_that_is_not_blessed_fails_the_last_task_and_is_told(
+def test_a_model_that_is_not_blessed_fails_the_last_task_and_is_reported(
     tmp_path: Path, webhook: Webhook
 ) -> None:
     write_waves(tmp_path / "data" / "ecg")
