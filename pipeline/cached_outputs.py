@@ -17,7 +17,7 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto.metadata_store_pb2 import Artifact, Event, Execution, Value
 
 from pipeline.lineage import open_store, run_executions
-from serving.push_directory.integrity import fault_of
+from serving.push_directory.integrity import damage_of
 from serving.push_directory.layout import list_versions
 
 FILES_PROPERTY = "output_files"
@@ -123,7 +123,7 @@ def _is_pushed_and_gone(artifact: Artifact) -> bool:
     folder, number = Path(destination).parent, int(Path(destination).name)
     # A version that a newer one has replaced is pruned on purpose.
     followers = [version for version in list_versions(folder) if version >= number]
-    return all(fault_of(folder / str(version)) is not None for version in followers)
+    return all(damage_of(folder / str(version)) is not None for version in followers)
 
 
 def _split_folders(artifact: Artifact) -> set[str]:

@@ -206,9 +206,9 @@ def _models(folder: Path) -> Finding:
         return Finding("models", model, True, "no version yet")
     count = len(versions.numbers)
     line = f"{count} version{'' if count == 1 else 's'}, {served} is served"
-    for number, fault in versions.faults.items():
+    for number, fault in versions.damaged.items():
         line = f"{line}; {folder}/{number} cannot be served: {fault}"
-    return Finding("models", model, not versions.faults, line)
+    return Finding("models", model, not versions.damaged, line)
 
 
 def _megabytes(root: Path) -> float:

@@ -105,22 +105,17 @@ class OpenInferenceModel(Model):
                 signature, given.name, given.datatype, given.shape, self.most_rows
             )
             inputs[given.name] = read_tensor(given, spec)
-        prediction = await self._served.predict(version, signature, inputs, PROTOCOL)
-        wanted = [output.name for output in request.request_outputs or []] or list(
-            prediction.outputs
-        )
+        outputs = await self._served.predict(version, signature, inputs, PROTOCOL)
+        wanted = [output.name for output in request.request_outputs or []] or list(outputs)
         for name in wanted:
-            if name not in prediction.outputs:
-                raise InvalidRequestError(
-                    f"no output {name!r}; there is {', '.join(prediction.outputs)}"
-                )
+            if name not in outputs:
+                raise InvalidRequestError(f"no output {name!r}; there is {', '.join(outputs)}")
         return InferResponse(
             response_id=request.id or generate_uuid(),
             model_name=self.name,
-            model_version=str(prediction.version),
+            model_version=str(version.number),
             infer_outputs=[
-                write_tensor(name, prediction.outputs[name], request.use_binary_outputs)
-                for name in wanted
+                write_tensor(name, outputs[name], request.use_binary_outputs) for name in wanted
             ],
             use_binary_outputs=request.use_binary_outputs,
             requested_outputs=request.request_outputs,

@@ -31,22 +31,7 @@ class VersionStatus:
     """State of a version, and the reason if it could not be loaded."""
 
     state: State
-    fault: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-    """Outputs of one request.
-
-    Attributes:
-        version: Which version computed them.
-        signature: Which of its signatures.
-        outputs: By name, one row an example.
-    """
-
-    version: int
-    signature: Signature
-    outputs: dict[str, np.ndarray]
+    reason: str = ""
 
 
 class ServedModel:
@@ -125,8 +110,8 @@ class ServedModel:
 
     async def predict(
         self, version: LoadedVersion, signature: Signature, inputs: Arrays, protocol: str
-    ) -> Prediction:
-        """Answers one request.
+    ) -> dict[str, np.ndarray]:
+        """Returns the outputs of one request by name, each with one row per example.
 
         Args:
             version: From `find`.
@@ -150,7 +135,7 @@ class ServedModel:
         self._check_outputs(outputs)
         metrics.LATENCY.labels(self.name, protocol).observe(time.perf_counter() - start)
         self._count(version.number, rows, outputs)
-        return Prediction(version.number, signature, outputs)
+        return outputs
 
     def _batcher(self, version: LoadedVersion, signature: Signature) -> Batcher:
         key = (version.number, signature.name)

@@ -78,12 +78,12 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         inputs = await self._intake.convert(
             size, _read, request.inputs, signature.inputs, model.most_rows
         )
-        prediction = await model.predict(version, signature, inputs, _PROTOCOL)
+        predicted = await model.predict(version, signature, inputs, _PROTOCOL)
         response = predict_pb2.PredictResponse()
         response.model_spec.name = model.name
-        response.model_spec.version.value = prediction.version
+        response.model_spec.version.value = version.number
         response.model_spec.signature_name = signature.name or SERVING_DEFAULT
-        outputs = {name: prediction.outputs[name] for name in wanted}
+        outputs = {name: predicted[name] for name in wanted}
         size = sum(array.nbytes for array in outputs.values())
         await self._intake.convert(size, _write, outputs, response)
         return response

@@ -84,8 +84,8 @@ class _TfServingRest:
             self._executor, len(body), _decoded, body, version, model.most_rows
         )
         del body
-        prediction = await model.predict(version, signature, inputs, _PROTOCOL)
-        return answer(prediction.outputs, by_row)
+        outputs = await model.predict(version, signature, inputs, _PROTOCOL)
+        return answer(outputs, by_row)
 
     def _named(self, request: Request) -> tuple[ServedModel, int | None, str | None]:
         model = self._directory.find(request.path_params["model"])

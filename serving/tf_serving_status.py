@@ -53,7 +53,7 @@ def _version_status(number: int, status: VersionStatus) -> get_model_status_pb2.
         state=get_model_status_pb2.ModelVersionStatus.State.Value(status.state),
     )
     message.status.error_code = (
-        error_codes_pb2.FAILED_PRECONDITION if status.fault else error_codes_pb2.OK
+        error_codes_pb2.FAILED_PRECONDITION if status.reason else error_codes_pb2.OK
     )
-    message.status.error_message = status.fault
+    message.status.error_message = status.reason
     return message

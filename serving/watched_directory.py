@@ -10,7 +10,7 @@ from pipeline_config import UserInputError
 from serving import metrics
 from serving.errors import NotServedError
 from serving.loaded_version import LoadedVersion
-from serving.push_directory.integrity import find_fault, read_digests
+from serving.push_directory.integrity import find_damage, read_digests
 from serving.push_directory.layout import content_stamp, list_versions, model_folders
 from serving.push_directory.versions_json import VersionFile, read_version_file
 from serving.served_model import ServedModel, VersionStatus
@@ -41,7 +41,7 @@ class PushDirectory:
         self._models: dict[str, ServedModel] = {}
         self._policies: dict[str, VersionFile] = {}
         self._broken: dict[tuple[str, int], Stamp] = {}
-        self._faults: dict[tuple[str, int], str] = {}
+        self._skipped: dict[tuple[str, int], str] = {}
         self._logged: dict[str, str] = {}
         self._stopped = asyncio.Event()
         self.looked = asyncio.Event()
@@ -153,16 +153,16 @@ class PushDirectory:
     async def _load(self, model: ServedModel, number: int, folder: Path) -> bool:
         """Loads a version if needed; returns whether it is in memory."""
         try:
-            fault = await asyncio.to_thread(find_fault, folder)
+            reason = await asyncio.to_thread(find_damage, folder)
         except OSError as error:
             if number in model.loaded:
                 # It stays loaded while the file system is unavailable.
                 return True
-            fault = f"it cannot be read: {error}"
-        if fault is not None:
-            self._pass_over(model, number, fault)
+            reason = f"it cannot be read: {error}"
+        if reason is not None:
+            self._skip(model, number, reason)
             return False
-        self._faults.pop((model.name, number), None)
+        self._skipped.pop((model.name, number), None)
         if number in model.loaded:
             return True
         stamp = await asyncio.to_thread(content_stamp, folder)
@@ -188,14 +188,14 @@ class PushDirectory:
             )
         return True
 
-    def _pass_over(self, model: ServedModel, number: int, fault: str) -> None:
-        """Reports a version that cannot be served, once for each fault."""
-        if self._faults.get((model.name, number)) != fault:
-            self._faults[(model.name, number)] = fault
+    def _skip(self, model: ServedModel, number: int, reason: str) -> None:
+        """Reports a version that cannot be served, once for each reason."""
+        if self._skipped.get((model.name, number)) != reason:
+            self._skipped[(model.name, number)] = reason
             metrics.LOAD_FAILURES.labels(model.name).inc()
-            _LOG.error("%s version %d is passed over: %s", model.name, number, fault)
+            _LOG.error("%s version %d is passed over: %s", model.name, number, reason)
         if number not in model.loaded:
-            model.statuses[number] = VersionStatus("END", fault)
+            model.statuses[number] = VersionStatus("END", reason)
 
     def _settle(
         self,
@@ -211,12 +211,12 @@ class PushDirectory:
         model.choose(default, labels)
         for number in model.loaded.keys() - {default, *labels.values()}:
             model.drop(number)
-            if fault := self._faults.get((model.name, number)):
-                model.statuses[number] = VersionStatus("END", fault)
+            if reason := self._skipped.get((model.name, number)):
+                model.statuses[number] = VersionStatus("END", reason)
         for number in model.statuses.keys() - set(versions) - model.loaded.keys():
             del model.statuses[number]
             self._broken.pop((model.name, number), None)
-            self._faults.pop((model.name, number), None)
+            self._skipped.pop((model.name, number), None)
 
     def _remove(self, name: str) -> None:
         model = self._models.pop(name)
@@ -225,12 +225,12 @@ class PushDirectory:
             model.drop(number)
         _LOG.info("%s: the folder is gone, and with it the model", name)
 
-    def _log_once(self, subject: str, fault: str) -> bool:
-        """Logs a fault when it appears, not at each read; returns whether it is new."""
-        if self._logged.get(subject) == fault:
+    def _log_once(self, subject: str, reason: str) -> bool:
+        """Logs an error when it appears, not at each read; returns whether it is new."""
+        if self._logged.get(subject) == reason:
             return False
-        self._logged[subject] = fault
-        _LOG.error("%s: %s", subject, fault)
+        self._logged[subject] = reason
+        _LOG.error("%s: %s", subject, reason)
         return True
 
 

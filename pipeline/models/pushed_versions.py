@@ -87,8 +87,8 @@ def why_not_served(destination: Path) -> list[str]:
     if version not in versions.numbers:
         state = "is not there any more"
         remedy = "push it again with --from VersionedPusher"
-    elif version in versions.faults:
-        state = f"cannot be served: {versions.faults[version]}"
+    elif version in versions.damaged:
+        state = f"cannot be served: {versions.damaged[version]}"
         remedy = "push it again with --from VersionedPusher"
     else:
         served = versions.served
@@ -112,7 +112,7 @@ def _pushed_version(model: ModelVersions, version: int) -> PushedVersion:
     metrics = manifest.get("metrics") or {}
     metric = _key_metric(pipeline_of(model.folder, version), metrics)
     state: State = "kept"
-    if version in model.faults:
+    if version in model.damaged:
         state = "damaged"
     elif version == model.served:
         state = "served"
@@ -130,8 +130,8 @@ def _pushed_version(model: ModelVersions, version: int) -> PushedVersion:
         value=metrics.get(metric),
         threshold=manifest.get("threshold"),
         bytes=_size(folder),
-        fault=model.faults.get(version),
-        verified=version not in model.faults and FILES_KEY in manifest,
+        fault=model.damaged.get(version),
+        verified=version not in model.damaged and FILES_KEY in manifest,
     )
 
 

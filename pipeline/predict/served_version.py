@@ -26,7 +26,7 @@ def find_version(models_dir: Path, model: str, version: str | None) -> Path:
     if version is None:
         served = versions.served
         for number in versions.passed_over:
-            fault = versions.faults[number]
+            fault = versions.damaged[number]
             click.echo(
                 f"notice: {versions.folder.name}: {number} is passed over: {fault}", err=True
             )

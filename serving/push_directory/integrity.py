@@ -22,7 +22,7 @@ _BLOCK_BYTES = 2**20
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
-def find_fault(version_directory: Path) -> str | None:
+def find_damage(version_directory: Path) -> str | None:
     """Returns why a version cannot be served, or None if it can.
 
     It needs the graph and all shards of its variables. If its manifest has digests, each file is
@@ -37,9 +37,9 @@ def find_fault(version_directory: Path) -> str | None:
     Raises:
         OSError: A file exists and cannot be read.
     """
-    fault = _missing_part(version_directory)
-    if fault is not None:
-        return fault
+    damage = _missing_part(version_directory)
+    if damage is not None:
+        return damage
     try:
         expected = read_digests(version_directory)
     except ValueError as error:
@@ -61,10 +61,10 @@ def find_fault(version_directory: Path) -> str | None:
     return f"{added[0]} was not pushed with it" if added else None
 
 
-def fault_of(version_directory: Path) -> str | None:
+def damage_of(version_directory: Path) -> str | None:
     """Returns why a version cannot be served, also if it cannot be read, or None if it can."""
     try:
-        return find_fault(version_directory)
+        return find_damage(version_directory)
     except OSError as error:
         name = Path(error.filename).name if error.filename else "a file"
         return f"{name} cannot be read: {error.strerror or error}"

@@ -9,7 +9,7 @@ from typing import Any
 from serving.push_directory.integrity import (
     FILES_KEY,
     MANIFEST_FILE,
-    fault_of,
+    damage_of,
     file_digests,
     load_manifest,
 )
@@ -74,7 +74,7 @@ def pushed_by(model_directory: Path, run_id: str | None) -> Path | None:
         return None
     versions = (model_directory / str(version) for version in list_versions(model_directory))
     return next(
-        (v for v in versions if read_manifest(v).get("run_id") == run_id and fault_of(v) is None),
+        (v for v in versions if read_manifest(v).get("run_id") == run_id and damage_of(v) is None),
         None,
     )
 
@@ -95,7 +95,7 @@ def pushed_already(model_directory: Path, version_directory: Path) -> Path | Non
     newest = model_directory / str(versions[-1])
     if _content(read_manifest(newest)) != _content(read_manifest(version_directory)):
         return None
-    return newest if fault_of(newest) is None else None
+    return newest if damage_of(newest) is None else None
 
 
 def _content(manifest: Mapping[str, Any]) -> dict[str, Any]:

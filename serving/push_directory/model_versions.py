@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline_config import UserInputError
-from serving.push_directory.integrity import fault_of
+from serving.push_directory.integrity import damage_of
 from serving.push_directory.layout import list_versions
 from serving.push_directory.publish import remove
 from serving.push_directory.versions_json import VersionFile, read_version_file
@@ -18,20 +18,20 @@ class ModelVersions:
     Attributes:
         folder: The model's folder.
         numbers: All versions, oldest first.
-        faults: Version -> why it cannot be served: it is incomplete, or differs from what was
+        damaged: Version -> why it cannot be served: it is incomplete, or differs from what was
             pushed.
         file: Content of `versions.json`.
     """
 
     folder: Path
     numbers: Sequence[int]
-    faults: Mapping[int, str]
+    damaged: Mapping[int, str]
     file: VersionFile
 
     @property
     def sound(self) -> list[int]:
         """The versions that can be served, oldest first."""
-        return [number for number in self.numbers if number not in self.faults]
+        return [number for number in self.numbers if number not in self.damaged]
 
     @property
     def served(self) -> int:
@@ -45,7 +45,7 @@ class ModelVersions:
         if not self.sound:
             newest = self.numbers[-1]
             raise UserInputError(
-                f"{self.folder}: no version can be served; of {newest}, {self.faults[newest]}"
+                f"{self.folder}: no version can be served; of {newest}, {self.damaged[newest]}"
             )
         return self.file.served(self.sound)
 
@@ -64,9 +64,9 @@ class ModelVersions:
         if version not in self.numbers:
             there = ", ".join(map(str, self.numbers)) or "none"
             raise UserInputError(f"{self.folder.name}: no version {version}; there is {there}")
-        if version in self.faults:
+        if version in self.damaged:
             raise UserInputError(
-                f"{self.folder.name}: version {version} cannot be served: {self.faults[version]}"
+                f"{self.folder.name}: version {version} cannot be served: {self.damaged[version]}"
             )
 
 
@@ -80,11 +80,11 @@ def read_versions(folder: Path) -> ModelVersions:
         numbers = list_versions(folder)
     except OSError as error:
         raise UserInputError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    faults = {number: fault_of(folder / str(number)) for number in numbers}
+    damaged = {number: damage_of(folder / str(number)) for number in numbers}
     return ModelVersions(
         folder=folder,
         numbers=numbers,
-        faults={number: fault for number, fault in faults.items() if fault is not None},
+        damaged={number: damage for number, damage in damaged.items() if damage is not None},
         file=read_version_file(folder),
     )
 

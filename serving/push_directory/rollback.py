@@ -237,8 +237,8 @@ def _settings(content: VersionFile, model: ModelVersions) -> dict[str, Any]:
 def _passed_over(model: ModelVersions, before: int, served: int) -> list[str]:
     """Returns a sentence for each damaged version between the old and the new served one."""
     return [
-        f"{model.folder.name}: {version} was passed over: {fault}"
-        for version, fault in model.faults.items()
+        f"{model.folder.name}: {version} was passed over: {damage}"
+        for version, damage in model.damaged.items()
         if served < version < before
     ]
 
@@ -274,4 +274,4 @@ def _version_before(model: ModelVersions) -> int:
 
 
 def _described(model: ModelVersions, version: int) -> str:
-    return f"{version} ({model.faults[version]})" if version in model.faults else str(version)
+    return f"{version} ({model.damaged[version]})" if version in model.damaged else str(version)

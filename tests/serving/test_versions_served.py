@@ -302,8 +302,8 @@ def test_what_happens_to_a_model_ends_neither_the_server_nor_the_others(
                 for status in told
                 if status["state"] == "END"
             }
-            (version,) = read_versions(folder).faults
-            assert faults[str(version)] == read_versions(folder).faults[version]
+            (version,) = read_versions(folder).damaged
+            assert faults[str(version)] == read_versions(folder).damaged[version]
             assert fault in faults[str(version)]
         if "policy" not in name and level is not None:
             assert read_versions(folder).served == level

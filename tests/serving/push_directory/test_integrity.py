@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline_config import UserInputError
-from serving.push_directory.integrity import fault_of, file_digests, read_digests
+from serving.push_directory.integrity import damage_of, file_digests, read_digests
 from serving.push_directory.layout import find_model, pushed_models
 from serving.push_directory.manifest import pushed_already, pushed_by
 from serving.push_directory.model_versions import read_versions, served_version
@@ -100,12 +100,12 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str | None]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_of_a_version_is_noticed(tmp_path: Path, change: str) -> None:
     version = write_pushed_version(tmp_path / "12")
-    assert fault_of(version) is None
+    assert damage_of(version) is None
     act, fault = CHANGES[change]
 
     act(version)
 
-    assert fault_of(version) == fault
+    assert damage_of(version) == fault
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -114,7 +114,7 @@ def test_any_changed_byte_of_any_file_is_noticed_and_named(tmp_path: Path, data:
     folder = tmp_path / "12"
     shutil.rmtree(folder, ignore_errors=True)
     version = write_pushed_version(folder)
-    assert fault_of(version) is None
+    assert damage_of(version) is None
     name = data.draw(st.sampled_from(sorted(read_digests(version) or {})))
     before = (version / name).read_bytes()
     at = data.draw(st.integers(0, len(before) - 1))
@@ -122,9 +122,9 @@ def test_any_changed_byte_of_any_file_is_noticed_and_named(tmp_path: Path, data:
 
     rewrite(version / name, before[:at] + bytes([byte]) + before[at + 1 :])
 
-    assert fault_of(version) == f"{name} differs from what was pushed"
+    assert damage_of(version) == f"{name} differs from what was pushed"
     rewrite(version / name, before)
-    assert fault_of(version) is None
+    assert damage_of(version) is None
 
 
 def test_digests_are_those_of_every_file_but_the_manifest(tmp_path: Path) -> None:
