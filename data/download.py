@@ -20,9 +20,9 @@ from rich.progress import (
 )
 
 from data.catalog import SourceFile
-from data.durable import publish
 from data.verify import verify
 from pipeline_config import UserInputError
+from serving.push_directory.durable_files import publish
 
 PARTIAL_FOLDER = ".partial"
 """Where unfinished downloads lie, below the data directory: no file pattern matches there."""
@@ -122,6 +122,7 @@ def _download(source: SourceFile, target: Path, part: Path, patience: Patience) 
             continue
         verdict = verify(source, part)
         if verdict.genuine:
+            target.parent.mkdir(parents=True, exist_ok=True)
             publish(part, target)
             return Downloaded(target, verdict.note)
         part.unlink()

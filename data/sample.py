@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from data import ecg_sample, garment_sample
-from data.durable import publish
 from data.files import matches, matching_files
 from data.patterns import patterns_of
 from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
+from serving.push_directory.durable_files import publish
 
 DEFAULT_SEED = 2003
 

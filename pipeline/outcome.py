@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from data.durable import publish
 from pipeline_config import is_name
+from serving.push_directory.durable_files import publish
 
 Status = Literal[
     "pushed", "unchanged", "no new data", "not_blessed", "data_refused", "failed", "interrupted"

@@ -7,6 +7,8 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from serving.push_directory import durable_files
+
 SCHEMA_DIRECTORY = Path(__file__).parent
 
 
@@ -45,7 +47,5 @@ def write_curated_schema(name: str, *, feature: str, shape: Sequence[int], direc
     path = directory / f"{Path(name).stem}-{digest}.pbtxt"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(text)
-        partial.rename(path)
+        durable_files.write_text(path, text)
     return path

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from data.durable import flush
+from serving.push_directory.durable_files import flush
 
 
 @contextlib.contextmanager

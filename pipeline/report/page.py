@@ -15,6 +15,7 @@ from pipeline.report.findings import Findings, read_findings
 from pipeline.report.samples import Samples, read_samples
 from pipeline.report.theme import PAGE, inline_svg, themed
 from pipeline_config import NORMAL_LABEL, PipelineConfig
+from serving.push_directory import durable_files
 
 SIGNALS = 6
 IMAGES = 10
@@ -95,9 +96,7 @@ def write_report(
         **_figures(findings),
     )
     path = directory / REPORT_FILE
-    partial = path.with_suffix(".partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.rename(path)
+    durable_files.write_text(path, page)
     return path
 
 

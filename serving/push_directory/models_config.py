@@ -13,9 +13,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from pipeline_config import UserInputError
+from serving.push_directory import durable_files
 from serving.push_directory.layout import largest_number, model_folders
 from serving.push_directory.model_versions import ModelVersions, read_versions
-from serving.push_directory.publish import replace_text
 from serving.push_directory.versions_json import VersionFile
 
 CONFIG_FILE = "models.config"
@@ -47,7 +47,7 @@ def write_models_config(push_root: Path) -> Path:
         # TensorFlow Serving ignores an empty file, so the list is written even if it is empty.
         lines = [_HEADER, "model_config_list {\n"]
         lines += [_entry(folder, before) for folder in model_folders(push_root)]
-        replace_text(path, "".join([*lines, "}\n"]))
+        durable_files.write_text(path, "".join([*lines, "}\n"]))
     return path
 
 

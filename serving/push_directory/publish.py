@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pipeline_config import UserInputError
+from serving.push_directory.durable_files import flush
 
 _LOCK_FILE = ".push.lock"
 _PUSHING = ".pushing-"
@@ -110,24 +111,6 @@ def remove(model_directory: Path, version: int) -> None:
     (model_directory / str(version)).rename(hidden)
     # The next push removes what is left.
     shutil.rmtree(hidden, ignore_errors=True)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Replaces a small file's content by one rename; it survives a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    flush(temporary)
-    temporary.replace(path)
-    flush(path.parent)
-
-
-def flush(path: Path) -> None:
-    """Syncs a file, or the entries of a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_config import UserInputError, is_name
-from serving.push_directory.publish import replace_text
+from serving.push_directory import durable_files
 
 VERSION_FILE = "versions.json"
 
@@ -97,7 +97,7 @@ def write_version_file(model_directory: Path, content: VersionFile) -> None:
         "withheld": sorted(content.withheld),
     }
     text = json.dumps({key: value for key, value in values.items() if value not in ({}, None, [])})
-    replace_text(model_directory / VERSION_FILE, text + "\n")
+    durable_files.write_text(model_directory / VERSION_FILE, text + "\n")
 
 
 def _labels(path: Path, value: Any) -> dict[str, int]:

@@ -96,7 +96,7 @@ STAGES = {
         ("data/spans.py", {"ExampleGen"}),
         ("span_patterns.py", {"ExampleGen"}),
         ("data/download.py", set()),
-        ("serving/push_directory/versions.py", {"VersionedPusher"}),
+        ("serving/push_directory/publish.py", {"VersionedPusher"}),
         ("trainer/models.py", {"Trainer"}),
     ],
 )

@@ -33,6 +33,7 @@ from pipeline.runners.kubeflow.step import RUN_ID_PLACEHOLDER, RUNS_FOLDER
 from pipeline.runners.kubeflow.target import KubeflowTarget
 from pipeline.webhook import WEBHOOK_VARIABLE
 from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
+from serving.push_directory import durable_files
 from span_patterns import has_spans
 
 STEP_COMMAND = ("python", "-m", "pipeline.runners.kubeflow.step")
@@ -185,11 +186,9 @@ def write_documents(documents: list[dict[str, Any]], path: Path) -> None:
     Raises:
         UserInputError: The file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(yaml.safe_dump_all(documents, sort_keys=True))
-        partial.rename(path)
+        durable_files.write_text(path, yaml.safe_dump_all(documents, sort_keys=True))
     except OSError as error:
         raise UserInputError(f"cannot write {path}: {error.strerror or error}") from error
 
