@@ -6,12 +6,13 @@ here: the command line and an Airflow DAG file read this module at start-up.
 """
 
 import dataclasses
+import functools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
 LABEL_FEATURE = "label"
 """int64 [1]; ECG: 1 = normal, 0 = abnormal; Fashion-MNIST: garment class 0..9."""
@@ -98,88 +99,114 @@ def _require(condition: bool, setting: str, value: object, expected: str) -> Non
 
 def setting(
     default: float,
-    expected: str,
+    expected: str = "",
     *,
     ge: float | None = None,
     gt: float | None = None,
-    le: float,
+    le: float = 1_000_000,
 ) -> Any:
-    """Returns the field of a number, with the range that its section checks.
+    """Returns the field of a number, whose section checks the range.
 
     Args:
-        default: Its value where nothing is set.
-        expected: The range in words, to go after "expected" in an error's message.
+        default: The number if nothing is set.
+        expected: The range in words, to follow "expected" in an error's message; by default made
+            from the range.
         ge: The least value.
         gt: What the value is above, instead of `ge`.
         le: The greatest value. Every number has one: what trains, allocates or waits far beyond
             what anyone means fails late, and not in one line.
     """
-    limits = {"expected": expected, "ge": ge, "gt": gt, "le": le}
-    return dataclasses.field(default=default, metadata=limits)
+
+    def is_valid(value: float) -> bool:
+        # A NaN is in no range, as every comparison with it is false.
+        return (ge is None or value >= ge) and (gt is None or value > gt) and value <= le
+
+    least = f"above {gt}" if ge is None else f"{ge} or more"
+    expected = expected or f"{least}, up to {le}"
+    metadata = {"expected": expected, "is_valid": is_valid, "ge": ge, "gt": gt, "le": le}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def checked(
+    expected: str, is_valid: Callable[[str], bool], *, default: Any = dataclasses.MISSING
+) -> Any:
+    """Returns the field of a text, or of a tuple of texts, that its section checks.
+
+    Args:
+        expected: What is valid, to follow "expected" in an error's message.
+        is_valid: Whether a text is valid.
+        default: The value if nothing is set; none if the value has to be given.
+    """
+    return dataclasses.field(default=default, metadata={"expected": expected, "is_valid": is_valid})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of a pipeline's configuration; checks its numbers against their ranges.
+    """A part of a pipeline's configuration; checks its values when it is made.
 
     Raises:
-        SettingError: A number is out of the range that `setting` gave it, or is not finite.
+        SettingError: A value is not one that its `setting`, `checked` or `Literal` allows.
     """
 
     section: ClassVar[str]
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            if "expected" not in field.metadata:
-                continue
-            value = getattr(self, field.name)
-            ge, gt, le = (field.metadata[name] for name in ("ge", "gt", "le"))
-            # A NaN is in no range, as every comparison with it is false.
-            in_range = (ge is None or value >= ge) and (gt is None or value > gt) and value <= le
-            _require(in_range, f"{self.section}.{field.name}", value, field.metadata["expected"])
+            name, value = f"{self.section}.{field.name}", getattr(self, field.name)
+            if get_origin(field.type) is Literal:
+                choices = get_args(field.type)
+                _require(value in choices, name, value, f"one of {', '.join(choices)}")
+            if is_valid := field.metadata.get("is_valid"):
+                for item in value if isinstance(value, tuple) else (value,):
+                    _require(is_valid(item), name, item, field.metadata["expected"])
 
 
-def _require_below(folder: str, setting: str) -> None:
-    """Checks that a folder stays below the one that it is looked for in."""
+def _is_below(folder: str) -> bool:
+    """Returns whether a folder stays below the one that it is looked for in."""
     parts = PurePath(folder).parts
-    _require(
-        bool(parts) and ".." not in parts and parts[0] != "/" and folder.isprintable(),
-        setting,
-        folder,
-        "a folder below the data directory, such as ecg or plant/ecg",
-    )
+    return bool(parts) and ".." not in parts and parts[0] != "/" and folder.isprintable()
+
+
+def _data_folder(default: str) -> Any:
+    expected = "a folder below the data directory, such as ecg or plant/ecg"
+    return checked(expected, _is_below, default=default)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SignalData(Section):
+class Data(Section):
+    """Raw data of any kind.
+
+    Attributes:
+        folder: Sub-folder of the data directory; if absent, the directory itself is read.
+        window: Spans that are read: the newest alone, or so many of the newest.
+        skip_refused: Leave out an earlier span that the data gate refused as the newest.
+    """
+
+    section: ClassVar[str] = "data"
+    folder: str
+    window: int = setting(1, "1 or more spans, up to 10000", ge=1, le=10_000)
+    skip_refused: bool = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SignalData(Data):
     """Rows of a CSV: `length` samples, then the label.
 
     Attributes:
-        folder: Sub-folder of the data directory; the directory itself serves where it is absent.
         pattern: Which files; `{SPAN}`, `{YYYY}`, `{MM}`, `{DD}` and `{VERSION}` are TFX's. See
             `data.files.matching_names`.
         length: Samples per row.
         split: "hash" (80/20 by content) or "tutorial" (scikit-learn's
             `train_test_split(test_size=0.2, random_state=21)` over the rows in file order).
-        window: Spans that are read: the newest alone, or so many of the newest.
-        skip_refused: Leave out an earlier span that the data gate refused as the newest.
-        sample_rows: Rows of the built-in sample, used where there is no other data.
+        sample_rows: Rows of the built-in sample, used if there is no other data.
     """
 
-    section: ClassVar[str] = "data"
     feature: ClassVar[str] = "signal"
-    folder: str = "ecg"
+    folder: str = _data_folder("ecg")
     pattern: str = "*.csv{,.gz}"
-    length: int = setting(140, "2 or more samples per row, up to 1000000", ge=2, le=1_000_000)
+    length: int = setting(140, "2 or more samples per row, up to 1000000", ge=2)
     split: Literal["hash", "tutorial"] = "hash"
-    window: int = setting(1, "1 or more spans, up to 10000", ge=1, le=10_000)
-    skip_refused: bool = True
-    sample_rows: int = setting(5_000, "50 or more, up to 10000000", ge=50, le=10_000_000)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require_below(self.folder, "data.folder")
-        _require(self.split in ("hash", "tutorial"), "data.split", self.split, "hash or tutorial")
+    sample_rows: int = setting(5_000, ge=50, le=10_000_000)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -188,36 +215,26 @@ class SignalData(Section):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageData(Section):
+class ImageData(Data):
     """Pairs of IDX files (images, labels), one pair a split.
 
     Attributes:
-        folder: Sub-folder of the data directory; the directory itself serves where it is absent.
         train_pattern: The training split's image and label files; `{SPAN}` and `{VERSION}` work.
         eval_pattern: The eval split's image and label files.
         height: Rows of an image, in pixels.
         width: Columns of an image, in pixels.
-        window: Spans that are read: the newest alone, or so many of the newest.
-        skip_refused: Leave out an earlier span that the data gate refused as the newest.
         sample_train: Training images of the built-in sample.
         sample_eval: Eval images of the built-in sample.
     """
 
-    section: ClassVar[str] = "data"
     feature: ClassVar[str] = "image"
-    folder: str = "fashion_mnist"
+    folder: str = _data_folder("fashion_mnist")
     train_pattern: str = "train-*-ubyte{,.gz}"
     eval_pattern: str = "t10k-*-ubyte{,.gz}"
     height: int = setting(28, "1 or more pixels, up to 10000", ge=1, le=10_000)
     width: int = setting(28, "1 or more pixels, up to 10000", ge=1, le=10_000)
-    window: int = setting(1, "1 or more spans, up to 10000", ge=1, le=10_000)
-    skip_refused: bool = True
-    sample_train: int = setting(10_000, "10 or more, up to 10000000", ge=10, le=10_000_000)
-    sample_eval: int = setting(2_000, "10 or more, up to 10000000", ge=10, le=10_000_000)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require_below(self.folder, "data.folder")
+    sample_train: int = setting(10_000, ge=10, le=10_000_000)
+    sample_eval: int = setting(2_000, ge=10, le=10_000_000)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -281,26 +298,15 @@ class TrainerConfig(Section):
     """
 
     section: ClassVar[str] = "trainer"
-    epochs: int = setting(10, "1 or more, up to 1000000", ge=1, le=1_000_000)
-    batch_size: int = setting(32, "1 or more, up to 1000000", ge=1, le=1_000_000)
+    epochs: int = setting(10, ge=1)
+    batch_size: int = setting(32, ge=1)
     seed: int = setting(42, "0 to 2**32 - 1", ge=0, le=2**32 - 1)
-    learning_rate: float = setting(1e-3, "above 0, up to 100", gt=0, le=100)
+    learning_rate: float = setting(1e-3, gt=0, le=100)
     normal_only: bool = False
-    early_stopping_patience: int = setting(
-        0, "0 (off) or more epochs, up to 1000000", ge=0, le=1_000_000
-    )
+    early_stopping_patience: int = setting(0, "0 (off) or more epochs, up to 1000000", ge=0)
     warm_start: bool = False
-    steps_per_execution: int = setting(50, "1 or more, up to 1000000", ge=1, le=1_000_000)
+    steps_per_execution: int = setting(50, ge=1)
     distribution: Literal["none", "mirrored", "multi_worker"] = "none"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require(
-            self.distribution in ("none", "mirrored", "multi_worker"),
-            "trainer.distribution",
-            self.distribution,
-            "none, mirrored or multi_worker",
-        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -320,30 +326,23 @@ class EvaluatorConfig(Section):
     lower_bounds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     upper_bounds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     baseline_metric: str = "val_loss"
-    baseline_tolerance: float = setting(0.05, "0 or more, up to 1000000", ge=0, le=1_000_000)
-    batch_size: int = setting(512, "1 or more, up to 1000000", ge=1, le=1_000_000)
+    baseline_tolerance: float = setting(0.05, ge=0)
+    batch_size: int = setting(512, ge=1)
 
     METRICS: ClassVar[tuple[str, ...]] = ("val_loss", "noisy_mse", "psnr_gain_db")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(
-            self.baseline_metric in self.METRICS,
-            "evaluator.baseline_metric",
-            self.baseline_metric,
-            f"one of {', '.join(self.METRICS)}",
-        )
+        named = [("baseline_metric", self.baseline_metric)]
         for side in ("lower_bounds", "upper_bounds"):
             for metric, bound in getattr(self, side).items():
-                _require(
-                    metric in self.METRICS,
-                    f"evaluator.{side}",
-                    metric,
-                    f"one of {', '.join(self.METRICS)}",
-                )
+                named.append((side, metric))
                 # Nothing is below a NaN, so it would turn the gate off.
                 name = f"evaluator.{side}.{metric}"
                 _require(math.isfinite(bound), name, bound, "a finite number")
+        for name, metric in named:
+            expected = f"one of {', '.join(self.METRICS)}"
+            _require(metric in self.METRICS, f"evaluator.{name}", metric, expected)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -384,7 +383,7 @@ class InfraValidatorConfig(Section):
     section: ClassVar[str] = "infra_validator"
     enabled: bool = True
     timeout_seconds: float = setting(120.0, "above 0, up to a day (86400)", gt=0.0, le=86_400.0)
-    requests: int = setting(1, "1 to 1000", ge=1, le=1000)
+    requests: int = setting(1, ge=1, le=1000)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -398,18 +397,14 @@ class PusherConfig(Section):
     """
 
     section: ClassVar[str] = "pusher"
-    model_name: str
-    keep: int = setting(5, "0 (all) or more versions, up to 1000000", ge=0, le=1_000_000)
+    model_name: str = checked(name_rule("model"), functools.partial(is_name, "model"))
+    keep: int = setting(5, "0 (all) or more versions, up to 1000000", ge=0)
     warmup_requests: int = setting(4, "1 to 1000 (TensorFlow Serving's limit)", ge=1, le=1000)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require(
-            is_name("model", self.model_name),
-            "pusher.model_name",
-            self.model_name,
-            name_rule("model"),
-        )
+
+CRON_PRESETS = ("none", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+
+BAD_ENDS = ("failed", "data_refused", "not_blessed", "interrupted")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -434,52 +429,26 @@ class ScheduleConfig(Section):
     """
 
     section: ClassVar[str] = "schedule"
-    cron: str = "@daily"
-    retries: int = setting(2, "0 or more, up to 1000", ge=0, le=1000)
+    cron: str = checked(
+        f"five fields of cron, such as '15 3 * * *', or one of {', '.join(CRON_PRESETS)}",
+        lambda cron: cron in CRON_PRESETS or len(cron.split()) == 5,
+        default="@daily",
+    )
+    retries: int = setting(2, ge=0, le=1000)
     retry_delay_seconds: float = setting(60.0, "above 0, up to an hour (3600)", gt=0.0, le=3600.0)
     timeout_minutes: float = setting(120.0, "above 0, up to a week (10080)", gt=0.0, le=10_080.0)
     tags: tuple[str, ...] = ("aepipe",)
-    webhook_url: str = ""
-    webhook_on: tuple[str, ...] = ("failed", "data_refused", "not_blessed")
-    keep_runs: int = setting(0, "0 (all) to 1000000 runs", ge=0, le=1_000_000)
-
-    PRESETS: ClassVar[tuple[str, ...]] = (
-        "none",
-        "@hourly",
-        "@daily",
-        "@weekly",
-        "@monthly",
-        "@quarterly",
-        "@yearly",
+    webhook_url: str = checked(
+        "http://… or https://…, or nothing",
+        lambda url: url == "" or url.startswith(("http://", "https://")),
+        default="",
     )
-    BAD_ENDS: ClassVar[tuple[str, ...]] = (
-        "failed",
-        "data_refused",
-        "not_blessed",
-        "interrupted",
+    webhook_on: tuple[str, ...] = checked(
+        f"some of {', '.join(BAD_ENDS)}",
+        lambda end: end in BAD_ENDS,
+        default=("failed", "data_refused", "not_blessed"),
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require(
-            self.cron in self.PRESETS or len(self.cron.split()) == 5,
-            "schedule.cron",
-            self.cron,
-            f"five fields of cron, such as '15 3 * * *', or one of {', '.join(self.PRESETS)}",
-        )
-        _require(
-            self.webhook_url == "" or self.webhook_url.startswith(("http://", "https://")),
-            "schedule.webhook_url",
-            self.webhook_url,
-            "http://… or https://…, or nothing",
-        )
-        for end in self.webhook_on:
-            _require(
-                end in self.BAD_ENDS,
-                "schedule.webhook_on",
-                end,
-                f"some of {', '.join(self.BAD_ENDS)}",
-            )
+    keep_runs: int = setting(0, "0 (all) to 1000000 runs", ge=0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,7 @@ def test_a_setting_is_typed_and_leaves_the_rest_alone() -> None:
         ("trainer.epochs=0", "trainer.epochs=0: expected 1 or more"),
         ("trainer.learning_rate=nan", "expected above 0"),
         ("trainer.warm_start=maybe", "expected true or false"),
-        ("data.split=random", "data.split=random: expected one of hash, tutorial"),
+        ("data.split=random", "data.split='random': expected one of hash, tutorial"),
         ("data.length=1", "expected 2 or more samples"),
         ("evaluator.threshold_k=x", "expected a number"),
         ("evaluator.lower_bounds.acuracy=1", "did you mean evaluator.lower_bounds.accuracy?"),
