@@ -233,7 +233,7 @@ def run_point(profile: str, data: Path, model: str, root: Path) -> dict[str, Any
         beam_args = beam_arguments(profile)
     except UserInputError as fault:
         sys.exit(str(fault))
-    from pipeline.log_capture import logs_to_file
+    from pipeline.run.log import logs_to_file
 
     with logs_to_file(root / "log.txt", verbose=False):
         seconds = ingest_and_transform(data, root, beam_args)
@@ -252,7 +252,7 @@ def ingest_and_transform(data: Path, root: Path, beam_args: list[str]) -> dict[s
     from tfx.dsl.compiler.compiler import Compiler
 
     from pipeline.build import build_pipeline
-    from pipeline.runners.local import ObservedLocalDagRunner
+    from pipeline.run.stage import ObservedLocalDagRunner
 
     home = Home(root)
     home.prepare(ANOMALY)

@@ -17,7 +17,7 @@ import numpy as np
 
 from data.sources import resolve
 from pipeline.home import DATA_CACHE
-from pipeline.run import RunRequest, run_pipelines
+from pipeline.runners.local import RunRequest, run_pipelines
 from pipeline_config import PIPELINES, ImageData, PipelineConfig
 
 

@@ -18,9 +18,9 @@ from packaging.requirements import Requirement
 from data.catalog import CATALOG, files_for
 from data.sources import DATA_VARIABLE, OFFLINE_VARIABLE, RAW_FOLDER, is_offline, resolve
 from data.verify import verify
-from pipeline.history import killed_runs, past_runs
 from pipeline.home import Home
 from pipeline.metadata_file import find_fault
+from pipeline.run.history import killed_runs, past_runs
 from pipeline_config import PipelineConfig, UserInputError
 from serving.push_directory.model_versions import read_versions
 

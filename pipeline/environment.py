@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.failures import chain, full_disk
 from pipeline.home import unwritable
+from pipeline.run.failures import chain, full_disk
 from pipeline.scratch import is_scratch_folder, unwritable_scratch
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.history import killed_runs, past_runs
 from pipeline.home import Home
 from pipeline.metadata_file import require_usable
-from pipeline.outcome import BEGUN_FILE, RunOutcome
+from pipeline.run.history import killed_runs, past_runs
+from pipeline.run.outcome import BEGUN_FILE, RunOutcome
 from pipeline.unused_artifacts import driver_folders, mark_deleted, unused_artifacts
 from pipeline_config import PipelineConfig, UserInputError
 from serving.push_directory.layout import list_versions, pushed_models
@@ -70,7 +70,7 @@ def prune_runs(home: Home, pipeline: str, keep: int, *, dry_run: bool = False) -
     require_usable(home, pipeline, writing=not dry_run)
     path, artifacts = home.metadata_path(pipeline), home.artifacts(pipeline)
     if path.exists() and path.stat().st_size:
-        from pipeline.lineage import open_store
+        from pipeline.run.lineage import open_store
 
         store = open_store(str(path))
         there = {*pushed, *(folder.name for folder in home.runs.iterdir())} if runs else None

@@ -10,7 +10,7 @@ from data.patterns import patterns_of, splits_of
 from data.sources import DataSource
 from data.spans import DataFolder, with_span_folders
 from data.window import ReadSpan, ReadWindow
-from pipeline.outcome import DataFacts, RunOutcome, SpanFacts
+from pipeline.run.outcome import DataFacts, RunOutcome, SpanFacts
 from pipeline_config import PipelineConfig, UserInputError
 from span_patterns import SpanWindow, has_spans, rolling_window, without_excluded
 

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.outcome import DataFacts, RunOutcome
+from pipeline.run.outcome import DataFacts, RunOutcome
 from pipeline_config import PipelineConfig
 
 _GAP = 2

@@ -21,8 +21,8 @@ def runs(context: click.Context, home: Path, as_json: bool) -> None:
     """List past runs, newest first; `runs prune` removes old ones."""
     if context.invoked_subcommand is not None:
         return
-    from pipeline.history import past_runs
     from pipeline.home import Home
+    from pipeline.run.history import past_runs
     from pipeline.terminal import print_runs
 
     outcomes = past_runs(Home(home.absolute()))
@@ -92,8 +92,8 @@ def prune(
 @home_option
 def show(run_id: str, home: Path) -> None:
     """Print one run's lineage as JSON: data, config, code, metrics, blessing, artifacts."""
-    from pipeline.history import lineage
     from pipeline.home import Home
+    from pipeline.run.history import lineage
 
     click.echo(json.dumps(lineage(Home(home.absolute()), run_id), indent=2, default=str))
 
@@ -103,11 +103,11 @@ def show(run_id: str, home: Path) -> None:
 @home_option
 def report(run_id: str | None, home: Path) -> None:
     """Write the HTML report of a run, the newest one by default, and name it."""
-    from pipeline.history import find_run, past_runs
     from pipeline.home import Home
-    from pipeline.lineage import open_store, run_executions
     from pipeline.metadata_file import require_usable
-    from pipeline.outcome import REPORT_FILE
+    from pipeline.run.history import find_run, past_runs
+    from pipeline.run.lineage import open_store, run_executions
+    from pipeline.run.outcome import REPORT_FILE
 
     where = Home(home.absolute())
     newest = [] if run_id else past_runs(where)[:1]

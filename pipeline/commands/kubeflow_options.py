@@ -97,7 +97,7 @@ def compile_quietly(
     Raises:
         UserInputError: A pipeline cannot be compiled so.
     """
-    from pipeline.log_capture import logs_to_file
+    from pipeline.run.log import logs_to_file
 
     with logs_to_file(Path(os.devnull), verbose=False):
         from pipeline.runners.kubeflow.compile import compile_documents

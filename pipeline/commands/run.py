@@ -23,8 +23,8 @@ class _RunCommand(SupervisedCommand):
 
     def on_interruption(self, context: click.Context, interruption: Interruption) -> None:
         """Closes the record of the run that was interrupted and says what came of it."""
-        from pipeline.run_record import close_interrupted
-        from pipeline.webhook import post_outcome
+        from pipeline.run.record import close_interrupted
+        from pipeline.run.webhook import post_outcome
 
         closed = close_interrupted(interruption)
         outcomes = [outcome for outcome, _ in closed]
@@ -95,7 +95,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Run a pipeline, from its raw data to the served model."""
-    from pipeline.run import RunRequest, run_pipelines
+    from pipeline.runners.local import RunRequest, run_pipelines
 
     request = RunRequest(
         names=tuple(PIPELINES) if pipeline == "all" else (pipeline,),

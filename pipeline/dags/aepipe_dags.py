@@ -2,6 +2,6 @@
 
 import os
 
-from pipeline.runners.airflow import build_dags
+from pipeline.runners.airflow.dags import build_dags
 
 globals().update(build_dags(os.environ))

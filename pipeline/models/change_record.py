@@ -14,7 +14,7 @@ from pathlib import Path
 from ml_metadata import MetadataStore, errors
 from ml_metadata.proto.metadata_store_pb2 import Artifact, Event, Execution, ExecutionType
 
-from pipeline.lineage import open_store
+from pipeline.run.lineage import open_store
 from pipeline_config import UserInputError
 from serving.push_directory.layout import version_number
 from serving.push_directory.rollback import Change

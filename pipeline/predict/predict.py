@@ -8,7 +8,6 @@ from typing import Any
 
 from pipeline.beam_profiles import beam_arguments
 from pipeline.environment import full_temporary_folder
-from pipeline.failures import full_disk, user_mistake
 from pipeline.predict.paths import is_remote
 from pipeline.predict.rejects import require_rejects
 from pipeline.predict.request import PredictRequest
@@ -17,6 +16,7 @@ from pipeline.predict.served_version import find_version
 from pipeline.predict.source import find_source
 from pipeline.predict.streaming import score_streaming
 from pipeline.predict.summary import RANK_ERROR, Summary
+from pipeline.run.failures import full_disk, user_mistake
 from pipeline_config import UserInputError
 
 

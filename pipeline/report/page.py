@@ -10,10 +10,10 @@ import jinja2
 from markupsafe import Markup
 from ml_metadata import MetadataStore
 
-from pipeline.outcome import REPORT_FILE, RunOutcome, Status
 from pipeline.report.findings import Findings, read_findings
 from pipeline.report.samples import Samples, read_samples
 from pipeline.report.theme import PAGE, inline_svg, themed
+from pipeline.run.outcome import REPORT_FILE, RunOutcome, Status
 from pipeline_config import NORMAL_LABEL, PipelineConfig
 from serving.push_directory import durable_files
 

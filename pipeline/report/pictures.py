@@ -4,11 +4,11 @@ from pathlib import Path
 
 from ml_metadata import MetadataStore
 
-from pipeline.outcome import RunOutcome
 from pipeline.report.findings import read_findings
 from pipeline.report.page import IMAGES, SIGNALS
 from pipeline.report.samples import read_samples
 from pipeline.report.theme import LIGHT, themed
+from pipeline.run.outcome import RunOutcome
 from pipeline_config import PipelineConfig
 
 _DOTS_PER_INCH = 90

@@ -7,9 +7,9 @@ import pytest
 from ml_metadata.proto.metadata_store_pb2 import Artifact
 
 from pipeline.home import Home
-from pipeline.lineage import open_store, output_artifacts, run_executions
-from pipeline.outcome import RunOutcome
-from pipeline.run import RunRequest, run_pipelines
+from pipeline.run.lineage import open_store, output_artifacts, run_executions
+from pipeline.run.outcome import RunOutcome
+from pipeline.runners.local import RunRequest, run_pipelines
 
 SHORT = (
     "trainer.batch_size=64",

@@ -5,7 +5,7 @@ from pathlib import Path
 from ml_metadata.proto.metadata_store_pb2 import Execution
 
 from pipeline.home import Home
-from pipeline.lineage import open_store, run_executions
+from pipeline.run.lineage import open_store, run_executions
 
 STAGES = [
     "ExampleGen",

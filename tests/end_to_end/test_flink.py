@@ -20,7 +20,7 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
-from pipeline.run import RunRequest, run_pipelines
+from pipeline.runners.local import RunRequest, run_pipelines
 from tests.end_to_end.conftest import SHORT_OF, FinishedRun
 
 REPOSITORY = Path(__file__).parents[2]

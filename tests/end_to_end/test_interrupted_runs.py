@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.history import past_runs
 from pipeline.home import Home
-from pipeline.outcome import RunOutcome
+from pipeline.run.history import past_runs
+from pipeline.run.outcome import RunOutcome
 from tests.conftest import run_command
 from tests.end_to_end.metadata import pushed_versions
 

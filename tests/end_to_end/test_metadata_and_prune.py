@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.home import Home
-from pipeline.lineage import open_store, run_executions
+from pipeline.run.lineage import open_store, run_executions
 from tests.conftest import Aepipe, Result, run_command
 from tests.end_to_end.metadata import executed, pushed_versions
 from tests.pipeline.broken_metadata import FAULTS, held_by_another_process, put_executions

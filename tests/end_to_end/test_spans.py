@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.home import Home
-from pipeline.lineage import open_store, output_artifacts, run_executions
+from pipeline.run.lineage import open_store, output_artifacts, run_executions
 from tests.conftest import Aepipe, Result, run_command
 from tests.end_to_end.metadata import executed, pushed_versions
 

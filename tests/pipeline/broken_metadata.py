@@ -17,7 +17,7 @@ from ml_metadata.proto.metadata_store_pb2 import (
 )
 
 from pipeline.home import Home
-from pipeline.outcome import RunOutcome, write_outcome
+from pipeline.run.outcome import RunOutcome, write_outcome
 
 RUN = "anomaly-20260101T000000-abcd"
 

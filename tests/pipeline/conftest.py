@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.home import Home
-from pipeline.outcome import RunOutcome
-from pipeline.run import RunRequest, run_pipelines
+from pipeline.run.outcome import RunOutcome
+from pipeline.runners.local import RunRequest, run_pipelines
 from tests.pipeline.webhook_server import Webhook
 
 LENGTH = 16

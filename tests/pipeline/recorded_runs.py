@@ -20,7 +20,7 @@ from ml_metadata.proto.metadata_store_pb2 import (
 )
 
 from pipeline.home import Home
-from pipeline.outcome import DataFacts, RunOutcome, SpanFacts, Status, write_outcome
+from pipeline.run.outcome import DataFacts, RunOutcome, SpanFacts, Status, write_outcome
 
 MODEL = "ecg_anomaly_detector"
 STAGES = {"ExampleGen": "examples", "Trainer": "model", "ThresholdEvaluator": "blessing"}

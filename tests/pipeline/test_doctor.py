@@ -11,8 +11,8 @@ import pytest
 
 from pipeline import doctor
 from pipeline.home import Home
-from pipeline.lineage import open_store
 from pipeline.metadata_file import find_fault
+from pipeline.run.lineage import open_store
 from tests.conftest import Aepipe, Result
 from tests.pipeline.broken_metadata import (
     FAULTS,

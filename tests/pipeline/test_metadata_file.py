@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline import metadata_file
 from pipeline.home import Home
-from pipeline.lineage import open_store
 from pipeline.metadata_file import find_fault
+from pipeline.run.lineage import open_store
 from pipeline_config import UserInputError
 from tests.conftest import Aepipe
 from tests.pipeline.broken_metadata import (

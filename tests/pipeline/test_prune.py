@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.history import past_runs
 from pipeline.home import Home
 from pipeline.metadata_file import find_fault
-from pipeline.outcome import RunOutcome, Status
 from pipeline.prune import prune_after_run
+from pipeline.run.history import past_runs
+from pipeline.run.outcome import RunOutcome, Status
 from pipeline_config import ANOMALY, ScheduleConfig
 from tests.conftest import Aepipe, Result
 from tests.pipeline.broken_metadata import FAULTS

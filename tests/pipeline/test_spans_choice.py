@@ -11,8 +11,8 @@ import pytest
 
 from data.checksum import FileDigests, files_sha256
 from data.sources import DataSource
-from pipeline.no_new_data import inputs_sha256, standing_result
-from pipeline.outcome import RunOutcome, Status, outcome_from_dict
+from pipeline.run.begin import inputs_sha256, standing_result
+from pipeline.run.outcome import RunOutcome, Status, outcome_from_dict
 from pipeline.settings import apply_settings
 from pipeline.spans import RunData, choose_data
 from pipeline_config import ANOMALY, UserInputError

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline.outcome import DataFacts, RunOutcome
+from pipeline.run.outcome import DataFacts, RunOutcome
 from pipeline.terminal import (
     TerminalListener,
     plain_console,

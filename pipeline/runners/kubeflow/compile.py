@@ -21,6 +21,7 @@ from tfx.orchestration.pipeline import Pipeline
 from components.schema.curated import curated_schema
 from pipeline.beam_profiles import beam_arguments
 from pipeline.build import build_pipeline_at
+from pipeline.run.webhook import WEBHOOK_VARIABLE
 from pipeline.runners.kubeflow.spec import for_server, platform_spec, stage_tasks
 from pipeline.runners.kubeflow.stages import (
     RecordOutcome,
@@ -31,7 +32,6 @@ from pipeline.runners.kubeflow.stages import (
 )
 from pipeline.runners.kubeflow.step import RUN_ID_PLACEHOLDER, RUNS_FOLDER
 from pipeline.runners.kubeflow.target import KubeflowTarget
-from pipeline.webhook import WEBHOOK_VARIABLE
 from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
 from serving.push_directory import durable_files
 from span_patterns import has_spans

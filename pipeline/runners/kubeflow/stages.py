@@ -29,8 +29,8 @@ from tfx.utils import io_utils, path_utils
 from components.infra_validator.blessing import BLESSED_PROPERTY, REASON_PROPERTY
 from components.span_window.window import resolve_window
 from data.window import ReadSpan, ReadWindow
-from pipeline.collect import judged_outcome
-from pipeline.outcome import (
+from pipeline.run.collect import judged_outcome
+from pipeline.run.outcome import (
     OUTCOME_FILE,
     DataFacts,
     RunOutcome,
@@ -38,8 +38,8 @@ from pipeline.outcome import (
     outcome_from_dict,
     write_outcome,
 )
+from pipeline.run.webhook import post_outcome
 from pipeline.runners.kubeflow.step import ABSENT_PROPERTY, noted_failures
-from pipeline.webhook import post_outcome
 from pipeline_config import ScheduleConfig
 from serving.push_directory.layout import list_versions
 from serving.push_directory.model_versions import served_version

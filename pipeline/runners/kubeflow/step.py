@@ -21,8 +21,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.failures import last_words
-from pipeline.outcome import Status
+from pipeline.run.failures import last_words
+from pipeline.run.outcome import Status
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 

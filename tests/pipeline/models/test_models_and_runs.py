@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.history import lineage, past_runs
 from pipeline.home import Home
-from pipeline.lineage import open_store
-from pipeline.outcome import RunOutcome
+from pipeline.run.history import lineage, past_runs
+from pipeline.run.lineage import open_store
+from pipeline.run.outcome import RunOutcome
 from serving.push_directory.model_versions import served_version
 from tests.conftest import Aepipe
 from tests.pipeline.conftest import WAVES, run_once, write_waves

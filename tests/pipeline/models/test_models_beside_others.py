@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.commands.models import report_wait
 from pipeline.home import Home
-from pipeline.lineage import open_store
+from pipeline.run.lineage import open_store
 from serving.push_directory.model_versions import served_version
 from serving.push_directory.rollback import label, rollback
 from serving.push_directory.versions_json import read_version_file

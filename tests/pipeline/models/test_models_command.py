@@ -13,7 +13,7 @@ from ml_metadata.proto.metadata_store_pb2 import Event, Execution
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from pipeline.home import Home
-from pipeline.lineage import open_store
+from pipeline.run.lineage import open_store
 from serving.push_directory.layout import list_versions
 from serving.push_directory.model_versions import served_version
 from tests.conftest import Aepipe, Result

@@ -11,9 +11,9 @@ import pytest
 from lxml.html import HtmlElement
 
 from pipeline.home import Home
-from pipeline.lineage import open_store
-from pipeline.outcome import DataFacts, RunOutcome
 from pipeline.report.page import write_report
+from pipeline.run.lineage import open_store
+from pipeline.run.outcome import DataFacts, RunOutcome
 from pipeline_config import PIPELINES
 from tests.pipeline.conftest import SQUARES, run_once
 

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.image import imread
 
 from pipeline.home import Home
-from pipeline.lineage import open_store
-from pipeline.outcome import RunOutcome
 from pipeline.report.pictures import write_pictures
+from pipeline.run.lineage import open_store
+from pipeline.run.outcome import RunOutcome
 from pipeline_config import ANOMALY
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.home import Home
-from pipeline.lineage import open_store, run_executions
-from pipeline.outcome import NUMBER_KEY
+from pipeline.run.lineage import open_store, run_executions
+from pipeline.run.outcome import NUMBER_KEY
 
 REPOSITORY = Path(__file__).parents[3]
 DAG = "aepipe_anomaly"

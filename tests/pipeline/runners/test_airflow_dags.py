@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.beam_profiles import beam_arguments
 from pipeline.home import Home
-from pipeline.runners.airflow_graph import DriftedGraphError, require_same_graph, stage_graph
+from pipeline.runners.airflow.graph import DriftedGraphError, require_same_graph, stage_graph
 from pipeline.settings import apply_settings
 from pipeline_config import PIPELINES, PipelineConfig
 

@@ -22,7 +22,7 @@ def dag_run(run_id: str, logical: datetime.datetime, end: datetime.datetime) -> 
 
 
 def name(run: Any, inputs: str = "") -> str:
-    from pipeline.runners.airflow_tasks import name_of_run
+    from pipeline.runners.airflow.tasks import name_of_run
 
     return name_of_run("anomaly", run, inputs)
 
@@ -46,7 +46,7 @@ def test_all_tasks_and_tries_of_a_dag_run_have_one_name_and_other_inputs_another
 def test_a_task_that_finds_the_pipeline_running_may_be_tried_again(tmp_path: Path) -> None:
     from airflow.exceptions import AirflowException, AirflowFailException
 
-    from pipeline.runners.airflow_tasks import pipeline_lock
+    from pipeline.runners.airflow.tasks import pipeline_lock
 
     home = Home(tmp_path)
     home.metadata_path("anomaly").parent.mkdir(parents=True)

@@ -7,7 +7,7 @@ from absl.flags import IllegalFlagValueError
 from tfx.components.statistics_gen.executor import Executor
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 
-from pipeline.runners.local import program_arguments_hidden
+from pipeline.run.stage import program_arguments_hidden
 
 
 def start_executor() -> None:

@@ -11,7 +11,7 @@ from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedM
 
 from components.infra_validator.blessing import write_blessing
 from data.window import ReadSpan, ReadWindow
-from pipeline.outcome import NUMBER_KEY
+from pipeline.run.outcome import NUMBER_KEY
 from pipeline.runners.kubeflow.stages import RecordOutcome, TellWebhook
 from pipeline.runners.kubeflow.step import note_failure
 from tests.pipeline.webhook_server import Webhook

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from pipeline.outcome import RunOutcome
+from pipeline.run.outcome import RunOutcome
 from pipeline_config import ScheduleConfig
 
 _LOG = logging.getLogger(__name__)

@@ -60,6 +60,6 @@ def require_same_graph(dag: Graph, compiled: Graph) -> None:
     if differing:
         raise DriftedGraphError(
             f"Airflow's tasks differ from the pipeline's stages at {', '.join(differing)}: "
-            "pipeline/runners/airflow_graph.py is out of date, or settings changed since Airflow "
+            "pipeline/runners/airflow/graph.py is out of date, or settings changed since Airflow "
             "read the DAG"
         )

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.fingerprint import source_fingerprint
-from pipeline.history import find_run, lineage, past_runs
 from pipeline.home import Home
-from pipeline.outcome import DataFacts, RunOutcome, outcome_from_dict, write_outcome
+from pipeline.run.history import find_run, lineage, past_runs
+from pipeline.run.outcome import DataFacts, RunOutcome, outcome_from_dict, write_outcome
 from pipeline_config import UserInputError
 from tests.end_to_end.metadata import STAGES
 

@@ -13,9 +13,9 @@ from components.infra_validator.blessing import BLESSED_PROPERTY, LOG_FILE, REAS
 from components.threshold_evaluator.outputs import EVALUATION_FILE
 from components.versioned_pusher.executor import NOTICE_PROPERTY
 from pipeline.home import Home
-from pipeline.lineage import open_store, output_artifacts, run_executions
 from pipeline.models.pushed_versions import why_not_served
-from pipeline.outcome import DataFacts, RunOutcome
+from pipeline.run.lineage import open_store, output_artifacts, run_executions
+from pipeline.run.outcome import DataFacts, RunOutcome
 from pipeline_config import PipelineConfig
 
 

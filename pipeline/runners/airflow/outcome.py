@@ -10,10 +10,10 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.state import TaskInstanceState
 
 from pipeline.home import Home
-from pipeline.outcome import BEGUN_FILE, RunOutcome, outcome_from_dict
-from pipeline.run import with_report
-from pipeline.runners.airflow_graph import stage_graph
-from pipeline.runners.airflow_tasks import CHOOSE_DATA, FAILURE
+from pipeline.run.outcome import BEGUN_FILE, RunOutcome, outcome_from_dict
+from pipeline.runners.airflow.graph import stage_graph
+from pipeline.runners.airflow.tasks import CHOOSE_DATA, FAILURE
+from pipeline.runners.local import with_report
 from pipeline_config import PipelineConfig
 
 
@@ -33,7 +33,7 @@ def dag_run_outcome(
     outcome = _begun(home, run_id) or RunOutcome(config.name, run_id, "failed")
     ended_early = _first_that_ended_early(config, tasks)
     if ended_early is None:
-        from pipeline.runners.airflow_run import collect_run
+        from pipeline.runners.airflow.run import collect_run
 
         outcome = collect_run(config, home, outcome)
     else:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.history import past_runs
 from pipeline.home import Home
-from pipeline.no_new_data import standing_result
-from pipeline.outcome import RunOutcome, read_outcome, write_outcome
-from pipeline.run_record import close_interrupted, open_record, settle_records
+from pipeline.run.begin import standing_result
+from pipeline.run.history import past_runs
+from pipeline.run.outcome import RunOutcome, read_outcome, write_outcome
+from pipeline.run.record import close_interrupted, open_record, settle_records
 from pipeline.supervisor import Interruption
 from pipeline_config import ANOMALY, ScheduleConfig
 from serving.push_directory.integrity import file_digests
@@ -28,8 +28,8 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from pipeline.home import Home
-from pipeline.outcome import RunOutcome
-from pipeline.run_record import open_record
+from pipeline.run.outcome import RunOutcome
+from pipeline.run.record import open_record
 from pipeline_config import ScheduleConfig
 opened = RunOutcome("anomaly", sys.argv[2], "interrupted")
 with open_record(Home(Path(sys.argv[1])), opened, ScheduleConfig()):
@@ -65,7 +65,7 @@ def test_a_killed_run_is_listed(pushed: bool, tmp_path: Path) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"

@@ -17,8 +17,8 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 
 from pipeline.home import Home
-from pipeline.outcome import RunOutcome, write_outcome
-from pipeline.runners.airflow_settings import scheduled_beam, scheduled_config, scheduled_home
+from pipeline.run.outcome import RunOutcome, write_outcome
+from pipeline.runners.airflow.settings import scheduled_beam, scheduled_config, scheduled_home
 from pipeline_config import PipelineConfig, UserInputError
 
 CHOOSE_DATA = "choose_data"
@@ -49,8 +49,8 @@ def choose_data(
     home = _home()
     with _failure_told(ti, home, pipeline):
         from pipeline.beam_profiles import beam_arguments
-        from pipeline.no_new_data import inputs_sha256
-        from pipeline.run import RunRequest, read_data, standing_outcome
+        from pipeline.run.begin import inputs_sha256
+        from pipeline.runners.local import RunRequest, read_data, standing_outcome
 
         config = scheduled_config(pipeline, os.environ)
         request = RunRequest(names=(pipeline,), home=home.root)
@@ -63,7 +63,7 @@ def choose_data(
         run_id = name_of_run(pipeline, dag_run, inputs)
         ti.xcom_push(key=_RUN_ID, value=run_id)
         with _log_kept(home, run_id):
-            from pipeline.runners.airflow_run import begin_run
+            from pipeline.runners.airflow.run import begin_run
 
             begun = RunOutcome(
                 pipeline=pipeline,
@@ -87,7 +87,7 @@ def run_stage(pipeline: str, stage: str, ti: TaskInstance) -> None:
     home = _home()
     run_id = ti.xcom_pull(task_ids=CHOOSE_DATA, key=_RUN_ID)
     with _failure_told(ti, home, pipeline), _log_kept(home, run_id), pipeline_lock(home, pipeline):
-        from pipeline.runners.airflow_run import run_node
+        from pipeline.runners.airflow.run import run_node
 
         run_node(home, pipeline, run_id, stage)
 
@@ -98,8 +98,8 @@ def finish(pipeline: str, ti: TaskInstance, dag_run: DagRun) -> None:
     Raises:
         AirflowFailException: The run ended badly.
     """
-    from pipeline.runners.airflow_outcome import dag_run_outcome
-    from pipeline.webhook import post_outcome
+    from pipeline.run.webhook import post_outcome
+    from pipeline.runners.airflow.outcome import dag_run_outcome
 
     home = _home()
     config = scheduled_config(pipeline, os.environ)
@@ -155,7 +155,7 @@ def name_of_run(pipeline: str, dag_run: DagRun, inputs: str) -> str:
 @contextlib.contextmanager
 def _failure_told(ti: TaskInstance, home: Home, pipeline: str) -> Iterator[None]:
     """Leaves the reason of a failure to `finish`; ends the retries if another one is no use."""
-    from pipeline.run import classify
+    from pipeline.runners.local import classify
 
     try:
         yield
@@ -194,7 +194,7 @@ def _log_kept(home: Home, run_id: str) -> Iterator[str]:
     """Writes what the task logs into the run's log file too; yields its path."""
     from absl import logging as absl_logging
 
-    from pipeline.run import LOG_FILE
+    from pipeline.runners.local import LOG_FILE
 
     path = home.runs / run_id / LOG_FILE
     path.parent.mkdir(parents=True, exist_ok=True)

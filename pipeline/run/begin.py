@@ -7,7 +7,7 @@ from pathlib import Path
 
 from components.schema.curated import SCHEMA_DIRECTORY
 from pipeline.fingerprint import REPOSITORY, source_fingerprint
-from pipeline.outcome import DataFacts, RunOutcome
+from pipeline.run.outcome import DataFacts, RunOutcome
 from pipeline.settings import SECTIONS
 from pipeline_config import PipelineConfig, section_as_dict
 

@@ -18,14 +18,14 @@ from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline.build import build_pipeline
-from pipeline.cached_outputs import mark_incomplete, record_outputs
-from pipeline.collect import collect_outcome, mark_abandoned
 from pipeline.home import Home
-from pipeline.lineage import open_store, run_executions
 from pipeline.metadata_file import require_usable
-from pipeline.outcome import BEGUN_FILE, RunOutcome
-from pipeline.runners.airflow_graph import Graph, require_same_graph, stage_graph
-from pipeline.runners.local import only_stage, program_arguments_hidden
+from pipeline.run.cached_outputs import mark_incomplete, record_outputs
+from pipeline.run.collect import collect_outcome, mark_abandoned
+from pipeline.run.lineage import open_store, run_executions
+from pipeline.run.outcome import BEGUN_FILE, RunOutcome
+from pipeline.run.stage import only_stage, program_arguments_hidden
+from pipeline.runners.airflow.graph import Graph, require_same_graph, stage_graph
 from pipeline.spans import RunData
 from pipeline_config import PipelineConfig
 

@@ -2,7 +2,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.failures import full_disk, gate_refusal, last_words, user_mistake
+from pipeline.run.failures import full_disk, gate_refusal, last_words, user_mistake
 from pipeline_config import GateRefusalError, SettingError, UserInputError
 
 

@@ -8,7 +8,7 @@ import errno
 import re
 from collections.abc import Iterator, Sequence
 
-from pipeline.outcome import Status
+from pipeline.run.outcome import Status
 from pipeline_config import GateRefusalError, UserInputError
 
 _USER_LINE = re.compile(r"(?:UserInputError|SettingError): (?P<line>[^\n]+)")

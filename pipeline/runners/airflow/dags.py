@@ -31,9 +31,9 @@ from airflow.models.param import Param
 from airflow.operators.python import PythonOperator, ShortCircuitOperator
 from airflow.utils.trigger_rule import TriggerRule
 
-from pipeline.runners.airflow_graph import last_stages, stage_graph
-from pipeline.runners.airflow_settings import scheduled_configs
-from pipeline.runners.airflow_tasks import (
+from pipeline.runners.airflow.graph import last_stages, stage_graph
+from pipeline.runners.airflow.settings import scheduled_configs
+from pipeline.runners.airflow.tasks import (
     CHOOSE_DATA,
     FINISH,
     IF_NEW_DATA,
@@ -53,7 +53,7 @@ def build_dags(environ: Mapping[str, str]) -> dict[str, DAG]:
     """Builds the DAGs of all pipelines.
 
     Args:
-        environ: Environment variables; see `pipeline.runners.airflow_settings`.
+        environ: Environment variables; see `pipeline.runners.airflow.settings`.
 
     Returns:
         DAG id, such as `aepipe_anomaly`, -> DAG.

@@ -10,14 +10,14 @@ from typing import Any
 from ml_metadata.proto.metadata_store_pb2 import Execution, Value
 
 from pipeline.home import Home
-from pipeline.lineage import open_store, output_artifacts, run_executions
 from pipeline.metadata_file import require_usable
-from pipeline.outcome import OUTCOME_FILE, RunOutcome, recorded_number
-from pipeline.run_record import recorded_outcome
+from pipeline.run.lineage import open_store, output_artifacts, run_executions
+from pipeline.run.outcome import OUTCOME_FILE, RunOutcome, recorded_number
+from pipeline.run.record import recorded_outcome
 from pipeline_config import UserInputError
 
 Executions = Mapping[str, list[Execution]]
-"""What `pipeline.lineage.run_executions` returns."""
+"""What `pipeline.run.lineage.run_executions` returns."""
 
 _CONFIG_PROPERTIES = {
     "ExampleGen": ("input_config", "output_config", "custom_config"),
@@ -128,7 +128,7 @@ def stage_configs(executions: Executions) -> dict[str, dict[str, Any]]:
     """Returns what each stage of a run was configured with, as MLMD has it.
 
     Args:
-        executions: `pipeline.lineage.run_executions` of the run.
+        executions: `pipeline.run.lineage.run_executions` of the run.
 
     Returns:
         Stage -> property -> value, with JSON decoded and without code fingerprints.

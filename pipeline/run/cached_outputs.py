@@ -16,7 +16,7 @@ from pathlib import Path
 from ml_metadata import MetadataStore
 from ml_metadata.proto.metadata_store_pb2 import Artifact, Event, Execution, Value
 
-from pipeline.lineage import open_store, run_executions
+from pipeline.run.lineage import open_store, run_executions
 from serving.push_directory.integrity import damage_of
 from serving.push_directory.layout import list_versions
 

@@ -19,7 +19,7 @@ from ml_metadata.proto.metadata_store_pb2 import (
     SqliteMetadataSourceConfig,
 )
 
-from pipeline.cached_outputs import mark_incomplete, record_outputs
+from pipeline.run.cached_outputs import mark_incomplete, record_outputs
 from tests.serving.push_directory.whole_version import write_pushed_version
 
 RUN = "anomaly-20260101T000000-aaaa"

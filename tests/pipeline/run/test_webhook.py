@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.outcome import RunOutcome, Status
-from pipeline.run import RunRequest, run_pipelines
-from pipeline.webhook import post_outcome
+from pipeline.run.outcome import RunOutcome, Status
+from pipeline.run.webhook import post_outcome
+from pipeline.runners.local import RunRequest, run_pipelines
 from pipeline_config import ScheduleConfig
 from tests.conftest import Aepipe
 from tests.pipeline.webhook_server import Webhook
@@ -167,7 +167,7 @@ def test_a_bug_is_posted_too(
     def break_down(*_: object) -> None:
         raise RuntimeError("a fault of the program")
 
-    monkeypatch.setattr("pipeline.run.choose_data", break_down)
+    monkeypatch.setattr("pipeline.runners.local.choose_data", break_down)
     request = RunRequest(
         names=("anomaly",),
         home=tmp_path,

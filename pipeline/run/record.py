@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.home import Home, unwritable
-from pipeline.outcome import RunOutcome, read_outcome, reserve_outcome, write_outcome
+from pipeline.run.outcome import RunOutcome, read_outcome, reserve_outcome, write_outcome
 from pipeline.supervisor import Interruption, tell_supervisor
 from pipeline_config import ScheduleConfig, UserInputError
 from serving.push_directory.manifest import pushed_by, read_manifest

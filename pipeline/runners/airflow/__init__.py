@@ -1,0 +1,1 @@
+"""Airflow: a DAG for each pipeline, whose tasks call `pipeline.run`."""
