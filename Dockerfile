@@ -13,7 +13,7 @@ RUN --mount=type=cache,target=/root/.cache \
     pip install --require-hashes --requirement requirements/uv.txt \
     && python -m venv --without-pip /opt/venv \
     && uv pip sync --require-hashes --compile-bytecode requirements/base.txt
-COPY pyproject.toml README.md pipeline_config.py span_patterns.py ./
+COPY pyproject.toml README.md pipeline_config.py ./
 COPY components/ components/
 COPY data/ data/
 COPY pipeline/ pipeline/

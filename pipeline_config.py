@@ -194,7 +194,7 @@ class SignalData(Data):
 
     Attributes:
         pattern: Which files; `{SPAN}`, `{YYYY}`, `{MM}`, `{DD}` and `{VERSION}` are TFX's. See
-            `data.files.matching_names`.
+            `data.spans.files.matching_names`.
         length: Samples per row.
         split: "hash" (80/20 by content) or "tutorial" (scikit-learn's
             `train_test_split(test_size=0.2, random_state=21)` over the rows in file order).

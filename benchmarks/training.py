@@ -32,8 +32,8 @@ def aepipe(name: str, epochs: int, directory: str) -> tuple[float, float]:
 
 def arrays(config: PipelineConfig, directory: Path) -> tuple[np.ndarray, np.ndarray]:
     """Returns both splits' images, float32 [N, H, W] in 0..1."""
-    from data.files import matching_files
     from data.formats.idx_file import find_pair, read_images
+    from data.spans.files import matching_files
 
     data = config.data
     assert isinstance(data, ImageData)

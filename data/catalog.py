@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
-from data.files import matches
-from data.patterns import patterns_of
+from data.spans.files import matches, patterns_of
 from pipeline_config import ImageData, SignalData
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from data.catalog import CATALOG, SourceFile, files_for
 from data.download import Patience, download
-from data.files import matching_files
-from data.patterns import patterns_of
 from data.sample import DEFAULT_SEED, write_sample
 from data.sources import DATA_VARIABLE, RAW_FOLDER, folder_in
+from data.spans.files import matching_files, patterns_of
 from data.verify import verify
 from pipeline_config import PipelineConfig, UserInputError
 

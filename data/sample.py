@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from data import ecg_sample, garment_sample
-from data.files import matches, matching_files
-from data.patterns import patterns_of
+from data.spans.files import matches, matching_files, patterns_of
 from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
 from serving.push_directory.durable_files import publish
 

@@ -7,10 +7,9 @@ from typing import Literal
 
 from data.catalog import CATALOG, SourceFile, files_for
 from data.download import NoNetworkError, Patience, download
-from data.files import LOCAL, matching_files
-from data.patterns import patterns_of
 from data.sample import write_sample
-from data.spans import with_span_folders
+from data.spans.files import LOCAL, matching_files, patterns_of
+from data.spans.folder import with_span_folders
 from pipeline_config import PipelineConfig, UserInputError
 
 DATA_VARIABLE = "AEPIPE_DATA"

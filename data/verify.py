@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from data.catalog import CsvLayout, SourceFile
-from data.checksum import file_sha256
+from data.spans.digests import file_sha256
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """From a config to a TFX pipeline: short functions, one a stage group."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import tensorflow_data_validation as tfdv
 from tfx.components.example_gen.component import FileBasedExampleGen
@@ -12,19 +12,17 @@ from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import range_config_pb2, trainer_pb2, transform_pb2
+from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types.channel import Channel
 
 from components.data_gate.component import DataGate
 from components.data_gate.drift import HISTOGRAM_BUCKETS
-from components.ecg_example_gen.component import ecg_example_gen
-from components.idx_example_gen.component import idx_example_gen
+from components.example_gen.component import example_gen
 from components.infra_validator.component import InfraValidator
 from components.threshold_evaluator.component import ThresholdEvaluator
 from components.threshold_evaluator.config import EvaluationConfig
 from components.versioned_pusher.component import VersionedPusher
-from data.patterns import patterns_of
-from data.window import ReadWindow
+from data.spans.window import ReadWindow
 from pipeline.fingerprint import source_fingerprint
 from pipeline.home import Home
 from pipeline.place import LocalPlace, Place
@@ -33,10 +31,8 @@ from pipeline_config import (
     PREVIOUS_SPLIT,
     SPLITS,
     PipelineConfig,
-    SignalData,
     section_as_dict,
 )
-from span_patterns import SpanWindow, has_spans
 
 
 def build_pipeline(
@@ -47,8 +43,6 @@ def build_pipeline(
     home: Home,
     beam_args: Sequence[str],
     cache: bool = True,
-    window: SpanWindow | None = None,
-    excluded_spans: Collection[int] = (),
     files: ReadWindow | None = None,
 ) -> Pipeline:
     """Builds one autoencoder's pipeline for this machine.
@@ -60,10 +54,8 @@ def build_pipeline(
         home: Where artifacts, metadata and served models go.
         beam_args: Options of the Beam pipelines.
         cache: Whether a stage's result of an earlier run may be taken.
-        window: The spans to read, so that they are those that `data_sha256` was made of; None to
-            take the newest `config.data.window` spans that ExampleGen finds when it runs.
-        excluded_spans: Spans that are not read, except the newest.
-        files: Exactly what to read; None to look for it when ExampleGen runs.
+        files: Exactly what to read, of which `data_sha256` was made; None to look for it when
+            ExampleGen runs.
 
     Returns:
         A pipeline for TFX's local runner.
@@ -75,8 +67,6 @@ def build_pipeline(
         data_sha256=data_sha256,
         beam_args=beam_args,
         cache=cache,
-        window=window,
-        excluded_spans=excluded_spans,
         files=files,
     )
 
@@ -89,8 +79,6 @@ def build_pipeline_at(
     data_sha256: str | None,
     beam_args: Sequence[str],
     cache: bool = True,
-    window: SpanWindow | None = None,
-    excluded_spans: Collection[int] = (),
     files: ReadWindow | None = None,
 ) -> Pipeline:
     """Builds one autoencoder's pipeline, wherever it runs.
@@ -102,14 +90,12 @@ def build_pipeline_at(
         data_sha256: Digest of the raw files; None if they are not known yet.
         beam_args: Options of the Beam pipelines.
         cache: Whether a stage's result of an earlier run may be taken.
-        window: The spans to read; None to find the newest at each run.
-        excluded_spans: Spans that are not read, except the newest.
         files: Exactly what to read; None to look for it when ExampleGen runs.
 
     Returns:
         A pipeline for the place's runner.
     """
-    ingestion = _ingestion(config, data_directory, window, excluded_spans, files)
+    ingestion = _ingestion(config, data_directory, files)
     validation = _validation(config, ingestion.outputs["examples"], place)
     schema, gate = validation[0], validation[-1]
     transform = _transform(config, ingestion.outputs["examples"], schema.outputs["schema"])
@@ -131,52 +117,15 @@ def build_pipeline_at(
 
 
 def _ingestion(
-    config: PipelineConfig,
-    data_directory: str | RuntimeParameter,
-    window: SpanWindow | None,
-    excluded_spans: Collection[int],
-    files: ReadWindow | None,
+    config: PipelineConfig, data_directory: str | RuntimeParameter, files: ReadWindow | None
 ) -> FileBasedExampleGen:
-    ranges = _range_config(config, window)
-    if isinstance(config.data, SignalData):
-        example_gen = ecg_example_gen(
-            data_directory,
-            config.data,
-            fingerprint=source_fingerprint(
-                "components/ecg_example_gen", "components/span_window", "data/formats"
-            ),
-            range_config=ranges,
-            excluded_spans=excluded_spans,
-            compare_spans=config.gate.compares_spans,
-            files=files,
-        )
-    else:
-        example_gen = idx_example_gen(
-            data_directory,
-            config.data,
-            fingerprint=source_fingerprint(
-                "components/idx_example_gen", "components/span_window", "data/formats"
-            ),
-            range_config=ranges,
-            excluded_spans=excluded_spans,
-            compare_spans=config.gate.compares_spans,
-            files=files,
-        )
-    return example_gen.with_id("ExampleGen")
-
-
-def _range_config(
-    config: PipelineConfig, window: SpanWindow | None
-) -> range_config_pb2.RangeConfig | None:
-    if not any(has_spans(pattern) for pattern in patterns_of(config.data)):
-        return None
-    if window is None:
-        rolling = range_config_pb2.RollingRange(num_spans=config.data.window)
-        return range_config_pb2.RangeConfig(rolling_range=rolling)
-    static = range_config_pb2.StaticRange(
-        start_span_number=window.spans[0], end_span_number=window.newest
-    )
-    return range_config_pb2.RangeConfig(static_range=static)
+    return example_gen(
+        data_directory,
+        config.data,
+        fingerprint=source_fingerprint("components/example_gen", "data/formats"),
+        compare_spans=config.gate.compares_spans,
+        files=files,
+    ).with_id("ExampleGen")
 
 
 def _validation(config: PipelineConfig, examples: Channel, place: Place) -> list[BaseNode]:

@@ -8,7 +8,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.run.outcome import DataFacts, RunOutcome
+from data.facts import DataFacts
+from pipeline.run.outcome import RunOutcome
 from pipeline_config import PipelineConfig
 
 _GAP = 2

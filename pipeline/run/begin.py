@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.schema.curated import SCHEMA_DIRECTORY
+from data.facts import DataFacts
 from pipeline.fingerprint import REPOSITORY, source_fingerprint
-from pipeline.run.outcome import DataFacts, RunOutcome
+from pipeline.run.outcome import RunOutcome
 from pipeline.settings import SECTIONS
 from pipeline_config import PipelineConfig, section_as_dict
 

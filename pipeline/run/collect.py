@@ -12,10 +12,11 @@ from components.data_gate.component import VERDICT_FILE
 from components.infra_validator.blessing import BLESSED_PROPERTY, LOG_FILE, REASON_PROPERTY
 from components.threshold_evaluator.outputs import EVALUATION_FILE
 from components.versioned_pusher.executor import NOTICE_PROPERTY
+from data.facts import DataFacts
 from pipeline.home import Home
 from pipeline.models.pushed_versions import why_not_served
 from pipeline.run.lineage import open_store, output_artifacts, run_executions
-from pipeline.run.outcome import DataFacts, RunOutcome
+from pipeline.run.outcome import RunOutcome
 from pipeline_config import PipelineConfig
 
 

@@ -12,8 +12,9 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from data.checksum import FileDigests
+from data.choice import RunData, choose_data
 from data.sources import DataSource, resolve
+from data.spans.digests import FileDigests
 from pipeline.beam_profiles import beam_arguments, require_reachable
 from pipeline.environment import home_fault
 from pipeline.home import DATA_CACHE, Home, new_run_id, unwritable
@@ -27,7 +28,6 @@ from pipeline.run.outcome import RunOutcome, Status, write_outcome
 from pipeline.run.record import open_record, pushed_outcome, settle_records
 from pipeline.run.webhook import post_outcome
 from pipeline.settings import configured
-from pipeline.spans import RunData, choose_data
 from pipeline.terminal import (
     TerminalListener,
     plain_console,
@@ -364,8 +364,6 @@ def _execute(
         home=home,
         beam_args=beam_arguments(request.beam_profile, request.beam_args),
         cache=request.cache,
-        window=read.window,
-        excluded_spans=read.excluded,
         files=read.files,
     )
     if config.is_detector:

@@ -83,7 +83,7 @@ def test_a_csv_fault(fault: str, aepipe: Aepipe, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_csv_variants_that_are_no_fault(aepipe: Aepipe, tmp_path: Path) -> None:
-    """`tests/components/ecg_example_gen/test_ecg_rows.py` has each of them."""
+    """`tests/components/example_gen/test_ecg_rows.py` has each of them."""
     directory = tmp_path / "data"
     directory.mkdir()
     rows = [[f"c{i}" for i in range(LENGTH + 1)], *good_rows()]

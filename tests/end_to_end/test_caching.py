@@ -81,8 +81,7 @@ def test_an_edit_of_a_model_runs_the_trainer_again_and_not_the_ingestion(
             source / folder,
             ignore=shutil.ignore_patterns("raw", "sample", "__pycache__"),
         )
-    for module in ("pipeline_config.py", "span_patterns.py"):
-        shutil.copy(REPOSITORY / module, source)
+    shutil.copy(REPOSITORY / "pipeline_config.py", source)
     home = tmp_path / "home"
 
     def run() -> dict[str, Any]:

@@ -19,8 +19,9 @@ from ml_metadata.proto.metadata_store_pb2 import (
     SqliteMetadataSourceConfig,
 )
 
+from data.facts import DataFacts, SpanFacts
 from pipeline.home import Home
-from pipeline.run.outcome import DataFacts, RunOutcome, SpanFacts, Status, write_outcome
+from pipeline.run.outcome import RunOutcome, Status, write_outcome
 
 MODEL = "ecg_anomaly_detector"
 STAGES = {"ExampleGen": "examples", "Trainer": "model", "ThresholdEvaluator": "blessing"}

@@ -79,7 +79,7 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 STAGES = {
-    "ExampleGen": ("components/ecg_example_gen", "components/span_window"),
+    "ExampleGen": ("components/example_gen",),
     "DataGate": ("components/data_gate",),
     "Transform": ("components/preprocessing",),
     "Trainer": ("trainer",),
@@ -92,9 +92,8 @@ STAGES = {
     ("file", "expected"),
     [
         ("pipeline_config.py", set(STAGES)),
-        ("data/files.py", {"ExampleGen"}),
-        ("data/spans.py", {"ExampleGen"}),
-        ("span_patterns.py", {"ExampleGen"}),
+        ("data/spans/files.py", {"ExampleGen"}),
+        ("data/spans/folder.py", {"ExampleGen"}),
         ("data/download.py", set()),
         ("serving/push_directory/publish.py", {"VersionedPusher"}),
         ("trainer/models.py", {"Trainer"}),
@@ -114,4 +113,4 @@ def test_a_copy_of_the_code_has_the_same_fingerprint(copied: Path) -> None:
     here = source_fingerprint("components", "trainer", "serving")
     fingerprint.REPOSITORY = REPOSITORY
     assert source_fingerprint("components", "trainer", "serving") == here
-    assert {"pipeline_config.py", "data/spans.py"} < sources("components").keys()
+    assert {"pipeline_config.py", "data/spans/folder.py"} < sources("components").keys()

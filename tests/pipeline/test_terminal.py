@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline.run.outcome import DataFacts, RunOutcome
+from data.facts import DataFacts
+from pipeline.run.outcome import RunOutcome
 from pipeline.terminal import (
     TerminalListener,
     plain_console,

@@ -17,6 +17,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
+from data.choice import RunData
 from pipeline.build import build_pipeline
 from pipeline.home import Home
 from pipeline.metadata_file import require_usable
@@ -26,7 +27,6 @@ from pipeline.run.lineage import open_store, run_executions
 from pipeline.run.outcome import BEGUN_FILE, RunOutcome
 from pipeline.run.stage import only_stage, program_arguments_hidden
 from pipeline.runners.airflow.graph import Graph, require_same_graph, stage_graph
-from pipeline.spans import RunData
 from pipeline_config import PipelineConfig
 
 _COMPILED_FILE = "pipeline.pb"
@@ -53,8 +53,6 @@ def begin_run(begun: RunOutcome, read: RunData, home: Home, beam_args: Sequence[
         data_sha256=read.facts.sha256,
         home=home,
         beam_args=beam_args,
-        window=read.window,
-        excluded_spans=read.excluded,
         files=read.files,
     )
     compiled = Compiler().compile(pipeline)

@@ -19,6 +19,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.orchestration.pipeline import Pipeline
 
 from components.schema.curated import curated_schema
+from data.spans.names import has_spans
 from pipeline.beam_profiles import beam_arguments
 from pipeline.build import build_pipeline_at
 from pipeline.run.webhook import WEBHOOK_VARIABLE
@@ -34,7 +35,6 @@ from pipeline.runners.kubeflow.step import RUN_ID_PLACEHOLDER, RUNS_FOLDER
 from pipeline.runners.kubeflow.target import KubeflowTarget
 from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
 from serving.push_directory import durable_files
-from span_patterns import has_spans
 
 STEP_COMMAND = ("python", "-m", "pipeline.runners.kubeflow.step")
 

@@ -26,15 +26,14 @@ from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelEvaluation, PushedModel, Schema
 from tfx.utils import io_utils, path_utils
 
+from components.example_gen.input_files import resolve_window
 from components.infra_validator.blessing import BLESSED_PROPERTY, REASON_PROPERTY
-from components.span_window.window import resolve_window
-from data.window import ReadSpan, ReadWindow
+from data.facts import DataFacts, SpanFacts
+from data.spans.window import ReadSpan, ReadWindow
 from pipeline.run.collect import judged_outcome
 from pipeline.run.outcome import (
     OUTCOME_FILE,
-    DataFacts,
     RunOutcome,
-    SpanFacts,
     outcome_from_dict,
     write_outcome,
 )

@@ -10,10 +10,11 @@ import lxml.html
 import pytest
 from lxml.html import HtmlElement
 
+from data.facts import DataFacts
 from pipeline.home import Home
 from pipeline.report.page import write_report
 from pipeline.run.lineage import open_store
-from pipeline.run.outcome import DataFacts, RunOutcome
+from pipeline.run.outcome import RunOutcome
 from pipeline_config import PIPELINES
 from tests.pipeline.conftest import SQUARES, run_once
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from data.facts import DataFacts
 from pipeline.fingerprint import source_fingerprint
 from pipeline.home import Home
 from pipeline.run.history import find_run, lineage, past_runs
-from pipeline.run.outcome import DataFacts, RunOutcome, outcome_from_dict, write_outcome
+from pipeline.run.outcome import RunOutcome, outcome_from_dict, write_outcome
 from pipeline_config import UserInputError
 from tests.end_to_end.metadata import STAGES
 
@@ -149,9 +150,7 @@ def test_the_lineage_of_a_pushed_run(home: Home, waves: Path, pushed: RunOutcome
     assert told["config"]["InfraValidator"]["config"]["requests"] == 1
     assert told["config"]["VersionedPusher"]["config"]["model_name"] == "ecg_anomaly_detector"
     assert told["code"] == {
-        "ExampleGen": source_fingerprint(
-            "components/ecg_example_gen", "components/span_window", "data/formats"
-        ),
+        "ExampleGen": source_fingerprint("components/example_gen", "data/formats"),
         "DataGate": source_fingerprint("components/data_gate"),
         "Transform": source_fingerprint("components/preprocessing"),
         "Trainer": source_fingerprint("trainer"),

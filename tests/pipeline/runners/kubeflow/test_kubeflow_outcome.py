@@ -10,7 +10,7 @@ from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedModel
 
 from components.infra_validator.blessing import write_blessing
-from data.window import ReadSpan, ReadWindow
+from data.spans.window import ReadSpan, ReadWindow
 from pipeline.run.outcome import NUMBER_KEY
 from pipeline.runners.kubeflow.stages import RecordOutcome, TellWebhook
 from pipeline.runners.kubeflow.step import note_failure

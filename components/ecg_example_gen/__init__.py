@@ -1,1 +1,0 @@
-"""ExampleGen for signals in CSV files."""

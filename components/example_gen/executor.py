@@ -1,0 +1,122 @@
+"""Executor of an ExampleGen that reads a window of spans."""
+
+import abc
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from tfx.components.example_gen import utils
+from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
+from tfx.components.example_gen.write_split import (
+    DEFAULT_TF_RECORD_FILE_NAME,
+    MaybeSerialize,
+    to_file_format_str,
+)
+from tfx.components.util import examples_utils
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.types.artifact import Artifact
+
+from components.example_gen.input_files import (
+    WINDOW_PROPERTY,
+    full_paths,
+    split_names,
+    window_to_read,
+)
+from data.spans.window import ReadWindow
+
+Artifacts = dict[str, list[Artifact]]
+
+
+class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
+    """Writes the window's examples, and beside them what drift is measured on.
+
+    The splits `newest` and `previous` hold all examples of these two spans, or what is to be
+    compared of them. Statistics come by
+    split, so TFDV can compare them, whatever the window and whatever was run before.
+    """
+
+    def Do(  # noqa: N802 - TFX's name.
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Writes the splits of `examples`.
+
+        Raises:
+            UserInputError: No file matches, or a file's content is wrong.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.EXAMPLES_KEY]
+        )
+        window = window_to_read(exec_properties)
+        resolved = exec_properties | {WINDOW_PROPERTY: window.to_json()}
+        self._write_configured_splits(examples, resolved)
+        if not window.has_spans:
+            return
+        examples.set_string_custom_property(WINDOW_PROPERTY, window.to_json())
+        examples.set_int_custom_property(utils.SPAN_PROPERTY_NAME, window.newest.number)
+        names = artifact_utils.decode_split_names(examples.split_names)
+        examples.split_names = artifact_utils.encode_split_names([*names, *window.drift_spans])
+        if window.drift_spans:
+            self._write_drift_splits(examples, window, resolved)
+
+    @abc.abstractmethod
+    def read_span(self, exec_properties: dict[str, Any], paths: list[str]) -> beam.PTransform:
+        """Returns the PTransform that reads what is compared of one span's input split."""
+
+    def _write_configured_splits(self, examples: Artifact, exec_properties: dict[str, Any]) -> None:
+        """What TFX's own `Do` does, with another transform to write."""
+        examples.split_names = artifact_utils.encode_split_names(split_names(exec_properties))
+        with self._make_beam_pipeline() as pipeline:
+            splits = self.GenerateExamplesByBeam(pipeline, exec_properties)
+            for name, split in splits.items():
+                uri = artifact_utils.get_split_uri([examples], name)
+                _ = split | f"WriteSplit[{name}]" >> WriteExamples(uri)
+        payload_format = exec_properties[standard_component_specs.OUTPUT_DATA_FORMAT_KEY]
+        examples_utils.set_payload_format(examples, payload_format)
+        examples_utils.set_file_format(
+            examples, to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
+        )
+
+    def _write_drift_splits(
+        self, examples: Artifact, window: ReadWindow, exec_properties: dict[str, Any]
+    ) -> None:
+        """A pipeline of its own: TFX's lets an input have no splits but those it configured."""
+        with self._make_beam_pipeline() as pipeline:
+            for name, span in window.drift_spans.items():
+                parts = [
+                    pipeline
+                    | f"Read[{name}, {split}]"
+                    >> self.read_span(exec_properties, full_paths(exec_properties, names))
+                    for split, names in span.files.items()
+                ]
+                _ = (
+                    parts
+                    | f"Flatten[{name}]" >> beam.Flatten()
+                    | f"WriteSplit[{name}]"
+                    >> WriteExamples(artifact_utils.get_split_uri([examples], name))
+                )
+
+
+class WriteExamples(beam.PTransform):
+    """tf.Examples -> gzipped TFRecords, one file a bundle.
+
+    TFX's `WriteSplit` sends every example through a shuffle first, which a runner in memory holds
+    as a whole. Nothing here needs the order to be random: the Trainer has its own. Workers share
+    the work by input file.
+
+    Args:
+        directory: Of one split.
+    """
+
+    def __init__(self, directory: str) -> None:
+        super().__init__()
+        self._prefix = f"{directory}/{DEFAULT_TF_RECORD_FILE_NAME}"
+
+    def expand(self, examples: beam.PCollection[tf.train.Example]) -> beam.PCollection[str]:
+        """Returns the paths of what was written."""
+        return (
+            examples
+            | "Serialize" >> beam.ParDo(MaybeSerialize())
+            | "Write" >> beam.io.WriteToTFRecord(self._prefix, file_name_suffix=".gz")
+        )

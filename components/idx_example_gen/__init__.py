@@ -1,1 +1,0 @@
-"""ExampleGen for grey images in IDX files."""

@@ -1,1 +1,0 @@
-"""What both ExampleGens use if data arrives in spans."""
