@@ -13,7 +13,7 @@ from pipeline.commands.supervised import SupervisedCommand
 from serving.tensorflow_greeting import import_tensorflow
 
 if TYPE_CHECKING:
-    from pipeline.predict.predict import Prediction
+    from pipeline.scoring.predict import Prediction
 
 EXIT_REJECTS = 3
 
@@ -93,7 +93,7 @@ def predict(
     CSV on standard input. Rows that cannot be scored are named and do not stop the others.
     """
     from pipeline.home import Home
-    from pipeline.predict.request import PredictRequest
+    from pipeline.scoring.request import PredictRequest
 
     request = PredictRequest(
         model=model,
@@ -111,7 +111,7 @@ def predict(
         show_progress=not as_json,
     )
     import_tensorflow()
-    from pipeline.predict.predict import predict as score
+    from pipeline.scoring.predict import predict as score
 
     prediction = score(request)
     if as_json:
@@ -123,7 +123,7 @@ def predict(
 
 
 def _print(prediction: "Prediction") -> None:
-    from pipeline.predict.terminal import print_prediction
+    from pipeline.scoring.terminal import print_prediction
     from pipeline.terminal import plain_console
 
     print_prediction(plain_console(), prediction)

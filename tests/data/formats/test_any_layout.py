@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data.formats.csv_file import read_signals
 from data.formats.rows import accepted
-from pipeline.predict.source import find_source, read_source
+from pipeline.scoring.source import find_source, read_source
 from pipeline_config import UserInputError
 
 LENGTH = 6

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.pipeline.predict.conftest import Predict
-from tests.pipeline.predict.tiny_served import (
+from tests.pipeline.scoring.conftest import Predict
+from tests.pipeline.scoring.tiny_served import (
     LENGTH,
     as_lines,
     make_signals,

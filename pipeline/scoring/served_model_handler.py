@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 
-from pipeline.predict.served_model import ServedModel
+from pipeline.scoring.served_model import ServedModel
 
 
 class ServedModelHandler(ModelHandler[npt.NDArray[np.float32], PredictionResult, ServedModel]):

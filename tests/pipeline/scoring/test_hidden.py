@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.predict.hidden import hidden_file, hidden_folder
+from pipeline.scoring.hidden import hidden_file, hidden_folder
 
 WRITERS = 6
 ROUNDS = 60

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from data.formats.rows import Rejected, Rows, batched
-from pipeline.predict.progress import progress_bar
-from pipeline.predict.request import PredictRequest, output_format
-from pipeline.predict.scoring import score
-from pipeline.predict.served_model import ServedModel
-from pipeline.predict.source import Advance, Source, read_source
-from pipeline.predict.summary import RunningSummary, Summary
-from pipeline.predict.table import as_table, table_schema
-from pipeline.predict.writers import RejectsFile, table_writer
+from pipeline.scoring.progress import progress_bar
+from pipeline.scoring.request import PredictRequest, output_format
+from pipeline.scoring.scoring import score
+from pipeline.scoring.served_model import ServedModel
+from pipeline.scoring.source import Advance, Source, read_source
+from pipeline.scoring.summary import RunningSummary, Summary
+from pipeline.scoring.table import as_table, table_schema
+from pipeline.scoring.writers import RejectsFile, table_writer
 from pipeline_config import UserInputError
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.predict.tiny_served import as_lines, make_signals, write_csv
+from tests.pipeline.scoring.tiny_served import as_lines, make_signals, write_csv
 
 
 def on_a_terminal(arguments: list[str | Path]) -> tuple[bytes, str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.predict.shards import MARK_FILE, result_folder
+from pipeline.scoring.shards import MARK_FILE, result_folder
 from pipeline_config import UserInputError
-from tests.pipeline.predict.shelf import on_shelf
+from tests.pipeline.scoring.shelf import on_shelf
 
 
 def write_result(output: str, text: str) -> None:

@@ -13,9 +13,9 @@ from apache_beam.io.filesystems import FileSystems
 
 from data.formats.rows import Rejected
 from pipeline.home import require_literal
-from pipeline.predict.hidden import hidden_file, hidden_folder
-from pipeline.predict.paths import is_remote
-from pipeline.predict.summary import Summary
+from pipeline.scoring.hidden import hidden_file, hidden_folder
+from pipeline.scoring.paths import is_remote
+from pipeline.scoring.summary import Summary
 from pipeline_config import UserInputError
 
 SHARD = "part"

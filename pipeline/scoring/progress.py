@@ -13,7 +13,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from pipeline.predict.source import Advance, Source
+from pipeline.scoring.source import Advance, Source
 
 
 @contextlib.contextmanager

@@ -8,15 +8,15 @@ from typing import Any
 
 from pipeline.beam_profiles import beam_arguments
 from pipeline.environment import full_temporary_folder
-from pipeline.predict.paths import is_remote
-from pipeline.predict.rejects import require_rejects
-from pipeline.predict.request import PredictRequest
-from pipeline.predict.served_model import ServedModel
-from pipeline.predict.served_version import find_version
-from pipeline.predict.source import find_source
-from pipeline.predict.streaming import score_streaming
-from pipeline.predict.summary import RANK_ERROR, Summary
 from pipeline.run.failures import full_disk, user_mistake
+from pipeline.scoring.paths import is_remote
+from pipeline.scoring.rejects import require_rejects
+from pipeline.scoring.request import PredictRequest
+from pipeline.scoring.served_model import ServedModel
+from pipeline.scoring.served_version import find_version
+from pipeline.scoring.source import find_source
+from pipeline.scoring.streaming import score_streaming
+from pipeline.scoring.summary import RANK_ERROR, Summary
 from pipeline_config import UserInputError
 
 
@@ -80,7 +80,7 @@ def predict(request: PredictRequest) -> Prediction:
     start = time.monotonic()
     try:
         if request.on_beam:
-            from pipeline.predict.distributed import score_distributed
+            from pipeline.scoring.distributed import score_distributed
 
             beam_args = beam_arguments(request.beam_profile or "local", request.beam_args)
             summary = score_distributed(request, str(directory), model, source, beam_args)

@@ -5,7 +5,7 @@ import itertools
 from pathlib import Path
 from typing import Literal
 
-from pipeline.predict.paths import is_standard_input, overlap
+from pipeline.scoring.paths import is_standard_input, overlap
 from pipeline_config import UserInputError
 
 STANDARD_INPUT = "-"

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.pipeline.predict.conftest import Predict, mistake
-from tests.pipeline.predict.tiny_served import (
+from tests.pipeline.scoring.conftest import Predict, mistake
+from tests.pipeline.scoring.tiny_served import (
     LENGTH,
     SHAPE,
     TinyDetector,

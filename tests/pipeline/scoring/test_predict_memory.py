@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.pipeline.predict.tiny_served import (
+from tests.pipeline.scoring.tiny_served import (
     SHAPE,
     TinyDetector,
     as_lines,

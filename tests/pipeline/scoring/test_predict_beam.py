@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.predict.distributed import score_distributed
-from pipeline.predict.file_ranges import count_lines, cut, read_lines
-from pipeline.predict.request import PredictRequest
-from pipeline.predict.served_model import ServedModel
-from pipeline.predict.source import find_source
-from pipeline.predict.streaming import score_streaming
-from tests.pipeline.predict.conftest import Predict, mistake
-from tests.pipeline.predict.shelf import on_shelf
-from tests.pipeline.predict.tiny_served import (
+from pipeline.scoring.distributed import score_distributed
+from pipeline.scoring.file_ranges import count_lines, cut, read_lines
+from pipeline.scoring.request import PredictRequest
+from pipeline.scoring.served_model import ServedModel
+from pipeline.scoring.source import find_source
+from pipeline.scoring.streaming import score_streaming
+from tests.pipeline.scoring.conftest import Predict, mistake
+from tests.pipeline.scoring.shelf import on_shelf
+from tests.pipeline.scoring.tiny_served import (
     LENGTH,
     SHAPE,
     as_lines,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.predict.tiny_served import (
+from tests.pipeline.scoring.tiny_served import (
     TinyDetector,
     as_lines,
     label_versions,

@@ -10,7 +10,7 @@ import numpy as np
 from apache_beam.transforms.stats import ApproximateQuantilesCombineFn
 
 from data.formats.rows import Rejected
-from pipeline.predict.served_model import ERROR, IS_ANOMALY, Outputs
+from pipeline.scoring.served_model import ERROR, IS_ANOMALY, Outputs
 
 QUANTILES = {"min": 0, "0.25": 25, "0.5": 50, "0.75": 75, "0.95": 95, "0.99": 99, "max": 100}
 """Name -> percent."""

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.pipeline.predict.conftest import Predict, mistake
-from tests.pipeline.predict.tiny_served import LENGTH, as_lines, idx_bytes, make_signals, write_csv
+from tests.pipeline.scoring.conftest import Predict, mistake
+from tests.pipeline.scoring.tiny_served import LENGTH, as_lines, idx_bytes, make_signals, write_csv
 
 Predicted = Callable[..., dict[str, Any]]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.pipeline.predict.tiny_served import as_lines, make_signals, write_csv
+from tests.pipeline.scoring.tiny_served import as_lines, make_signals, write_csv
 
 
 @pytest.mark.slow

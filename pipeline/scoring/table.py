@@ -9,8 +9,8 @@ import pyarrow as pa
 from pyarrow import csv
 
 from data.formats.rows import Rows
-from pipeline.predict.request import Format
-from pipeline.predict.served_model import (
+from pipeline.scoring.request import Format
+from pipeline.scoring.served_model import (
     ERROR,
     IS_ANOMALY,
     RECONSTRUCTION,

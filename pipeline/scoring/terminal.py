@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.predict.predict import Prediction
+from pipeline.scoring.predict import Prediction
 from pipeline.terminal import print_fields
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.home import Home
-from pipeline.predict.paths import overlap
-from pipeline.predict.request import PredictRequest
+from pipeline.scoring.paths import overlap
+from pipeline.scoring.request import PredictRequest
 from pipeline_config import UserInputError
 
 

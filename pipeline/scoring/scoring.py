@@ -6,7 +6,7 @@ import numpy as np
 
 from data.formats.csv_rows import values_as_text
 from data.formats.rows import Rejected, Rows
-from pipeline.predict.served_model import ERROR, Outputs, ServedModel
+from pipeline.scoring.served_model import ERROR, Outputs, ServedModel
 
 
 class Scored(NamedTuple):

@@ -9,8 +9,8 @@ import apache_beam as beam
 
 from data.formats.csv_rows import CsvLayout, parse_block
 from data.formats.idx_file import IdxHeader, find_images, read_images
-from pipeline.predict.file_ranges import FileRange, count_lines, cut, read_lines
-from pipeline.predict.source import Source, read_layout
+from pipeline.scoring.file_ranges import FileRange, count_lines, cut, read_lines
+from pipeline.scoring.source import Source, read_layout
 
 REJECTED = "rejected"
 ROWS = "rows"

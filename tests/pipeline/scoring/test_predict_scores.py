@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.pipeline.predict.conftest import Predict
-from tests.pipeline.predict.tiny_served import (
+from tests.pipeline.scoring.conftest import Predict
+from tests.pipeline.scoring.tiny_served import (
     LENGTH,
     SHAPE,
     THRESHOLD,

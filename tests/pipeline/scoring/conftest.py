@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Aepipe, Result
-from tests.pipeline.predict.tiny_served import TinyDetector, TinyReconstructor, push
+from tests.pipeline.scoring.tiny_served import TinyDetector, TinyReconstructor, push
 
 Predict = Callable[..., Result]
 

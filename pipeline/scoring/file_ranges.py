@@ -6,7 +6,7 @@ from typing import BinaryIO, cast
 
 from data.formats.line_blocks import MAX_LINE_BYTES, LineBlock, read_line_blocks
 from data.formats.raw_file import BLOCK_BYTES, unzipped
-from pipeline.predict.source import Source, open_file
+from pipeline.scoring.source import Source, open_file
 
 RANGE_BYTES = 32 << 20
 

@@ -12,15 +12,15 @@ from apache_beam.ml.inference.base import KeyedModelHandler, PredictionResult, R
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from data.formats.rows import REJECT_COLUMNS, Rejected, Rows, no_labels
-from pipeline.predict.file_ranges import RANGE_BYTES
-from pipeline.predict.paths import is_remote
-from pipeline.predict.range_rows import REJECTED, ROWS, ReadRanges
-from pipeline.predict.request import STANDARD_INPUT, Format, PredictRequest
-from pipeline.predict.request import output_format as format_of
-from pipeline.predict.scoring import Scored, without_unscorable
-from pipeline.predict.served_model import Outputs, ServedModel
-from pipeline.predict.served_model_handler import ServedModelHandler
-from pipeline.predict.shards import (
+from pipeline.scoring.file_ranges import RANGE_BYTES
+from pipeline.scoring.paths import is_remote
+from pipeline.scoring.range_rows import REJECTED, ROWS, ReadRanges
+from pipeline.scoring.request import STANDARD_INPUT, Format, PredictRequest
+from pipeline.scoring.request import output_format as format_of
+from pipeline.scoring.scoring import Scored, without_unscorable
+from pipeline.scoring.served_model import Outputs, ServedModel
+from pipeline.scoring.served_model_handler import ServedModelHandler
+from pipeline.scoring.shards import (
     REJECTS_FILE,
     SHARD,
     SUMMARY_FILE,
@@ -29,10 +29,10 @@ from pipeline.predict.shards import (
     result_folder,
     summary_json,
 )
-from pipeline.predict.source import Source
-from pipeline.predict.streaming import require_examples
-from pipeline.predict.summary import REJECTS_SHOWN, Summary, SummaryFn
-from pipeline.predict.table import as_table, csv_header, csv_lines, table_schema
+from pipeline.scoring.source import Source
+from pipeline.scoring.streaming import require_examples
+from pipeline.scoring.summary import REJECTS_SHOWN, Summary, SummaryFn
+from pipeline.scoring.table import as_table, csv_header, csv_lines, table_schema
 from pipeline_config import UserInputError
 
 _ROWS_A_TABLE = 8_192

@@ -12,9 +12,9 @@ import pandas as pd
 import psutil
 import pytest
 
-from pipeline.predict.hidden import hidden_file, hidden_folder
-from tests.pipeline.predict.conftest import Predict, mistake
-from tests.pipeline.predict.tiny_served import as_lines, make_signals, write_csv
+from pipeline.scoring.hidden import hidden_file, hidden_folder
+from tests.pipeline.scoring.conftest import Predict, mistake
+from tests.pipeline.scoring.tiny_served import as_lines, make_signals, write_csv
 
 Predicted = Callable[..., dict[str, Any]]
 

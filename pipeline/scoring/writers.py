@@ -8,9 +8,9 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from data.formats.rows import REJECT_COLUMNS, Rejected
-from pipeline.predict.hidden import hidden_file
-from pipeline.predict.request import Format
-from pipeline.predict.table import csv_header
+from pipeline.scoring.hidden import hidden_file
+from pipeline.scoring.request import Format
+from pipeline.scoring.table import csv_header
 
 WriteTable = Callable[[pa.Table], None]
 
