@@ -65,7 +65,8 @@ def decode_lines(data: bytes) -> str | None:
         text = data.decode()
     except UnicodeDecodeError:
         return None
-    text = text.replace("\r\n", "\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
     return None if "\r" in text or "\0" in text else text
 
 

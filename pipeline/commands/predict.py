@@ -123,7 +123,22 @@ def predict(
 
 
 def _print(prediction: "Prediction") -> None:
-    from pipeline.scoring.terminal import print_prediction
-    from pipeline.terminal import plain_console
+    from rich.text import Text
 
-    print_prediction(plain_console(), prediction)
+    from pipeline.terminal import plain_console, print_fields
+
+    found, console = prediction.as_dict(), plain_console()
+    console.print(Text.assemble((found["model"], "bold"), f"  version {found['version']}"))
+    summary, request = prediction.summary, prediction.request
+    rows = [("examples", f"{summary.examples:,}")]
+    if prediction.is_detector:
+        rows.append(("anomalies", f"{summary.anomalies:,} ({found['anomaly_share']:.2%})"))
+    rows += [(f"error {name}", f"{value:.6g}") for name, value in summary.quantiles.items()]
+    if summary.rejected:
+        rows.append(("rejected rows", f"{summary.rejected:,}"))
+        rows += [("", f"row {reject.row}: {reject.reason}") for reject in summary.first_rejects]
+        rows.append(("rejects file", request.rejects_path or "none: --rejects FILE keeps them"))
+    rows.append(("scores", request.output or "none: -o FILE writes them row by row"))
+    speed = found["examples_per_second"]
+    rows.append(("time", f"{prediction.seconds:.1f} s, {speed:,.0f} examples/s"))
+    print_fields(console, rows)

@@ -1,23 +1,42 @@
 """`aepipe predict`: from a model's name and a file to scores and what they come to."""
 
+import contextlib
 import dataclasses
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from pipeline.beam_profiles import beam_arguments
 from pipeline.environment import full_temporary_folder
 from pipeline.run.failures import full_disk, user_mistake
-from pipeline.scoring.paths import is_remote
-from pipeline.scoring.rejects import require_rejects
-from pipeline.scoring.request import PredictRequest
-from pipeline.scoring.served_model import ServedModel
-from pipeline.scoring.served_version import find_version
-from pipeline.scoring.source import find_source
-from pipeline.scoring.streaming import score_streaming
+from pipeline.scoring.engine import ServedModel, score_blocks
+from pipeline.scoring.hidden import hidden_file
+from pipeline.scoring.outputs import (
+    OpenFile,
+    rejects_writer,
+    require_rejects,
+    scores_writer,
+    table_schema,
+)
+from pipeline.scoring.request import PredictRequest, is_remote
+from pipeline.scoring.source import Advance, Source, find_source, read_source
 from pipeline.scoring.summary import RANK_ERROR, Summary
 from pipeline_config import UserInputError
+from serving.push_directory.layout import find_model
+from serving.push_directory.model_versions import read_versions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +90,7 @@ def predict(request: PredictRequest) -> Prediction:
         UserInputError: There is no such model, version or file; the file is torn, or no row of it
             can be scored; an output cannot be written. Outputs are as they were before.
     """
-    directory = find_version(request.models_dir, request.model, request.version)
+    directory = _find_version(request.models_dir, request.model, request.version)
     source = find_source(request.file, request.drop_columns)
     _require_writable(request.output, request.on_beam, folder_allowed=request.on_beam)
     _require_writable(request.rejects_path, request.on_beam, folder_allowed=False)
@@ -97,6 +116,90 @@ def predict(request: PredictRequest) -> Prediction:
         raise
     seconds = time.monotonic() - start
     return Prediction(request, directory, model.is_detector, summary, seconds)
+
+
+def score_streaming(request: PredictRequest, model: ServedModel, source: Source) -> Summary:
+    """Scores a file in this process, from its start to its end, and writes what was asked for.
+
+    Raises:
+        UserInputError: The file is torn or damaged, or no row of it can be scored; nothing is
+            written under the names that were asked for.
+    """
+    schema = table_schema(model, request.kind, reconstruction=request.reconstruction)
+    rejects = request.rejects_path
+    with (
+        _progress_bar(source, wanted=request.show_progress) as advance,
+        scores_writer(_hidden(request.output), request.kind, schema) as write,
+        rejects_writer(_hidden(rejects)) as reject,
+    ):
+        blocks = read_source(source, model.shape, advance)
+        summary = score_blocks(blocks, model, request.batch_size, write, reject).finish()
+        summary.require_examples(source.path)
+    if rejects is not None and not summary.rejected:
+        # It would describe a former output.
+        Path(rejects).unlink(missing_ok=True)
+    return summary
+
+
+def _hidden(path: str | None) -> OpenFile | None:
+    @contextlib.contextmanager
+    def open_file() -> Iterator[BinaryIO]:
+        assert path is not None
+        with hidden_file(Path(path)) as hidden, hidden.open("wb") as file:
+            yield file
+
+    return None if path is None else open_file
+
+
+@contextlib.contextmanager
+def _progress_bar(source: Source, *, wanted: bool) -> Iterator[Advance]:
+    """Yields what moves the bar; there is none if standard error is no terminal."""
+    console = Console(stderr=True)
+    if not (wanted and console.is_terminal):
+        # A disabled bar of rich's still ends with an empty line.
+        yield lambda read: None
+        return
+    columns = (
+        TextColumn("  scoring"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("scoring", total=source.bytes)
+        yield lambda read: progress.update(task, completed=read)
+
+
+def _find_version(models_dir: Path, model: str, version: str | None) -> Path:
+    """Returns the folder of a version of a model.
+
+    Args:
+        models_dir: The push directory.
+        model: The model's name, or the name of the pipeline that pushes it.
+        version: Number or label; None for the version that a server would serve, with a notice on
+            standard error for each that it passes over.
+
+    Raises:
+        UserInputError: There is no such model, version or label, and the message names what there
+            is; or the version cannot be served, and the message says why.
+    """
+    versions = read_versions(find_model(models_dir, model))
+    if version is None:
+        served = versions.served
+        for number in versions.passed_over:
+            fault = versions.damaged[number]
+            click.echo(
+                f"notice: {versions.folder.name}: {number} is passed over: {fault}", err=True
+            )
+        return versions.folder / str(served)
+    labels = versions.file.labels
+    chosen = str(labels[version]) if version in labels else version
+    if chosen not in map(str, versions.numbers):
+        there = ", ".join([*map(str, versions.numbers), *sorted(labels)])
+        raise UserInputError(f"{versions.folder}: no version {version}; there is {there}")
+    versions.require(int(chosen))
+    return versions.folder / chosen
 
 
 def _require_writable(path: str | None, on_beam: bool, *, folder_allowed: bool) -> None:

@@ -2,10 +2,12 @@
 
 import dataclasses
 import itertools
+import os
+import stat
+import unicodedata
 from pathlib import Path
 from typing import Literal
 
-from pipeline.scoring.paths import is_standard_input, overlap
 from pipeline_config import UserInputError
 
 STANDARD_INPUT = "-"
@@ -53,10 +55,18 @@ class PredictRequest:
     show_progress: bool = False
 
     def __post_init__(self) -> None:
-        if self.output is not None:
-            output_format(self.output)
+        _ = self.kind
         self._check_read_is_not_written()
         self._check_home_is_not_written()
+
+    @property
+    def kind(self) -> Format:
+        """The output's format, by its suffix; "csv" if there is no output."""
+        if self.output is None or self.output.endswith(".csv"):
+            return "csv"
+        if self.output.endswith(".parquet"):
+            return "parquet"
+        raise UserInputError(f"{self.output}: the output's name must end with .csv or .parquet")
 
     @property
     def on_beam(self) -> bool:
@@ -74,7 +84,7 @@ class PredictRequest:
         by_default = self.rejects is None
         named = [path for path in (self.file, self.output, self.rejects_path) if path is not None]
         for first, second in itertools.combinations(named, 2):
-            if not self._is_one(first, second):
+            if not self._overlap(first, second):
                 continue
             if by_default and second == self.rejects_path:
                 what = "the file to be scored" if first == self.file else "the output"
@@ -85,11 +95,11 @@ class PredictRequest:
             other = "" if first == second else f" (as {first})"
             raise UserInputError(f"{second}{other}: named twice: write to another file")
 
-    def _is_one(self, first: str, second: str) -> bool:
+    def _overlap(self, first: str, second: str) -> bool:
         if STANDARD_INPUT not in (first, second):
             return overlap(first, second)
         written = second if first == STANDARD_INPUT else first
-        return first == second or is_standard_input(written)
+        return first == second or _is_standard_input(written)
 
     def _check_home_is_not_written(self) -> None:
         for path in (self.output, self.rejects_path):
@@ -100,14 +110,47 @@ class PredictRequest:
                     )
 
 
-def output_format(path: str) -> Format:
-    """Returns the format that a path's suffix names.
+def is_remote(path: str) -> bool:
+    """Returns whether a path lies on a file system of its own scheme, such as `gs://`."""
+    return "://" in path
 
-    Raises:
-        UserInputError: It names none.
+
+def overlap(one: str, other: str) -> bool:
+    """Returns whether writing to one path could change what lies at the other.
+
+    That is so if both are one file or folder, or if one lies below the other, however they are
+    spelled: relative or not, with `..`, through links or as hard links. Names of files that do not
+    exist yet are compared regardless of case, as some file systems take them for one.
     """
-    if path.endswith(".csv"):
-        return "csv"
-    if path.endswith(".parquet"):
-        return "parquet"
-    raise UserInputError(f"{path}: the output's name must end with .csv or .parquet")
+    if is_remote(one) or is_remote(other):
+        first, second = f"{one.rstrip('/')}/", f"{other.rstrip('/')}/"
+        return first.startswith(second) or second.startswith(first)
+    first_path, second_path = (Path(os.path.realpath(path)) for path in (one, other))
+    pairs = itertools.chain(
+        [(first_path, second_path)],
+        ((first_path, above) for above in second_path.parents),
+        ((above, second_path) for above in first_path.parents),
+    )
+    return any(_is_one(*pair) for pair in pairs)
+
+
+def _is_standard_input(path: str) -> bool:
+    """Returns whether a path is the file that a shell redirected to standard input."""
+    try:
+        opened = os.fstat(0)
+        return stat.S_ISREG(opened.st_mode) and os.path.samestat(opened, Path(path).stat())
+    except OSError:
+        return False
+
+
+def _is_one(one: Path, other: Path) -> bool:
+    there = one.exists(), other.exists()
+    if all(there):
+        return one.samefile(other)
+    if any(there):
+        return False
+    return _folded(one.name) == _folded(other.name) and _is_one(one.parent, other.parent)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -22,8 +22,7 @@ from data.formats.idx_file import find_images, read_images
 from data.formats.line_blocks import read_line_blocks
 from data.formats.raw_file import gunzip, unzipped
 from data.formats.rows import Block
-from pipeline.scoring.paths import is_remote
-from pipeline.scoring.request import STANDARD_INPUT
+from pipeline.scoring.request import STANDARD_INPUT, is_remote
 from pipeline_config import UserInputError
 
 _IDX_START = b"\0\0"

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.scoring.distributed import score_distributed
-from pipeline.scoring.file_ranges import count_lines, cut, read_lines
+from pipeline.scoring.distributed import count_lines, cut, read_lines, score_distributed
+from pipeline.scoring.engine import ServedModel
+from pipeline.scoring.predict import score_streaming
 from pipeline.scoring.request import PredictRequest
-from pipeline.scoring.served_model import ServedModel
 from pipeline.scoring.source import find_source
-from pipeline.scoring.streaming import score_streaming
 from tests.pipeline.scoring.conftest import Predict, mistake
 from tests.pipeline.scoring.shelf import on_shelf
 from tests.pipeline.scoring.tiny_served import (
@@ -132,7 +131,7 @@ def test_each_line_is_in_one_range_with_its_number(tmp_path: Path, text: bytes) 
         found = [
             (number, line)
             for part, first in zip(ranges, firsts, strict=True)
-            for block in read_lines(source, part, first)
+            for block in read_lines(source, dataclasses.replace(part, first_line=first))
             for number, line in enumerate(block.data.split(b"\n"), start=block.first_line)
             if line
         ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.scoring.shards import MARK_FILE, result_folder
+from pipeline.scoring.result_folder import MARK_FILE, result_folder
 from pipeline_config import UserInputError
 from tests.pipeline.scoring.shelf import on_shelf
 

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.home import Home
-from pipeline.scoring.paths import overlap
-from pipeline.scoring.request import PredictRequest
+from pipeline.scoring.request import PredictRequest, overlap
 from pipeline_config import UserInputError
 
 

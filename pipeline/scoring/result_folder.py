@@ -6,25 +6,27 @@ import json
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from apache_beam.io.filesystems import FileSystems
 
 from data.formats.rows import Rejected
 from pipeline.home import require_literal
 from pipeline.scoring.hidden import hidden_file, hidden_folder
-from pipeline.scoring.paths import is_remote
-from pipeline.scoring.summary import Summary
+from pipeline.scoring.outputs import REJECTS_HEADER
+from pipeline.scoring.request import is_remote
+from pipeline.scoring.summary import RunningSummary, Summary
 from pipeline_config import UserInputError
-
-SHARD = "part"
-"""Files `part-00000-of-00004.parquet`, as Spark and Beam name them."""
 
 SUMMARY_FILE = "_summary.json"
 """What reads a folder of Parquet files passes over names that begin like this."""
 
-REJECTS_FILE = "_rejects.csv"
+FOUND_FILE = "_found.json"
+"""From the workers; no part of the output."""
+
+_REJECTS = "_rejects"
 
 MARK_FILE = "_aepipe.json"
 """Lists the files of a prediction. Only a folder that has it, and no other file, is replaced."""
@@ -75,43 +77,65 @@ def result_folder(output: str | None, scratch: str | None) -> Iterator[str]:
         FileSystems.rename(written, [f"{output}/{_name(path)}" for path in written])
 
 
-def publish_rejects(folder: str, path: str | None, count: int) -> None:
-    """Takes the rejected rows out of a result folder to the file that was asked for, if any.
+def found_json(summary: RunningSummary, files: Sequence[str]) -> str:
+    """Returns what the workers write to `FOUND_FILE` of a result folder.
+
+    Args:
+        summary: Of all rows.
+        files: Names of the files that hold them, each with a suffix of the attempt that wrote it.
+    """
+    return json.dumps({"summary": dataclasses.asdict(summary.finish()), "files": files})
+
+
+def read_found(folder: str) -> tuple[Summary, list[str]]:
+    """Returns the summary and the names of files that `found_json` holds."""
+    with FileSystems.open(f"{folder}/{FOUND_FILE}") as file:
+        found = json.loads(file.read())
+    summary = found["summary"]
+    summary["first_rejects"] = [Rejected(**rejected) for rejected in summary["first_rejects"]]
+    return Summary(**summary), found["files"]
+
+
+def finish_parts(folder: str, summary: Summary, files: Sequence[str]) -> None:
+    """Gives the files of a result folder their names, and removes those of failed attempts.
 
     Args:
         folder: From `result_folder`.
-        path: Where to; a former file there is replaced, or removed if no row was rejected.
-        count: How many there are.
+        summary: Is written beside them.
+        files: Names as the workers wrote them: a name, a dot and a suffix.
     """
-    rejects = f"{folder}/{REJECTS_FILE}"
+    written = [f"{folder}/{name}" for name in files]
+    finished = [path.rpartition(".")[0] for path in written]
+    if written:
+        FileSystems.rename(written, finished)
+    if left := sorted(set(_files(folder)) - set(finished)):
+        FileSystems.delete(left)
+    _write_json(f"{folder}/{SUMMARY_FILE}", dataclasses.asdict(summary))
+
+
+def publish_rejects(folder: str, path: str | None) -> None:
+    """Takes the rejected rows out of a result folder to the file that was asked for, if any.
+
+    Args:
+        folder: From `result_folder`, with its parts finished.
+        path: Where to; a former file there is replaced, or removed if no row was rejected.
+    """
+    parts = sorted(_files(folder, f"{_REJECTS}-*"))
     if path is None:
         pass
-    elif not count:
+    elif not parts:
         _remove(path)
     elif is_remote(path):
-        FileSystems.copy([rejects], [path])
+        joined = f"{folder}/{_REJECTS}.csv"
+        with FileSystems.create(joined) as file:
+            _join_rejects(parts, file)
+        FileSystems.copy([joined], [path])
+        parts.append(joined)
     else:
-        # The one may be remote and the other not, so this goes through Beam's file systems.
-        with (
-            hidden_file(Path(path).absolute()) as hidden,
-            FileSystems.open(rejects) as source,
-            hidden.open("wb") as target,
-        ):
-            shutil.copyfileobj(source, target)
-    FileSystems.delete([rejects])
-
-
-def summary_json(summary: Summary) -> str:
-    """Returns the content of `SUMMARY_FILE`."""
-    return json.dumps(dataclasses.asdict(summary))
-
-
-def read_summary(folder: str) -> Summary:
-    """Returns what `summary_json` wrote to a result folder."""
-    with FileSystems.open(f"{folder}/{SUMMARY_FILE}") as file:
-        values = json.loads(file.read())
-    values["first_rejects"] = [Rejected(**rejected) for rejected in values["first_rejects"]]
-    return Summary(**values)
+        with hidden_file(Path(path).absolute()) as hidden, hidden.open("wb") as file:
+            _join_rejects(parts, file)
+    if parts:
+        FileSystems.delete(parts)
 
 
 @contextlib.contextmanager
@@ -134,8 +158,7 @@ def _scratch_folder(parent: str | None) -> Iterator[str]:
 
 def _write_mark(folder: str) -> None:
     names = sorted(_name(path) for path in _files(folder))
-    with FileSystems.create(f"{folder}/{MARK_FILE}", "application/json") as file:
-        file.write(json.dumps({"made_by": "aepipe predict", "files": names}).encode())
+    _write_json(f"{folder}/{MARK_FILE}", {"made_by": "aepipe predict", "files": names})
 
 
 def _require_replaceable(output: str) -> None:
@@ -173,6 +196,19 @@ def _remove(path: str) -> None:
         Path(path).unlink(missing_ok=True)
     elif FileSystems.exists(path):
         FileSystems.delete([path])
+
+
+def _join_rejects(parts: Sequence[str], file: BinaryIO) -> None:
+    file.write(f"{REJECTS_HEADER}\n".encode())
+    for part in parts:
+        with FileSystems.open(part) as source:
+            source.readline()
+            shutil.copyfileobj(source, file)
+
+
+def _write_json(path: str, content: Mapping[str, Any]) -> None:
+    with FileSystems.create(path, "application/json") as file:
+        file.write(json.dumps(content).encode())
 
 
 def _files(folder: str, pattern: str = "*") -> list[str]:
