@@ -48,6 +48,11 @@ class Home:
         return self.root / "runs"
 
     @property
+    def stage_graphs(self) -> Path:
+        """Graphs of compiled pipelines, for a scheduler."""
+        return self.root / "stage-graphs"
+
+    @property
     def set_aside(self) -> Path:
         """What `aepipe doctor --repair` took out of use."""
         return self.root / "set-aside"

@@ -1,7 +1,6 @@
 """Removes old runs of a pipeline, and what they alone have left."""
 
 import dataclasses
-import datetime
 import os
 import re
 import shutil
@@ -11,16 +10,13 @@ from pathlib import Path
 from pipeline.home import Home
 from pipeline.metadata_file import require_usable
 from pipeline.run.history import killed_runs, past_runs
-from pipeline.run.outcome import BEGUN_FILE, RunOutcome
+from pipeline.run.outcome import RunOutcome
 from pipeline.unused_artifacts import driver_folders, mark_deleted, unused_artifacts
 from pipeline_config import PipelineConfig, UserInputError
 from serving.push_directory.layout import list_versions, pushed_models
 from serving.push_directory.manifest import read_manifest
 
 _NEWEST = "one of the newest"
-
-_UNDER_WAY = datetime.timedelta(days=7)
-"""How long nothing may change in the folder of a scheduler's run until it counts as killed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,25 +154,12 @@ def _pushed_by_runs(home: Home) -> dict[str, str]:
 
 
 def _abandoned_runs(home: Home, pipeline: str) -> list[Path]:
-    """Returns the folders of a pipeline's killed runs, oldest first.
+    """Returns the folders of a pipeline's killed runs that have no record, oldest first.
 
-    Call it while holding the pipeline's lock: a local run is not under way then. A scheduler's run
-    frees the lock between its tasks, so it counts as killed after a week without a change.
+    Call it while holding the pipeline's lock: no run is under way then.
     """
     name = re.compile(rf"{re.escape(pipeline)}-\d{{8}}T\d{{6}}-[0-9a-f]{{4}}")
-    return [
-        folder
-        for folder in killed_runs(home)
-        if name.fullmatch(folder.name) and not _may_go_on(folder)
-    ]
-
-
-def _may_go_on(folder: Path) -> bool:
-    if not (folder / BEGUN_FILE).exists():
-        return False
-    changed = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-    now = datetime.datetime.now(datetime.UTC).timestamp()
-    return now - changed < _UNDER_WAY.total_seconds()
+    return [folder for folder in killed_runs(home) if name.fullmatch(folder.name)]
 
 
 def _first(runs: Iterable[RunOutcome]) -> list[RunOutcome]:

@@ -1,6 +1,8 @@
 """What a person sees of a run: one tidy line a stage, then the result."""
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from rich import filesize
@@ -38,41 +40,18 @@ def plain_console(file: TextIO | None = None, *, stderr: bool = False) -> Consol
     return Console(file=file, stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
-class TerminalListener:
-    """Prints a stage's line when it ends; the one that runs is shown as a spinner meanwhile.
+def print_stage_started(console: Console, stage: str) -> None:
+    """Announces a stage if the terminal can take the line back."""
+    if console.is_terminal:
+        console.print(Text.assemble(("  … ", "dim"), stage), end="\r")
 
-    Args:
-        console: Where to print.
 
-    Attributes:
-        after: Stage -> what returns a line to print when it has ended, and notices.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self.after: dict[str, Callable[[], tuple[str, list[str]]]] = {}
-        self.seconds: dict[str, float] = {}
-        self.cached: list[str] = []
-
-    def started(self, stage: str) -> None:
-        """Announces the stage if the terminal can take the line back."""
-        if self._console.is_terminal:
-            self._console.print(Text.assemble(("  … ", "dim"), stage), end="\r")
-
-    def finished(self, stage: str, seconds: float, cached: bool) -> None:
-        """Prints the stage's line and keeps its time."""
-        self.seconds[stage] = round(seconds, 3)
-        if cached:
-            self.cached.append(stage)
-        note = ("  cached" if cached else "", "dim")
-        self._console.print(
-            Text.assemble(("  ✓ ", "green"), f"{stage:<20} {seconds:6.1f} s", note), soft_wrap=True
-        )
-        if stage in self.after:
-            line, notices = self.after[stage]()
-            self._console.print(f"  {line}", soft_wrap=True)
-            for notice in notices:
-                print_notice(self._console, notice)
+def print_stage(console: Console, stage: str, seconds: float, *, cached: bool) -> None:
+    """Prints the line of a stage that has ended."""
+    note = ("  cached" if cached else "", "dim")
+    console.print(
+        Text.assemble(("  ✓ ", "green"), f"{stage:<20} {seconds:6.1f} s", note), soft_wrap=True
+    )
 
 
 def print_header(console: Console, config: PipelineConfig) -> None:
@@ -125,6 +104,15 @@ def print_runs(outcomes: Sequence[RunOutcome]) -> None:
             for outcome in outcomes
         ]
     )
+
+
+def print_rows(rows: Sequence[Any], as_json: bool, key: str) -> None:
+    """Prints dataclasses as a JSON list under `key`, or as a table."""
+    values = [dataclasses.asdict(row) for row in rows]
+    if as_json:
+        print(json.dumps({key: values}, default=str))
+    else:
+        print_table(values)
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:

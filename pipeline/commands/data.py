@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from pipeline.commands.options import json_option
-from pipeline.commands.rows import print_rows
 from pipeline.commands.supervised import SupervisedCommand
 from pipeline_config import PIPELINES, PipelineConfig
 
@@ -23,6 +22,7 @@ def fetch(pipeline: str, as_json: bool) -> None:
     """Download and verify the tutorial's files."""
     from data.commands import fetch as fetch_files
     from pipeline.home import DATA_CACHE
+    from pipeline.terminal import print_rows
 
     fetched = fetch_files(_configs(pipeline), cache_dir=DATA_CACHE)
     print_rows(fetched, as_json, "files")
@@ -34,6 +34,7 @@ def status(as_json: bool) -> None:
     """Show which of the tutorial's files are there, and whether they are unchanged."""
     from data.commands import status as file_status
     from pipeline.home import DATA_CACHE
+    from pipeline.terminal import print_rows
 
     rows = file_status(cache_dir=DATA_CACHE, environ=os.environ)
     print_rows(rows, as_json, "files")
@@ -54,6 +55,7 @@ def sample(pipeline: str, out: Path, settings: tuple[str, ...], as_json: bool) -
     """Write the built-in sample, of any size: --set data.sample_rows=500000."""
     from data.commands import sample as write_samples
     from pipeline.settings import configured
+    from pipeline.terminal import print_rows
 
     names = list(PIPELINES) if pipeline == "all" else [pipeline]
     print_rows(write_samples(configured(names, settings), out), as_json, "samples")

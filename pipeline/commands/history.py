@@ -93,7 +93,7 @@ def prune(
 def show(run_id: str, home: Path) -> None:
     """Print one run's lineage as JSON: data, config, code, metrics, blessing, artifacts."""
     from pipeline.home import Home
-    from pipeline.run.history import lineage
+    from pipeline.run.lineage import lineage
 
     click.echo(json.dumps(lineage(Home(home.absolute()), run_id), indent=2, default=str))
 

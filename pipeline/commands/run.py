@@ -10,7 +10,7 @@ from pipeline.beam_profiles import PROFILES
 from pipeline.commands.options import data_dir_option, home_option, json_option
 from pipeline.commands.supervised import SupervisedCommand, print_interruption
 from pipeline.supervisor import Interruption
-from pipeline_config import PIPELINES, ScheduleConfig
+from pipeline_config import PIPELINES
 
 POST_SECONDS = 1.0
 """For a webhook to take its connection, and as much to answer, as the command has to end soon."""
@@ -37,12 +37,12 @@ class _RunCommand(SupervisedCommand):
             print_interruption(interruption.reason)
         if context.params["as_json"]:
             click.echo(json.dumps({"runs": [outcome.as_dict() for outcome in outcomes]}))
-        if last and closed[-1][1]:
-            untold = post_outcome(
-                last, ScheduleConfig(**closed[-1][1]), delays=(), timeout=(POST_SECONDS,) * 2
+        if closed and (webhook := closed[-1][1]):
+            failure = post_outcome(
+                closed[-1][0], webhook, delays=(), timeout=(POST_SECONDS, POST_SECONDS)
             )
-            if untold:
-                click.echo(f"aepipe: {untold}", err=True)
+            if failure:
+                click.echo(f"aepipe: {failure}", err=True)
 
 
 @click.command(cls=_RunCommand)

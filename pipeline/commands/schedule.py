@@ -8,7 +8,6 @@ import click
 
 from pipeline.commands.kubeflow_options import compile_quietly, target_options
 from pipeline.commands.options import json_option
-from pipeline.commands.rows import print_rows
 from pipeline.runners.kubeflow.target import KubeflowTarget
 from pipeline_config import PIPELINES
 
@@ -63,6 +62,7 @@ def kubeflow(
     """
     from pipeline.runners.kubeflow.schedule import Server, check, create, kubeflow_cron
     from pipeline.settings import configured
+    from pipeline.terminal import print_rows
 
     # What is checked quickly is checked before TFX is loaded.
     expression = kubeflow_cron(cron)

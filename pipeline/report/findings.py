@@ -12,8 +12,7 @@ from tfx.utils import path_utils
 
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.outputs import ERRORS_FILE, EVALUATION_FILE
-from pipeline.run.history import stage_configs
-from pipeline.run.lineage import output_artifacts, run_executions
+from pipeline.run.lineage import output_artifacts, run_executions, stage_configs
 from pipeline_config import PipelineConfig
 from trainer.train import HISTORY_FILE
 

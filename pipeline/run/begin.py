@@ -1,16 +1,58 @@
-"""Whether a scheduled run has anything to do, found out without TFX."""
+"""The beginning of a run: the data that it reads, whether they are new, the compiled pipeline.
 
+Whatever the first step chooses holds for the whole run: a span that arrives meanwhile, or another
+setting, changes nothing of a run that has begun.
+"""
+
+import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from components.schema.curated import SCHEMA_DIRECTORY
+from data.choice import RunData, choose_data
 from data.facts import DataFacts
+from data.sources import resolve
 from pipeline.fingerprint import REPOSITORY, source_fingerprint
+from pipeline.home import DATA_CACHE, Home
+from pipeline.run.history import past_runs
 from pipeline.run.outcome import RunOutcome
+from pipeline.run.record import RunRecord
 from pipeline.settings import SECTIONS
 from pipeline_config import PipelineConfig, section_as_dict
+
+
+def read_data(config: PipelineConfig, home: Home, data_dir: Path | None = None) -> RunData:
+    """Returns a pipeline's data: where they are, and what of them to read.
+
+    Args:
+        config: The pipeline.
+        home: Output folder; its past runs say which spans were refused.
+        data_dir: Folder of raw data; None to look for it.
+
+    Raises:
+        UserInputError: There are none, or not as they should be.
+        DownloadError: The server of the tutorial's data was reached but did not deliver.
+    """
+    source = resolve(config, data_dir=data_dir, environ=os.environ, cache_dir=DATA_CACHE)
+    read = choose_data(config, source, past_runs(home))
+    if source.notice:
+        return dataclasses.replace(read, notices=(source.notice, *read.notices))
+    return read
+
+
+def unchanged_outcome(read: RunData, home: Home) -> RunOutcome | None:
+    """Returns the outcome of a run with no new data, or None if there is something to run."""
+    last = previous_result(read.config, inputs_sha256(read.config, read.facts), past_runs(home))
+    if last is None:
+        return None
+    ended = f"{last.status}: {last.reasons[0]}" if last.reasons else last.status
+    reason = f"nothing has changed since run {last.run_id}, which ended with {ended}"
+    return dataclasses.replace(
+        last, status="no new data", reasons=[reason], notices=[], seconds={}, cached=[]
+    )
 
 
 def inputs_sha256(config: PipelineConfig, facts: DataFacts) -> str:
@@ -28,7 +70,7 @@ def inputs_sha256(config: PipelineConfig, facts: DataFacts) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def standing_result(
+def previous_result(
     config: PipelineConfig, inputs: str, past: Sequence[RunOutcome]
 ) -> RunOutcome | None:
     """Returns the pipeline's last run if another one would come to the same result.
@@ -43,16 +85,63 @@ def standing_result(
         past: Runs, newest first.
     """
     last = next((run for run in past if run.pipeline == config.name), None)
-    if (
-        last is None
-        or last.inputs_sha256 != inputs
-        or last.status
-        in (
-            "failed",
-            "interrupted",
-        )
-    ):
+    if last is None or last.inputs_sha256 != inputs or last.status in ("failed", "interrupted"):
         return None
     if last.pushed and not Path(last.pushed).is_dir():
         return None
     return last
+
+
+def begin_run(
+    record: RunRecord,
+    read: RunData,
+    *,
+    beam_args: Sequence[str],
+    cache: bool = True,
+    rerun_from: str | None = None,
+) -> list[str]:
+    """Records what a run reads, and compiles its pipeline into its folder.
+
+    Call it while holding the pipeline's lock.
+
+    Args:
+        record: The run's.
+        read: What it reads.
+        beam_args: Options of Beam's pipelines.
+        cache: Whether a stage's result of an earlier run may be taken.
+        rerun_from: Stage that runs again, with all that follows it, whatever the cache holds.
+
+    Returns:
+        The stages, in an order in which they can run.
+
+    Raises:
+        UserInputError: There is no stage `rerun_from`, or the metadata file cannot be used.
+    """
+    record.update(
+        data=read.facts,
+        notices=[*read.notices],
+        inputs_sha256=inputs_sha256(read.config, read.facts),
+    )
+    # The models are Keras 3 on TensorFlow, whatever a user's own Keras settings say.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    from pipeline.build import build_pipeline
+    from pipeline.run.cached_outputs import mark_incomplete
+    from pipeline.run.compiled import compile_run, write_compiled
+    from pipeline.run.lineage import mark_abandoned
+
+    home = record.home
+    metadata_path = home.metadata_path(read.config.name)
+    mark_abandoned(metadata_path)
+    mark_incomplete(metadata_path)
+    pipeline = build_pipeline(
+        read.config,
+        data_directory=read.facts.directory,
+        data_sha256=read.facts.sha256,
+        home=home,
+        beam_args=beam_args,
+        cache=cache,
+        files=read.files,
+    )
+    compiled = compile_run(pipeline, record.outcome.run_id, rerun_from)
+    write_compiled(compiled, record.directory)
+    return [node.pipeline_node.node_info.id for node in compiled.nodes]

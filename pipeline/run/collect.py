@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ml_metadata.proto.metadata_store_pb2 import Artifact, Execution
+from ml_metadata.proto.metadata_store_pb2 import Artifact
 
 from components.data_gate.component import VERDICT_FILE
 from components.infra_validator.blessing import BLESSED_PROPERTY, LOG_FILE, REASON_PROPERTY
@@ -17,73 +17,50 @@ from pipeline.home import Home
 from pipeline.models.pushed_versions import why_not_served
 from pipeline.run.lineage import open_store, output_artifacts, run_executions
 from pipeline.run.outcome import RunOutcome
-from pipeline_config import PipelineConfig
 
 
-def mark_abandoned(metadata_path: Path) -> int:
-    """Marks executions as failed that a killed run left behind as running.
+def collect_outcome(begun: RunOutcome, home: Home) -> RunOutcome:
+    """Reads what a run produced whose every stage has ended.
 
-    Call it while holding the pipeline's lock: nothing can be running then.
-
-    Returns:
-        How many there were.
+    Args:
+        begun: What its record has of it.
+        home: The output folder.
     """
-    if not metadata_path.exists():
-        return 0
-    store = open_store(str(metadata_path))
-    abandoned = [
-        execution
-        for execution in store.get_executions()
-        if execution.last_known_state in (Execution.NEW, Execution.RUNNING)
-    ]
-    for execution in abandoned:
-        execution.last_known_state = Execution.FAILED
-    if abandoned:
-        store.put_executions(abandoned)
-    return len(abandoned)
-
-
-def collect_outcome(
-    config: PipelineConfig,
-    home: Home,
-    run_id: str,
-    facts: DataFacts,
-    *,
-    seconds: dict[str, float],
-    cached: list[str],
-) -> RunOutcome:
-    """Reads what a finished run produced.
-
-    Returns:
-        The outcome, without its log.
-    """
-    store = open_store(str(home.metadata_path(config.name)))
-    executions = run_executions(store, run_id)
+    assert begun.data is not None, "it began with its data"
+    store = open_store(str(home.metadata_path(begun.pipeline)))
+    executions = run_executions(store, begun.run_id)
     gate = output_artifacts(store, executions, "DataGate")["verdict"]
     judged = output_artifacts(store, executions, "ThresholdEvaluator")
     pushed = output_artifacts(store, executions, "VersionedPusher")["pushed_model"]
+    is_fresh = "VersionedPusher" not in begun.cached
     outcome = judged_outcome(
-        config.name,
-        run_id,
-        facts,
+        begun.pipeline,
+        begun.run_id,
+        begun.data,
         gate_uri=gate.uri,
         evaluation_uri=judged["evaluation"].uri,
         infra_refusal=_infra_refusal(output_artifacts(store, executions, "InfraValidator")),
         destination=_destination(pushed),
-        fresh="VersionedPusher" not in cached,
+        fresh=is_fresh,
     )
-    notices = [] if "VersionedPusher" in cached else _notices(pushed)
+    notices = [*begun.notices, *(_notices(pushed) if is_fresh else []), *outcome.notices]
     return dataclasses.replace(
-        outcome, notices=[*notices, *outcome.notices], seconds=seconds, cached=cached
+        outcome,
+        # A run may be ended twice, if its last step was killed.
+        notices=list(dict.fromkeys(notices)),
+        log=begun.log,
+        seconds=begun.seconds,
+        cached=begun.cached,
+        inputs_sha256=begun.inputs_sha256,
     )
 
 
-def class_counts(config: PipelineConfig, home: Home, run_id: str) -> tuple[str, list[str]]:
+def class_counts(home: Home, pipeline: str, run_id: str) -> tuple[str, list[str]]:
     """Returns what the data gate of a detector's run counted, in words, and its notices.
 
     Call it once the gate has passed.
     """
-    store = open_store(str(home.metadata_path(config.name)))
+    store = open_store(str(home.metadata_path(pipeline)))
     gate = output_artifacts(store, run_executions(store, run_id), "DataGate")["verdict"]
     passed = _read_json(Path(gate.uri) / VERDICT_FILE)
     labels = passed.get("labels", {}).values()

@@ -29,9 +29,7 @@ OUTCOME_FILE = "run.json"
 NUMBER_KEY = "number"
 """Where `run.json` has the run's number in its output folder."""
 REPORT_FILE = "report.html"
-BEGUN_FILE = "begun.json"
-"""Of a scheduler's run: the outcome as far as it was known when the data were chosen."""
-
+LOG_FILE = "log.txt"
 RESERVED_BYTES = 16384
 """More than the outcome of a run takes that read a hundred spans."""
 
@@ -134,19 +132,26 @@ def reserve_outcome(directory: Path) -> None:
 def write_outcome(outcome: RunOutcome, directory: Path) -> Path:
     """Writes the outcome as `run.json` into the run's folder and returns its path.
 
-    Beside the outcome it holds the run's number in its output folder, which orders runs whatever
-    the clock said. Call it while holding the pipeline's lock.
+    Call it while holding the pipeline's lock.
     """
     path = directory / OUTCOME_FILE
-    number = recorded_number(path) or 1 + max(
-        map(recorded_number, directory.parent.glob(f"*/{OUTCOME_FILE}")), default=0
-    )
     partial = _partial(directory)
     with partial.open("r+b" if partial.exists() else "wb") as file:
-        file.write(json.dumps(outcome.as_dict() | {NUMBER_KEY: number}, indent=2).encode())
+        file.write(outcome_text(outcome, directory).encode())
         file.truncate()
     publish(partial, path)
     return path
+
+
+def outcome_text(outcome: RunOutcome, directory: Path, **beside: Any) -> str:
+    """Returns the content of `run.json`: the outcome, and what is kept beside it.
+
+    The run's number in its output folder orders runs, whatever the clock said.
+    """
+    number = recorded_number(directory / OUTCOME_FILE) or 1 + max(
+        map(recorded_number, directory.parent.glob(f"*/{OUTCOME_FILE}")), default=0
+    )
+    return json.dumps({**outcome.as_dict(), **beside, NUMBER_KEY: number}, indent=2)
 
 
 def recorded_number(path: Path) -> int:

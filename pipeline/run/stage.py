@@ -1,97 +1,75 @@
-"""TFX's LocalDagRunner, driven a node at a time so that each stage can be reported."""
+"""One stage of a run that has begun, through TFX's own LocalDagRunner."""
 
 import contextlib
+import shutil
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Protocol
 
 from ml_metadata.proto.metadata_store_pb2 import Execution
-from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-from tfx.orchestration.portable import runtime_parameter_utils
-from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline.home import Home
 from pipeline.metadata_file import require_usable
-from pipeline.run.cached_outputs import record_outputs
-from pipeline.run.lineage import open_store, run_executions
+from pipeline.run.cached_outputs import mark_incomplete, record_outputs
+from pipeline.run.compiled import only_stage, read_compiled
+from pipeline.run.lineage import mark_abandoned, open_store, run_executions
+from pipeline.run.record import RunRecord
 from pipeline.supervisor import tell_supervisor
-from pipeline_config import UserInputError
-
-_RUN_ID_PARAMETER = "pipeline-run-id"
 
 
-class StageListener(Protocol):
-    """Is called with what the runner does."""
+def run_stage(record: RunRecord, stage: str) -> None:
+    """Runs one stage of a run's compiled pipeline, and records its time and if it was cached.
 
-    def started(self, stage: str) -> None:
-        """A stage begins."""
+    Call it while holding the pipeline's lock.
 
-    def finished(self, stage: str, seconds: float, cached: bool) -> None:
-        """A stage ended well; `cached` if TFX found its result."""
-
-
-class ObservedLocalDagRunner(LocalDagRunner):
-    """Runs a pipeline in this process and reports each stage to a listener.
-
-    Args:
-        run_id: Name of the run in MLMD.
-        connection: The pipeline's metadata store.
-        listener: Is called for each stage.
-        rerun_from: Stage that runs again, with all that follows it, whatever the cache holds.
+    Raises:
+        UserInputError: The metadata file is damaged, lost or held by another process.
     """
+    home, run_id = record.home, record.outcome.run_id
+    tell_supervisor(stage=stage)
+    # TFX itself waits for minutes, and makes a new file in the place of a lost one.
+    require_usable(home, record.outcome.pipeline, writing=True)
+    start = time.monotonic()
+    with program_arguments_hidden():
+        LocalDagRunner().run_with_ir(only_stage(read_compiled(record.directory), stage))
+    store = open_store(str(home.metadata_path(record.outcome.pipeline)))
+    record_outputs(store, run_id, stage)
+    executions = run_executions(store, run_id).get(stage, [])
+    is_cached = {execution.last_known_state for execution in executions} == {Execution.CACHED}
+    cached = [*record.outcome.cached, *([stage] if is_cached else [])]
+    record.update(
+        seconds=record.outcome.seconds | {stage: round(time.monotonic() - start, 3)},
+        cached=list(dict.fromkeys(cached)),
+    )
 
-    def __init__(
-        self,
-        run_id: str,
-        connection: metadata.ConnectionConfigType,
-        listener: StageListener,
-        rerun_from: str | None = None,
-    ) -> None:
-        super().__init__()
-        self._run_id = run_id
-        self._connection = connection
-        self._listener = listener
-        self._rerun_from = rerun_from
 
-    def run_with_ir(
-        self,
-        pipeline: pipeline_pb2.Pipeline,
-        run_options: pipeline_pb2.RunOptions | None = None,
-    ) -> None:
-        """Runs each node of the compiled pipeline through the stock runner.
+def clear_earlier_try(record: RunRecord, stage: str) -> None:
+    """Removes what a try of a stage left that failed or was killed, and forgets its failure.
 
-        Raises:
-            UserInputError: `rerun_from` names no stage of the pipeline, or the metadata file is
-                damaged, lost or held by another process when a stage begins.
-        """
-        metadata_file = Path(self._connection.sqlite.filename_uri)
-        runtime_parameter_utils.substitute_runtime_parameter(
-            pipeline, {_RUN_ID_PARAMETER: self._run_id}
-        )
-        if self._rerun_from is not None:
-            disable_cache_from(pipeline, self._rerun_from)
-        for node in pipeline.nodes:
-            stage = node.pipeline_node.node_info.id
-            self._listener.started(stage)
-            tell_supervisor(stage=stage)
-            # TFX itself waits for minutes, and makes a new file in the place of a lost one.
-            require_usable(*Home.of_metadata_path(metadata_file), writing=True)
-            start = time.monotonic()
-            with program_arguments_hidden():
-                super().run_with_ir(only_stage(pipeline, stage), run_options)
-            cached = self._record(stage)
-            self._listener.finished(stage, time.monotonic() - start, cached)
+    Call it while holding the pipeline's lock: what MLMD calls running then was killed.
 
-    def _record(self, stage: str) -> bool:
-        """Notes what the stage wrote; returns whether it came from the cache."""
-        store = open_store(self._connection.sqlite.filename_uri)
-        record_outputs(store, self._run_id, stage)
-        executions = run_executions(store, self._run_id).get(stage, [])
-        states = {execution.last_known_state for execution in executions}
-        return states == {Execution.CACHED}
+    Raises:
+        UserInputError: The metadata file cannot be used.
+    """
+    home, pipeline = record.home, record.outcome.pipeline
+    record.reopen(stage)
+    require_usable(home, pipeline, writing=True)
+    metadata_path = home.metadata_path(pipeline)
+    killed = []
+    if metadata_path.exists():
+        executions = run_executions(open_store(str(metadata_path)), record.outcome.run_id)
+        killed = [
+            execution.id
+            for execution in executions.get(stage, [])
+            if execution.last_known_state in (Execution.NEW, Execution.RUNNING)
+        ]
+    mark_abandoned(metadata_path)
+    mark_incomplete(metadata_path)
+    # TFX takes the same execution again, and so its folders.
+    for execution in killed:
+        for pattern in (f"*/{execution}", f".system/*/{execution}"):
+            for leftover in (home.artifacts(pipeline) / stage).glob(pattern):
+                shutil.rmtree(leftover)
 
 
 @contextlib.contextmanager
@@ -107,30 +85,3 @@ def program_arguments_hidden() -> Iterator[None]:
         yield
     finally:
         sys.argv = arguments
-
-
-def disable_cache_from(pipeline: pipeline_pb2.Pipeline, stage: str) -> None:
-    """Turns the cache off for `stage` and for all nodes that depend on it.
-
-    Raises:
-        UserInputError: The pipeline has no such stage.
-    """
-    nodes = [node.pipeline_node for node in pipeline.nodes]
-    names = [node.node_info.id for node in nodes]
-    if stage not in names:
-        raise UserInputError(f"--from {stage}: no such stage; stages: {', '.join(names)}")
-    affected = {stage}
-    for node in nodes:
-        if node.node_info.id == stage or affected.intersection(node.upstream_nodes):
-            affected.add(node.node_info.id)
-            node.execution_options.caching_options.enable_cache = False
-
-
-def only_stage(pipeline: pipeline_pb2.Pipeline, stage: str) -> pipeline_pb2.Pipeline:
-    """Returns a copy of the compiled pipeline in which all other stages are skipped."""
-    alone = pipeline_pb2.Pipeline()
-    alone.CopyFrom(pipeline)
-    for node in alone.nodes:
-        if node.pipeline_node.node_info.id != stage:
-            node.pipeline_node.execution_options.skip.SetInParent()
-    return alone

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from pipeline.home import Home
-from pipeline.terminal import TerminalListener
+from pipeline.runners import local
 from tests.conftest import Aepipe, Result, run_command
 from tests.end_to_end.metadata import pushed_versions
 
@@ -100,14 +101,14 @@ def test_a_home_that_goes_wrong_in_a_run(
         subprocess.run(["mount", "--bind", home, home], check=True)
         subprocess.run(["mount", "-o", "remount,ro,bind", home], check=True)
 
-    started = TerminalListener.started
+    started = local.print_stage_started
 
-    def spoil_as_it_starts(listener: TerminalListener, name: str) -> None:
-        started(listener, name)
+    def spoil_as_it_starts(console: Console, name: str) -> None:
+        started(console, name)
         if name == stage:
             spoil()
 
-    monkeypatch.setattr(TerminalListener, "started", spoil_as_it_starts)
+    monkeypatch.setattr(local, "print_stage_started", spoil_as_it_starts)
     result = run(aepipe, home, small_sample, "--from", "ThresholdEvaluator")
     if fault == "read-only":
         subprocess.run(["umount", "-l", home], check=True)

@@ -39,7 +39,7 @@ MOMENTS = {
     "Trainer": ("✓ Transform", 1.5),
     "ThresholdEvaluator": ("✓ BaselineResolver", 0.5),
     "InfraValidator": ("✓ ThresholdEvaluator", 1.5),
-    "VersionedPusher": ("✓ InfraValidator", 0.3),
+    "VersionedPusher": ("✓ InfraValidator", 0.05),
 }
 """Moment -> a line of the run that comes before it, and seconds from there."""
 

@@ -45,9 +45,9 @@ def test_a_mistyped_command_is_exit_code_2(arguments: list[str], aepipe: Aepipe)
 
 def test_a_bug_is_a_traceback_and_exit_code_1() -> None:
     probe = (
-        "import pipeline.runners.local\n"
+        "import pipeline.run.begin\n"
         "def broken(*_):\n    raise ZeroDivisionError('a bug')\n"
-        "pipeline.runners.local.resolve = lambda *a, **k: broken()\n"
+        "pipeline.run.begin.resolve = lambda *a, **k: broken()\n"
         "from pipeline.cli import main\n"
         "import tempfile; main(['run', 'basic', '--home', tempfile.mkdtemp()])"
     )

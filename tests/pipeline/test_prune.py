@@ -14,6 +14,7 @@ from pipeline.metadata_file import find_fault
 from pipeline.prune import prune_after_run
 from pipeline.run.history import past_runs
 from pipeline.run.outcome import RunOutcome, Status
+from pipeline.run.record import open_record
 from pipeline_config import ANOMALY, ScheduleConfig
 from tests.conftest import Aepipe, Result
 from tests.pipeline.broken_metadata import FAULTS
@@ -152,14 +153,14 @@ def test_a_schedulers_run_between_two_tasks_stays(
     aepipe: Aepipe, home: Home, runs: RecordedRuns
 ) -> None:
     begun, own = runs.add(None)
+    opened = RunOutcome("anomaly", begun, "interrupted")
+    with open_record(home, opened, ScheduleConfig(), by_steps=True) as record:
+        pass
     runs.add("pushed")
-    marker = home.runs / begun / "begun.json"
-    marker.write_text("{}")
     assert prune(aepipe, home, 1)["killed"] == []
     assert all(Path(artifact.uri).is_dir() for artifact in own)
     month_ago = time.time() - 30 * 86_400
-    for path in (marker, home.runs / begun / "log.txt", home.runs / begun):
-        os.utime(path, (month_ago, month_ago))
+    os.utime(record.directory / "run.json", (month_ago, month_ago))
     assert prune(aepipe, home, 1)["killed"] == [begun]
 
 

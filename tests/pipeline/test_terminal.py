@@ -10,11 +10,12 @@ from rich.console import Console
 from data.facts import DataFacts
 from pipeline.run.outcome import RunOutcome
 from pipeline.terminal import (
-    TerminalListener,
     plain_console,
     print_header,
     print_notice,
     print_outcome,
+    print_stage,
+    print_stage_started,
     print_table,
 )
 from pipeline_config import ANOMALY
@@ -85,9 +86,8 @@ def test_no_name_is_cut_on_a_terminal(width: int) -> None:
 def test_a_stages_line_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     console, text = _console(20, terminal=False)
     print_header(console, ANOMALY)
-    listener = TerminalListener(console)
-    listener.started("ExampleGen")
-    listener.finished("ExampleGen", 1.5, cached=True)
+    print_stage_started(console, "ExampleGen")
+    print_stage(console, "ExampleGen", 1.5, cached=True)
     header, stage = text.getvalue().splitlines()
     assert header == f"anomaly  {ANOMALY.description}"
     assert stage.split() == ["✓", "ExampleGen", "1.5", "s", "cached"]

@@ -31,7 +31,7 @@ from airflow.models.param import Param
 from airflow.operators.python import PythonOperator, ShortCircuitOperator
 from airflow.utils.trigger_rule import TriggerRule
 
-from pipeline.runners.airflow.graph import last_stages, stage_graph
+from pipeline.runners.airflow.graph import Graph, stage_graphs
 from pipeline.runners.airflow.settings import scheduled_configs
 from pipeline.runners.airflow.tasks import (
     CHOOSE_DATA,
@@ -61,13 +61,13 @@ def build_dags(environ: Mapping[str, str]) -> dict[str, DAG]:
     Raises:
         UserInputError: A setting is wrong; Airflow shows the line as the file's import error.
     """
-    dags = [build_dag(config) for config in scheduled_configs(environ)]
+    graphs = stage_graphs(environ)
+    dags = [build_dag(config, graphs[config.name]) for config in scheduled_configs(environ)]
     return {dag.dag_id: dag for dag in dags}
 
 
-def build_dag(config: PipelineConfig) -> DAG:
+def build_dag(config: PipelineConfig, graph: Graph) -> DAG:
     """Builds one pipeline's DAG."""
-    graph = stage_graph(config)
     schedule = config.schedule
     with DAG(
         dag_id=f"aepipe_{config.name}",
@@ -89,7 +89,9 @@ def build_dag(config: PipelineConfig) -> DAG:
     ) as dag:
         named = {"pipeline": config.name}
         first = ShortCircuitOperator(
-            task_id=CHOOSE_DATA, python_callable=choose_data, op_kwargs=named
+            task_id=CHOOSE_DATA,
+            python_callable=choose_data,
+            op_kwargs={**named, "stages": list(graph)},
         )
         stages = {
             stage: PythonOperator(
@@ -104,8 +106,9 @@ def build_dag(config: PipelineConfig) -> DAG:
             trigger_rule=TriggerRule.ALL_DONE,
         )
     for stage, upstream in graph.items():
-        stages[stage].set_upstream([stages[name] for name in sorted(upstream)] or [first])
-    last.set_upstream([stages[stage] for stage in last_stages(graph)])
+        stages[stage].set_upstream([stages[name] for name in upstream] or [first])
+    waited_for = {name for upstream in graph.values() for name in upstream}
+    last.set_upstream([task for stage, task in stages.items() if stage not in waited_for])
     return dag
 
 

@@ -1,65 +1,90 @@
-"""Which stages a pipeline has and what each waits for, found out without TFX.
+"""The stages of each pipeline, kept in the output folder.
 
-Airflow's scheduler reads the DAG file every half minute, and importing TFX takes ten seconds. So
-the graph is written down here a second time. It cannot drift unnoticed: a test holds it equal to
-the compiled pipeline, and each DAG run's first task does so too (`require_same_graph`).
+They come from the compiled pipeline, which takes TFX and so ten seconds; Airflow parses the DAG
+file every half minute. So a child process compiles, once for each state of settings and code.
 """
 
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
-from pipeline_config import PipelineConfig
+from pipeline.fingerprint import REPOSITORY, source_fingerprint
+from pipeline.home import Home
+from pipeline.runners.airflow.settings import scheduled_configs, scheduled_home
+from pipeline.settings import SECTIONS
+from pipeline_config import PipelineConfig, section_as_dict
+from serving.push_directory.durable_files import write_text
 
-Graph = Mapping[str, frozenset[str]]
-"""Stage -> the stages that it waits for; in an order in which they can run."""
-
-
-class DriftedGraphError(Exception):
-    """The DAG is not that of the compiled pipeline: a bug, or settings changed under a DAG run."""
-
-
-def stage_graph(config: PipelineConfig) -> Graph:
-    """Returns the graph of a pipeline with these settings."""
-    graph = {
-        "ExampleGen": set[str](),
-        "SchemaGen": set[str](),
-        "StatisticsGen": {"ExampleGen", "SchemaGen"},
-        "ExampleValidator": {"StatisticsGen", "SchemaGen"},
-        "DataGate": {"StatisticsGen", "ExampleValidator", "SchemaGen"},
-        "Transform": {"ExampleGen", "SchemaGen", "DataGate"},
-    }
-    training = {"Transform", "SchemaGen"}
-    if config.trainer.warm_start:
-        graph["WarmStartResolver"] = {"Transform"}
-        training.add("WarmStartResolver")
-    graph["Trainer"] = training
-    graph["BaselineResolver"] = {"Trainer"}
-    graph["ThresholdEvaluator"] = {"ExampleGen", "Transform", "Trainer", "BaselineResolver"}
-    pushing = {"ExampleGen", "ThresholdEvaluator"}
-    if config.infra_validator.enabled:
-        graph["InfraValidator"] = {"ExampleGen", "ThresholdEvaluator"}
-        pushing.add("InfraValidator")
-    graph["VersionedPusher"] = pushing
-    return {stage: frozenset(upstream) for stage, upstream in graph.items()}
+Graph = Mapping[str, list[str]]
+"""Stage, in an order in which they can run -> the stages that it waits for."""
 
 
-def last_stages(graph: Graph) -> list[str]:
-    """Returns the stages that no other waits for."""
-    waited_for = frozenset[str]().union(*graph.values())
-    return [stage for stage in graph if stage not in waited_for]
-
-
-def require_same_graph(dag: Graph, compiled: Graph) -> None:
-    """Checks the DAG that Airflow runs against the pipeline that TFX compiled.
+def stage_graphs(environ: Mapping[str, str]) -> dict[str, Graph]:
+    """Returns the graph of each pipeline with the environment's settings.
 
     Raises:
-        DriftedGraphError: They differ; the message names the stages.
+        UserInputError: A setting is wrong.
+        RuntimeError: The pipelines cannot be compiled; the message ends with why.
     """
-    differing = [
-        stage for stage in sorted({*dag, *compiled}) if dag.get(stage) != compiled.get(stage)
+    digest = _digest(scheduled_configs(environ))
+    kept = Home(scheduled_home(environ)).stage_graphs / f"{digest}.json"
+    with contextlib.suppress(OSError, ValueError):
+        found: dict[str, Graph] = json.loads(kept.read_text())
+        return found
+    graphs = _compiled_in_a_child(environ)
+    # Without a place to keep them, they are compiled each time.
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_text(kept, json.dumps(graphs))
+    return graphs
+
+
+def compiled_graphs(environ: Mapping[str, str]) -> dict[str, Graph]:
+    """Compiles the pipelines in this process and returns their graphs."""
+    from pipeline.build import build_pipeline
+    from pipeline.run.compiled import compile_run, stage_graph
+
+    graphs: dict[str, Graph] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        for config in scheduled_configs(environ):
+            home.prepare(config)
+            pipeline = build_pipeline(
+                config, data_directory=folder, data_sha256="", home=home, beam_args=()
+            )
+            graph = stage_graph(compile_run(pipeline, "graph"))
+            graphs[config.name] = {stage: sorted(waits_for) for stage, waits_for in graph.items()}
+    return graphs
+
+
+def _digest(configs: list[PipelineConfig]) -> str:
+    settings = [
+        {name: section_as_dict(getattr(config, name)) for name in SECTIONS if name != "schedule"}
+        for config in configs
     ]
-    if differing:
-        raise DriftedGraphError(
-            f"Airflow's tasks differ from the pipeline's stages at {', '.join(differing)}: "
-            "pipeline/runners/airflow/graph.py is out of date, or settings changed since Airflow "
-            "read the DAG"
-        )
+    code = source_fingerprint("components"), (REPOSITORY / "pipeline" / "build.py").read_text()
+    return hashlib.sha256(json.dumps([settings, code]).encode()).hexdigest()
+
+
+def _compiled_in_a_child(environ: Mapping[str, str]) -> dict[str, Graph]:
+    child = subprocess.run(
+        [sys.executable, "-m", __name__],
+        cwd=REPOSITORY,
+        env={**environ},
+        capture_output=True,
+        text=True,
+    )
+    if child.returncode:
+        raise RuntimeError(f"the pipelines cannot be compiled: {child.stderr.strip()[-2000:]}")
+    graphs: dict[str, Graph] = json.loads(child.stdout.splitlines()[-1])
+    return graphs
+
+
+if __name__ == "__main__":
+    print(json.dumps(compiled_graphs(os.environ)))

@@ -1,15 +1,17 @@
-"""What Airflow's tasks do; each runs in a process of its own, and TFX is imported there alone.
+"""What Airflow's tasks do: the steps of `pipeline.run`, each in a process of its own.
 
-What a task passes to another goes through XCom, which Airflow clears when a task is tried again.
+The state of a run lies in its folder. Its name alone goes through XCom, which Airflow clears when
+a task is tried again. TFX is imported in the tasks alone.
 """
 
 import contextlib
-import dataclasses
+import datetime
 import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from airflow.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
@@ -17,7 +19,8 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 
 from pipeline.home import Home
-from pipeline.run.outcome import RunOutcome, write_outcome
+from pipeline.run.outcome import LOG_FILE, OUTCOME_FILE, RunOutcome
+from pipeline.run.record import RunRecord, open_record, resume_record
 from pipeline.runners.airflow.settings import scheduled_beam, scheduled_config, scheduled_home
 from pipeline_config import PipelineConfig, UserInputError
 
@@ -27,18 +30,19 @@ FINISH = "finish"
 IF_NEW_DATA = "if_new_data"
 """Parameter of a DAG run: whether one with no new data runs nothing."""
 
-FAILURE = "failure"
-"""XCom of a task that failed: `status` and `reason`."""
-
 _RUN_ID = "run_id"
 
 _LOG = logging.getLogger(__name__)
 
 
 def choose_data(
-    pipeline: str, ti: TaskInstance, dag_run: DagRun, params: Mapping[str, Any]
+    pipeline: str,
+    stages: Sequence[str],
+    ti: TaskInstance,
+    dag_run: DagRun,
+    params: Mapping[str, Any],
 ) -> bool:
-    """Chooses the data and compiles the pipeline for all tasks of the DAG run.
+    """Begins the run: chooses the data and compiles the pipeline for all tasks of the DAG run.
 
     Returns:
         False if there is no new data: Airflow then skips all other tasks.
@@ -46,34 +50,30 @@ def choose_data(
     Raises:
         AirflowFailException: The user's data or a setting is wrong.
     """
-    home = _home()
-    with _failure_told(ti, home, pipeline):
-        from pipeline.beam_profiles import beam_arguments
-        from pipeline.run.begin import inputs_sha256
-        from pipeline.runners.local import RunRequest, read_data, standing_outcome
+    from pipeline.beam_profiles import beam_arguments
+    from pipeline.run.begin import begin_run, inputs_sha256, read_data, unchanged_outcome
 
-        config = scheduled_config(pipeline, os.environ)
-        request = RunRequest(names=(pipeline,), home=home.root)
+    home, config = _home(), scheduled_config(pipeline, os.environ)
+    with _recorded_if_it_fails(config, home, name_of_run(pipeline, dag_run, "")):
         home.prepare(config)
-        if params[IF_NEW_DATA] and (standing := standing_outcome(config, request, home)):
-            _LOG.info("no new data: %s", standing.reasons[0])
+        read = read_data(config, home)
+        if params[IF_NEW_DATA] and (unchanged := unchanged_outcome(read, home)):
+            _LOG.info("no new data: %s", unchanged.reasons[0])
             return False
-        read = read_data(config, request, home)
-        inputs = inputs_sha256(read.config, read.facts)
-        run_id = name_of_run(pipeline, dag_run, inputs)
-        ti.xcom_push(key=_RUN_ID, value=run_id)
-        with _log_kept(home, run_id):
-            from pipeline.runners.airflow.run import begin_run
-
-            begun = RunOutcome(
-                pipeline=pipeline,
-                run_id=run_id,
-                status="failed",
-                data=read.facts,
-                notices=list(read.notices),
-                inputs_sha256=inputs,
+    run_id = name_of_run(pipeline, dag_run, inputs_sha256(read.config, read.facts))
+    ti.xcom_push(key=_RUN_ID, value=run_id)
+    with (
+        _opened(config, home, run_id) as record,
+        _recorded(record, CHOOSE_DATA),
+        pipeline_lock(home, pipeline),
+    ):
+        beam_args = beam_arguments(*scheduled_beam(os.environ))
+        begun = begin_run(record, read, beam_args=beam_args)
+        if begun != [*stages]:
+            raise AirflowException(
+                f"the pipeline's stages are {', '.join(begun)}, Airflow's tasks "
+                f"{', '.join(stages)}: settings have changed since Airflow read the DAG"
             )
-            begin_run(begun, read, home, beam_arguments(*scheduled_beam(os.environ)))
     return True
 
 
@@ -85,39 +85,42 @@ def run_stage(pipeline: str, stage: str, ti: TaskInstance) -> None:
         AirflowException: Another process runs this pipeline in this home.
     """
     home = _home()
-    run_id = ti.xcom_pull(task_ids=CHOOSE_DATA, key=_RUN_ID)
-    with _failure_told(ti, home, pipeline), _log_kept(home, run_id), pipeline_lock(home, pipeline):
-        from pipeline.runners.airflow.run import run_node
+    with (
+        resume_record(home, ti.xcom_pull(task_ids=CHOOSE_DATA, key=_RUN_ID)) as record,
+        _recorded(record, stage),
+        pipeline_lock(home, pipeline),
+    ):
+        from pipeline.run import stage as stages
 
-        run_node(home, pipeline, run_id, stage)
+        stages.clear_earlier_try(record, stage)
+        stages.run_stage(record, stage)
 
 
 def finish(pipeline: str, ti: TaskInstance, dag_run: DagRun) -> None:
-    """Writes what came of the run, notifies the webhook of a bad end, and fails with its reason.
+    """Records what came of the run, notifies the webhook of a bad end, and fails with its reason.
 
     Raises:
         AirflowFailException: The run ended badly.
     """
-    from pipeline.run.webhook import post_outcome
-    from pipeline.runners.airflow.outcome import dag_run_outcome
+    from pipeline.run.end import end_run, notify
 
-    home = _home()
-    config = scheduled_config(pipeline, os.environ)
+    home, config = _home(), scheduled_config(pipeline, os.environ)
     run_id = ti.xcom_pull(task_ids=CHOOSE_DATA, key=_RUN_ID) or name_of_run(pipeline, dag_run, "")
-    with _log_kept(home, run_id) as log:
+    if not (home.runs / run_id / OUTCOME_FILE).exists():
+        with _opened(config, home, run_id):
+            """The first task was killed before it recorded anything."""
+    now = datetime.datetime.now(datetime.UTC)
+    total = (now - (dag_run.start_date or now)).total_seconds()
+    with resume_record(home, run_id) as record, _log_kept(record.log):
         try:
-            outcome = dag_run_outcome(config, home, run_id, ti, dag_run)
+            outcome = end_run(record, config, total_seconds=total)
         except Exception as error:
             if ti.is_eligible_to_retry():
                 raise
-            _LOG.exception("run %s cannot be reported", run_id)
-            reason = f"{FINISH}: {_crash(error)}"
-            outcome = RunOutcome(pipeline, run_id, "failed", reasons=[reason])
-        outcome = dataclasses.replace(outcome, log=log)
-        if untold := post_outcome(outcome, config.schedule):
-            _LOG.error("%s", untold)
-            outcome = dataclasses.replace(outcome, notices=[*outcome.notices, untold])
-        write_outcome(outcome, home.runs / run_id)
+            _LOG.exception("run %s cannot be collected", run_id)
+            record.fail(FINISH, "failed", f"{FINISH}: {_crash(error)}")
+            outcome = end_run(record, config, total_seconds=total)
+        outcome = notify(outcome, config.schedule, home)
         _prune(outcome, config, home)
         _LOG.info("%s", json.dumps({"runs": [outcome.as_dict()]}))
     if outcome.exit_code:
@@ -130,11 +133,11 @@ def _prune(outcome: RunOutcome, config: PipelineConfig, home: Home) -> None:
 
     try:
         with home.lock(config.name):
-            untidy = prune_after_run(outcome, config, home)
+            failure = prune_after_run(outcome, config, home)
     except UserInputError as error:
-        untidy = f"old runs stay: {error}"
-    if untidy:
-        _LOG.warning("%s", untidy)
+        failure = f"old runs stay: {error}"
+    if failure:
+        _LOG.warning("%s", failure)
 
 
 def _home() -> Home:
@@ -144,8 +147,8 @@ def _home() -> Home:
 def name_of_run(pipeline: str, dag_run: DagRun, inputs: str) -> str:
     """Returns the run's name at TFX: the same for all tasks and all their tries.
 
-    The time is when the DAG run was due. If a DAG run is cleared after its data, settings or
-    code were mended, it is another run to TFX; else TFX would take the old stages for done.
+    The time is when the DAG run was due. If a DAG run is cleared after its data, settings or code
+    were mended, it is another run to TFX; else TFX would take the old stages for done.
     """
     due = max(time for time in (dag_run.execution_date, dag_run.data_interval_end) if time)
     identity = hashlib.sha256(f"{dag_run.run_id} {inputs}".encode()).hexdigest()
@@ -153,23 +156,40 @@ def name_of_run(pipeline: str, dag_run: DagRun, inputs: str) -> str:
 
 
 @contextlib.contextmanager
-def _failure_told(ti: TaskInstance, home: Home, pipeline: str) -> Iterator[None]:
-    """Leaves the reason of a failure to `finish`; ends the retries if another one is no use."""
-    from pipeline.runners.local import classify
+def _opened(config: PipelineConfig, home: Home, run_id: str) -> Iterator[RunRecord]:
+    begun = RunOutcome(config.name, run_id, "interrupted", log=str(home.runs / run_id / LOG_FILE))
+    with open_record(home, begun, config.schedule, by_steps=True) as record:
+        yield record
 
+
+@contextlib.contextmanager
+def _recorded_if_it_fails(config: PipelineConfig, home: Home, run_id: str) -> Iterator[None]:
+    """Opens a record only for a failure: a run with no new data has none."""
     try:
         yield
-    except AirflowTaskTimeout as error:
-        ti.xcom_push(key=FAILURE, value={"status": "failed", "reason": _crash(error)})
-        raise
-    except Exception as error:
+    except BaseException as error:
+        with _opened(config, home, run_id) as record, _recorded(record, CHOOSE_DATA):
+            raise error
+
+
+@contextlib.contextmanager
+def _recorded(record: RunRecord, step: str) -> Iterator[None]:
+    """Keeps the step's log and failure in the run's folder; ends the tries if they are no use."""
+    from pipeline.run.end import record_failure
+
+    with _log_kept(record.log):
         try:
-            status, reason = classify(error, home, pipeline)
-        except Exception:
-            ti.xcom_push(key=FAILURE, value={"status": "failed", "reason": _crash(error)})
+            yield
+        except AirflowTaskTimeout as error:
+            record.fail(step, "failed", _crash(error))
             raise
-        ti.xcom_push(key=FAILURE, value={"status": status, "reason": reason})
-        raise AirflowFailException(reason) from None
+        except Exception as error:
+            try:
+                _, reason = record_failure(record, step, error)
+            except Exception:
+                record.fail(step, "failed", _crash(error))
+                raise
+            raise AirflowFailException(reason) from None
 
 
 @contextlib.contextmanager
@@ -190,14 +210,10 @@ def pipeline_lock(home: Home, pipeline: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _log_kept(home: Home, run_id: str) -> Iterator[str]:
-    """Writes what the task logs into the run's log file too; yields its path."""
+def _log_kept(path: Path) -> Iterator[None]:
+    """Writes what the task logs into the run's log file too."""
     from absl import logging as absl_logging
 
-    from pipeline.runners.local import LOG_FILE
-
-    path = home.runs / run_id / LOG_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
     root = logging.getLogger()
@@ -205,7 +221,7 @@ def _log_kept(home: Home, run_id: str) -> Iterator[str]:
     # TFX logs through absl, which keeps a level of its own.
     absl_logging.set_verbosity(absl_logging.INFO)
     try:
-        yield str(path)
+        yield
     finally:
         root.removeHandler(handler)
         handler.close()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.home import Home
-from pipeline.run.history import lineage, past_runs
-from pipeline.run.lineage import open_store
+from pipeline.run.history import past_runs
+from pipeline.run.lineage import lineage, open_store
 from pipeline.run.outcome import RunOutcome
 from serving.push_directory.model_versions import served_version
 from tests.conftest import Aepipe

@@ -9,7 +9,8 @@ import pytest
 from data.facts import DataFacts
 from pipeline.fingerprint import source_fingerprint
 from pipeline.home import Home
-from pipeline.run.history import find_run, lineage, past_runs
+from pipeline.run.history import find_run, past_runs
+from pipeline.run.lineage import lineage
 from pipeline.run.outcome import RunOutcome, outcome_from_dict, write_outcome
 from pipeline_config import UserInputError
 from tests.end_to_end.metadata import STAGES

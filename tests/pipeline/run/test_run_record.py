@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.home import Home
-from pipeline.run.begin import standing_result
+from pipeline.run.begin import previous_result
+from pipeline.run.end import end_run
 from pipeline.run.history import past_runs
-from pipeline.run.outcome import RunOutcome, read_outcome, write_outcome
-from pipeline.run.record import close_interrupted, open_record, settle_records
+from pipeline.run.outcome import RunOutcome, read_outcome
+from pipeline.run.record import close_interrupted, open_record, resume_record, settle_records
 from pipeline.supervisor import Interruption
 from pipeline_config import ANOMALY, ScheduleConfig
 from serving.push_directory.integrity import file_digests
@@ -88,11 +89,12 @@ def test_a_killed_run_is_listed(pushed: bool, tmp_path: Path) -> None:
 
 def test_a_run_that_ended_is_what_it_came_to(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED, ScheduleConfig()) as directory:
+    with open_record(home, OPENED, ScheduleConfig()) as record:
         assert past_runs(home) == []
-        write_outcome(dataclasses.replace(OPENED, status="pushed"), directory)
+        record.update(status="pushed")
+        record.close()
     assert [outcome.status for outcome in past_runs(home)] == ["pushed"]
-    assert [path.name for path in directory.iterdir()] == ["run.json"]
+    assert [path.name for path in record.directory.iterdir()] == ["run.json"]
 
 
 @pytest.mark.parametrize(
@@ -107,22 +109,22 @@ def test_an_interruption_closes_the_record(
     number: signal.Signals, status: str, said: str, tmp_path: Path
 ) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED, ScheduleConfig()) as directory:
+    with open_record(home, OPENED, ScheduleConfig()) as record:
         pass
-    message = {"run": str(directory), "push_root": str(home.push_root), "webhook": {}}
+    message = {"run": str(record.directory), "push_root": str(home.push_root), "webhook": ["", []]}
     found = close_interrupted(Interruption(number, [message, {"stage": "Trainer"}]))
     ((outcome, _),) = found
     assert outcome.status == status
     assert said in outcome.reasons[0]
-    assert read_outcome(directory) == outcome
-    assert standing_result(ANOMALY, "", past_runs(home)) is None
+    assert read_outcome(record.directory) == outcome
+    assert previous_result(ANOMALY, "", past_runs(home)) is None
 
 
 def test_an_interruption_after_the_push_is_a_push(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED, ScheduleConfig()) as directory:
+    with open_record(home, OPENED, ScheduleConfig()) as record:
         version = push(home, RUN)
-    message = {"run": str(directory), "push_root": str(home.push_root), "webhook": {}}
+    message = {"run": str(record.directory), "push_root": str(home.push_root), "webhook": ["", []]}
     ((outcome, _),) = close_interrupted(Interruption(signal.SIGINT, [message]))
     assert (outcome.status, outcome.pushed) == ("pushed", str(version))
 
@@ -140,11 +142,44 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_record_is_closed_on_a_full_disk(small_disk: Path) -> None:
     home = Home(small_disk)
-    with open_record(home, OPENED, ScheduleConfig()) as directory:
+    with open_record(home, OPENED, ScheduleConfig()) as record:
         ballast = (small_disk / "ballast").open("wb", buffering=0)
         with contextlib.suppress(OSError), ballast:
             while True:
                 ballast.write(bytes(4096))
         ended = dataclasses.replace(OPENED, status="pushed", notices=["x" * 10000])
-        write_outcome(ended, directory)
+        record.outcome = ended
+        record.close()
     assert past_runs(home) == [ended]
+
+
+def test_a_run_by_steps_keeps_its_state_in_its_folder(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with open_record(home, OPENED, ScheduleConfig(), by_steps=True) as record:
+        record.update(seconds={"SchemaGen": 0.1})
+    with resume_record(home, RUN) as record:
+        record.fail("ExampleGen", "failed", "no such folder")
+    with resume_record(home, RUN) as record:
+        record.reopen("Trainer")
+        record.fail("Trainer", "failed", "killed")
+    assert past_runs(home) == [], "its next step may follow"
+    with resume_record(home, RUN) as record:
+        assert record.outcome.seconds == {"SchemaGen": 0.1}
+        assert list(record.failures) == ["ExampleGen", "Trainer"]
+        record.close()
+    (outcome,) = past_runs(home)
+    assert (outcome.status, outcome.reasons) == ("failed", ["no such folder"])
+
+
+def test_a_step_that_is_tried_again_has_not_failed(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with open_record(home, OPENED, ScheduleConfig(), by_steps=True) as record:
+        record.fail("Trainer", "failed", "no memory")
+    with resume_record(home, RUN) as record:
+        record.reopen("Trainer")
+    with resume_record(home, RUN) as record:
+        assert record.failures == {}
+        end_run(record, ANOMALY, total_seconds=1.0)
+    (outcome,) = past_runs(home)
+    assert outcome.status == "failed"
+    assert outcome.reasons == ["begin ended without a reason: killed? See /h/log.txt"]

@@ -167,7 +167,7 @@ def test_a_bug_is_posted_too(
     def break_down(*_: object) -> None:
         raise RuntimeError("a fault of the program")
 
-    monkeypatch.setattr("pipeline.runners.local.choose_data", break_down)
+    monkeypatch.setattr("pipeline.run.begin.choose_data", break_down)
     request = RunRequest(
         names=("anomaly",),
         home=tmp_path,

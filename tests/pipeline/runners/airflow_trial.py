@@ -140,9 +140,10 @@ class Trial:
         raise AssertionError(f"no {what} within {PATIENCE_SECONDS} s: {self.runs()[-2:]}")
 
     def outcomes(self) -> list[dict[str, Any]]:
-        """What the runs wrote into aepipe's home, oldest first."""
+        """What the runs that have ended wrote into aepipe's home, oldest first."""
         files = sorted(self.home.runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime)
-        outcomes = [json.loads(file.read_text()) for file in files]
+        records = [json.loads(file.read_text()) for file in files]
+        outcomes = [record for record in records if "failures" not in record]
         # The order of the records is no part of what came of a run.
         return [{k: v for k, v in one.items() if k != NUMBER_KEY} for one in outcomes]
 

@@ -80,7 +80,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory, webhook: Webhook) -> Iterato
 @pytest.fixture(scope="module")
 def first_run(trial: Trial) -> DagRun:
     """Its Trainer is killed in mid-run."""
-    (begun,) = trial.wait(lambda: list(trial.home.runs.glob("*/begun.json")), "run of TFX")
+    (begun,) = trial.wait(lambda: list(trial.home.runs.glob("*/pipeline.pb")), "run of TFX")
     run_id = begun.parent.name
     running = [Execution.RUNNING]
     trial.wait(lambda: trial.executions(run_id, "Trainer") == running, "training")
