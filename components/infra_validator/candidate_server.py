@@ -10,9 +10,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.infra_validator.fault import CandidateFault, one_line
-from components.infra_validator.time_limit import TimeLimit
-
 ROOT = Path(__file__).resolve().parents[2]
 
 PAUSE_SECONDS = 0.1
@@ -21,13 +18,55 @@ _ADDRESS = re.compile(r"REST http://\S+, gRPC (?P<address>\S+:\d+)\n")
 _SECONDS_TO_DIE = 5.0
 
 
+class CandidateFault(Exception):  # noqa: N818 - it is a finding, and refuses a push.
+    """The candidate cannot be served; the message is one line that says what went wrong."""
+
+
+def one_line(text: str, most: int = 400) -> str:
+    """Returns text of many lines, such as TensorFlow's errors, as one line of bounded length."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]} ..."
+
+
+class TimeLimit:
+    """A limit that starts to run at once.
+
+    Args:
+        seconds: How long.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def left(self, missed: str) -> float:
+        """Returns the seconds that are left, above 0.
+
+        Args:
+            missed: What did not happen if none are, such as "the candidate did not answer".
+
+        Raises:
+            CandidateFault: The limit is over.
+        """
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise self.exceeded(missed)
+        return left
+
+    def exceeded(self, missed: str) -> CandidateFault:
+        """Returns what to raise if something else noticed that the limit is over."""
+        return CandidateFault(
+            f"{missed} within {self._seconds:g} s (infra_validator.timeout_seconds)"
+        )
+
+
 @contextlib.contextmanager
 def candidate_server(models_dir: Path, log: Path) -> Iterator["CandidateServer"]:
     """Starts the server and ends it, however the block ends.
 
     Args:
-        models_dir: Its push directory; removed by the server where this process is killed.
-        log: File for what the server says.
+        models_dir: Its push directory; removed by the server if this process is killed.
+        log: File for the output of the server.
     """
     with log.open("wb") as file:
         process = subprocess.Popen(
@@ -66,21 +105,21 @@ class CandidateServer:
         return self._process.pid
 
     def wait_for_address(self, limit: TimeLimit) -> str:
-        """Returns HOST:PORT of gRPC, as soon as the server tells it.
+        """Returns HOST:PORT of gRPC, as soon as the server prints it.
 
         Raises:
             CandidateFault: The process ended, or the limit is over.
         """
-        while not (told := _ADDRESS.search(self._log.read_text(errors="replace"))):
+        while not (printed := _ADDRESS.search(self._log.read_text(errors="replace"))):
             self.pause(limit, "the server did not start")
-        return told["address"]
+        return printed["address"]
 
     def pause(self, limit: TimeLimit, missed: str) -> None:
         """Waits for a moment.
 
         Args:
             limit: Of the whole check.
-            missed: What did not happen where the limit is over.
+            missed: What did not happen if the limit is over.
 
         Raises:
             CandidateFault: The process ended, or the limit is over.
@@ -90,13 +129,13 @@ class CandidateServer:
         time.sleep(PAUSE_SECONDS)
 
     def require_running(self, *, dying: bool = False) -> None:
-        """Passes where the process runs.
+        """Passes if the process runs.
 
         Args:
             dying: Whether its connections broke, so that its end may be a moment away.
 
         Raises:
-            CandidateFault: It ended; the message holds the last line that it said.
+            CandidateFault: It ended; the message holds its last line of output.
         """
         if dying:
             with contextlib.suppress(subprocess.TimeoutExpired):

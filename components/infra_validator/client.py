@@ -16,9 +16,12 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from components.infra_validator.candidate_server import CandidateServer
-from components.infra_validator.fault import CandidateFault, one_line
-from components.infra_validator.time_limit import TimeLimit
+from components.infra_validator.candidate_server import (
+    CandidateFault,
+    CandidateServer,
+    TimeLimit,
+    one_line,
+)
 
 SIGNATURE_DEF = "signature_def"
 
@@ -36,10 +39,10 @@ class CandidateClient:
     """Asks a server about its one model.
 
     TFX's own client (`tfx.components.infra_validator.model_server_clients`) sends requests without
-    a time limit, and lets go of the answer and of the reason why there is none.
+    a time limit, and drops the answer and the reason why there is none.
 
     Args:
-        server: Where the channel leads to; asked whether it still runs where that fails.
+        server: Where the channel leads to; asked whether it still runs if that fails.
         channel: To the server.
         model: Name of the model there.
         limit: Of all calls together.
@@ -71,10 +74,10 @@ class CandidateClient:
             self._server.pause(self._limit, missed)
 
     def signatures(self) -> Mapping[str, meta_graph_pb2.SignatureDef]:
-        """Returns the model's signatures by name, as the server tells them.
+        """Returns the model's signatures by name, as the server reports them.
 
         Raises:
-            CandidateFault: The server does not tell, or not in time.
+            CandidateFault: The server does not answer, or not in time.
         """
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=[SIGNATURE_DEF])
         request.model_spec.name = self._model

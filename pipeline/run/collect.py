@@ -9,7 +9,7 @@ from typing import Any
 from ml_metadata.proto.metadata_store_pb2 import Artifact
 
 from components.data_gate.component import VERDICT_FILE
-from components.infra_validator.blessing import BLESSED_PROPERTY, LOG_FILE, REASON_PROPERTY
+from components.infra_validator.component import BLESSED_PROPERTY, LOG_FILE, REASON_PROPERTY
 from components.threshold_evaluator.outputs import EVALUATION_FILE
 from components.versioned_pusher.executor import NOTICE_PROPERTY
 from data.facts import DataFacts

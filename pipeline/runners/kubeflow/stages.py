@@ -27,7 +27,7 @@ from tfx.types.standard_artifacts import InfraBlessing, Model, ModelEvaluation, 
 from tfx.utils import io_utils, path_utils
 
 from components.example_gen.input_files import resolve_window
-from components.infra_validator.blessing import BLESSED_PROPERTY, REASON_PROPERTY
+from components.infra_validator.component import BLESSED_PROPERTY, REASON_PROPERTY
 from data.facts import DataFacts, SpanFacts
 from data.spans.window import ReadSpan, ReadWindow
 from pipeline.run.collect import judged_outcome

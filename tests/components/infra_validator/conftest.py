@@ -13,7 +13,7 @@ from tfx.types.artifact import Artifact
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelBlessing
 from tfx.utils import path_utils
 
-from components.infra_validator.executor import Executor
+from components.infra_validator.component import InfraValidator
 from pipeline_config import InfraValidatorConfig
 from tests.components.infra_validator.tiny_candidates import (
     TinyCandidate,
@@ -50,14 +50,13 @@ class Bench:
         write(candidate, Path(path_utils.serving_model_dir(self.model.uri)))
         blessing = self.artifact(InfraBlessing)
         settings = InfraValidatorConfig(**{"timeout_seconds": PATIENT, **config})
-        Executor().Do(
-            {
-                "model": [self.model],
-                "model_blessing": [self.model_blessing],
-                "examples": [self.examples],
-            },
-            {"blessing": [blessing]},
-            {"config": json.dumps(dataclasses.asdict(settings)), "fingerprint": ""},
+        InfraValidator.test_call(
+            model=self.model,
+            model_blessing=self.model_blessing,
+            examples=self.examples,
+            blessing=blessing,
+            config=json.dumps(dataclasses.asdict(settings)),
+            fingerprint="",
         )
         return blessing
 

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from components.infra_validator.answer_check import check_agreement, check_answer
-from components.infra_validator.fault import CandidateFault
+from components.infra_validator.candidate_server import CandidateFault
+from components.infra_validator.validation import check_agreement, check_answer
 
 SOUND = {
     "error": np.array([0.5], np.float32),

@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from components.infra_validator.candidate_server import ROOT, CandidateServer, candidate_server
+from components.infra_validator.candidate_server import (
+    ROOT,
+    CandidateFault,
+    CandidateServer,
+    TimeLimit,
+    candidate_server,
+)
 from components.infra_validator.client import candidate_client
-from components.infra_validator.fault import CandidateFault
-from components.infra_validator.time_limit import TimeLimit
 from components.infra_validator.validation import ask
 from tests.components.infra_validator.conftest import PATIENT
 from tests.components.infra_validator.tiny_candidates import (
@@ -107,7 +111,10 @@ def test_the_server_sees_no_gpu(
         monkeypatch.setenv(variable, given)
     monkeypatch.setenv("AEPIPE_KEPT", "1")
     with candidate_server(tmp_path, tmp_path / "log") as server:
-        environment = Path(f"/proc/{server.pid}/environ").read_bytes().split(b"\0")
+        # Empty for a moment, while the new program replaces the forked one.
+        while not (found := Path(f"/proc/{server.pid}/environ").read_bytes()):
+            time.sleep(0.01)
+    environment = found.split(b"\0")
     assert f"{variable}=-1".encode() in environment
     assert b"AEPIPE_KEPT=1" in environment
 

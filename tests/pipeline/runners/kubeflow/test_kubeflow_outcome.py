@@ -9,7 +9,7 @@ from tfx.types.artifact import Artifact
 from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedModel
 
-from components.infra_validator.blessing import write_blessing
+from components.infra_validator.component import write_blessing
 from data.spans.window import ReadSpan, ReadWindow
 from pipeline.run.outcome import NUMBER_KEY
 from pipeline.runners.kubeflow.stages import RecordOutcome, TellWebhook
