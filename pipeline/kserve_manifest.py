@@ -8,14 +8,11 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline_config import UserInputError
 from serving.push_directory.layout import largest_number
 from serving.push_directory.model_versions import served_version
-
-if TYPE_CHECKING:
-    from kserve import V1beta1InferenceService, V1beta1PredictorSpec
 
 SCHEMES = ("gs", "s3", "pvc", "file", "https", "http", "hdfs", "webhdfs", "oci", "hf")
 """What KServe's storage initializer fetches or mounts."""
@@ -25,6 +22,11 @@ MOUNT = "/mnt/models"
 
 HTTP_PORT = 8080
 GRPC_PORT = 9000
+
+_RESOURCES = {
+    "requests": {"cpu": "500m", "memory": "1Gi"},
+    "limits": {"cpu": "2", "memory": "2Gi"},
+}
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 """KServe's rule for the name of an InferenceService: a DNS-1123 label that starts with a letter."""
@@ -44,7 +46,7 @@ _IMAGE = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Deployment:
-    """Where and with what models are served.
+    """How models are served.
 
     Attributes:
         storage_uri: Where the cluster finds the push directory, such as `s3://bucket/serving` or
@@ -83,13 +85,12 @@ def manifest(folders: Sequence[Path], deployment: Deployment) -> str:
 
     Args:
         folders: Folders of models below the push directory.
-        deployment: Where and with what they are served.
+        deployment: How they are served.
 
     Raises:
         UserInputError: A model's name cannot be made a service's name, or two become the same.
     """
     import yaml
-    from kserve import ApiClient
 
     names: dict[str, str] = {}
     for folder in folders:
@@ -99,12 +100,11 @@ def manifest(folders: Sequence[Path], deployment: Deployment) -> str:
                 f"models {names[name]} and {folder.name} would both be the service {name}: "
                 "write one at a time, with --model"
             )
-    client = ApiClient()
-    services = [
-        client.sanitize_for_serialization(_service(name, folder, deployment))
+    documents = [
+        yaml.safe_dump(_service(name, folder, deployment), sort_keys=False, explicit_start=True)
         for name, folder in zip(names, dict.fromkeys(folders), strict=True)
     ]
-    return str(yaml.safe_dump_all(services, sort_keys=False, explicit_start=True))
+    return "".join(documents)
 
 
 def service_name(model: str) -> str:
@@ -122,92 +122,70 @@ def service_name(model: str) -> str:
     return name
 
 
-def _service(name: str, folder: Path, deployment: Deployment) -> "V1beta1InferenceService":
-    from kserve import V1beta1InferenceService, V1beta1InferenceServiceSpec, constants
-    from kubernetes.client import V1ObjectMeta
-
-    predictor = _tf_serving(folder, deployment)
-    annotations = None
-    if deployment.image is not None:
+def _service(name: str, folder: Path, deployment: Deployment) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": name}
+    if deployment.namespace is not None:
+        metadata["namespace"] = deployment.namespace
+    if deployment.image is None:
+        predictor = _tf_serving(folder, deployment)
+    else:
         predictor = _aepipe_serve(folder, deployment)
         # KServe hands them on to the pods, where Prometheus' usual scrape rules find them.
-        annotations = {
+        metadata["annotations"] = {
             "prometheus.io/scrape": "true",
             "prometheus.io/port": str(HTTP_PORT),
             "prometheus.io/path": "/metrics",
         }
-    return V1beta1InferenceService(
-        api_version=constants.KSERVE_V1BETA1,
-        kind=constants.KSERVE_KIND_INFERENCESERVICE,
-        metadata=V1ObjectMeta(name=name, namespace=deployment.namespace, annotations=annotations),
-        spec=V1beta1InferenceServiceSpec(predictor=predictor),
-    )
+    return {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": metadata,
+        "spec": {"predictor": predictor},
+    }
 
 
-def _tf_serving(folder: Path, deployment: Deployment) -> "V1beta1PredictorSpec":
+def _tf_serving(folder: Path, deployment: Deployment) -> dict[str, Any]:
     """TensorFlow Serving takes the largest version it finds, so an older one is given alone."""
-    from kserve import V1beta1ModelFormat, V1beta1ModelSpec, V1beta1PredictorSpec
-    from kserve.models import V1beta1StorageUri
-
+    model = {
+        "modelFormat": {"name": "tensorflow", "version": "2"},
+        "protocolVersion": "v1",
+        "resources": _RESOURCES,
+    }
     served = served_version(folder)
-    newest = served == largest_number(folder)
-    model = V1beta1ModelSpec(
-        model_format=V1beta1ModelFormat(name="tensorflow", version="2"),
-        protocol_version="v1",
-        storage_uri=deployment.uri_of(folder.name) if newest else None,
-        resources=_resources(),
-    )
-    if newest:
-        return V1beta1PredictorSpec(model=model)
-    version = V1beta1StorageUri(
-        uri=deployment.uri_of(folder.name, str(served)), mount_path=f"{MOUNT}/{served}"
-    )
-    return V1beta1PredictorSpec(model=model, storage_uris=[version])
+    if served == largest_number(folder):
+        return {"model": model | {"storageUri": deployment.uri_of(folder.name)}}
+    uri = deployment.uri_of(folder.name, str(served))
+    return {"model": model, "storageUris": [{"uri": uri, "mountPath": f"{MOUNT}/{served}"}]}
 
 
-def _aepipe_serve(folder: Path, deployment: Deployment) -> "V1beta1PredictorSpec":
-    from kserve import V1beta1PredictorSpec
-    from kserve.models import V1beta1StorageUri
-    from kubernetes.client import V1Container, V1ContainerPort
-
-    container = V1Container(
-        name="kserve-container",
-        image=deployment.image,
-        command=["aepipe", "serve"],
-        args=[
+def _aepipe_serve(folder: Path, deployment: Deployment) -> dict[str, Any]:
+    container = {
+        "name": "kserve-container",
+        "image": deployment.image,
+        "command": ["aepipe", "serve"],
+        "args": [
             f"--models-dir={MOUNT}",
             "--host=0.0.0.0",
             f"--port={HTTP_PORT}",
             f"--grpc-port={GRPC_PORT}",
         ],
         # Knative allows one port; gRPC listens beside it all the same.
-        ports=[V1ContainerPort(container_port=HTTP_PORT, protocol="TCP")],
-        readiness_probe=_probe("/v2/health/ready", initial_delay=5),
-        liveness_probe=_probe("/v2/health/live", initial_delay=60),
-        resources=_resources(),
-    )
+        "ports": [{"containerPort": HTTP_PORT, "protocol": "TCP"}],
+        "readinessProbe": _probe("/v2/health/ready", initial_delay=5),
+        "livenessProbe": _probe("/v2/health/live", initial_delay=60),
+        "resources": _RESOURCES,
+    }
     # The whole model folder, with versions.json in it: the server follows pins and rollbacks.
-    models = V1beta1StorageUri(
-        uri=deployment.uri_of(folder.name), mount_path=f"{MOUNT}/{folder.name}"
-    )
-    return V1beta1PredictorSpec(containers=[container], storage_uris=[models])
+    uri = deployment.uri_of(folder.name)
+    models = {"uri": uri, "mountPath": f"{MOUNT}/{folder.name}"}
+    return {"containers": [container], "storageUris": [models]}
 
 
-def _probe(path: str, initial_delay: int) -> Any:
-    from kubernetes.client import V1HTTPGetAction, V1Probe
-
-    return V1Probe(
-        http_get=V1HTTPGetAction(path=path, port=HTTP_PORT),
-        initial_delay_seconds=initial_delay,
-        period_seconds=5,
-        timeout_seconds=3,
-        failure_threshold=6,
-    )
-
-
-def _resources() -> Any:
-    from kubernetes.client import V1ResourceRequirements
-
-    return V1ResourceRequirements(
-        requests={"cpu": "500m", "memory": "1Gi"}, limits={"cpu": "2", "memory": "2Gi"}
-    )
+def _probe(path: str, initial_delay: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": HTTP_PORT},
+        "initialDelaySeconds": initial_delay,
+        "periodSeconds": 5,
+        "timeoutSeconds": 3,
+        "failureThreshold": 6,
+    }

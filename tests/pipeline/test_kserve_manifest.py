@@ -33,7 +33,11 @@ def services(text: str) -> list[V1beta1InferenceService]:
             data = json.dumps(document)
 
         service = client.deserialize(Response, "V1beta1InferenceService")
-        assert client.sanitize_for_serialization(service) == document
+        read_back = client.sanitize_for_serialization(service)
+        if model := read_back["spec"]["predictor"].get("model"):
+            # The client adds the empty name that the document leaves out.
+            assert model.pop("name") == ""
+        assert read_back == document
         read.append(service)
     return read
 
