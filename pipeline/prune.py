@@ -4,19 +4,24 @@ import dataclasses
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from ml_metadata import MetadataStore
+from ml_metadata.proto.metadata_store_pb2 import Artifact, Event
+
 from pipeline.home import Home
-from pipeline.metadata_file import require_usable
+from pipeline.metadata_file import execution_folders, require_usable
 from pipeline.run.history import killed_runs, past_runs
 from pipeline.run.outcome import RunOutcome
-from pipeline.unused_artifacts import driver_folders, mark_deleted, unused_artifacts
 from pipeline_config import PipelineConfig, UserInputError
 from serving.push_directory.layout import list_versions, pushed_models
 from serving.push_directory.manifest import read_manifest
 
 _NEWEST = "one of the newest"
+
+_TAIL = 3
+"""Parts of an output's path below the pipeline's artifacts: STAGE/OUTPUT/NUMBER."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +61,8 @@ def prune_runs(home: Home, pipeline: str, keep: int, *, dry_run: bool = False) -
     past = past_runs(home)
     pushed = _pushed_by_runs(home)
     status = {outcome.run_id: outcome.status for outcome in past if outcome.pipeline == pipeline}
-    runs = list(status)
     reasons = _reasons_to_keep(pipeline, past, keep, pushed)
-    going = [run_id for run_id in runs if run_id not in reasons]
+    going = [run_id for run_id in status if run_id not in reasons]
     removed = [run_id for run_id in going if status[run_id] != "interrupted"]
     killed = [run_id for run_id in going if status[run_id] == "interrupted"]
     killed += [f.name for f in _abandoned_runs(home, pipeline) if f.name not in pushed]
@@ -69,24 +73,21 @@ def prune_runs(home: Home, pipeline: str, keep: int, *, dry_run: bool = False) -
         from pipeline.run.lineage import open_store
 
         store = open_store(str(path))
-        there = {*pushed, *(folder.name for folder in home.runs.iterdir())} if runs else None
-        unused = unused_artifacts(store, artifacts, {*removed, *killed}, there)
-        folders = [*unused.folders, *driver_folders(artifacts), *folders]
+        # A run in MLMD without a folder was pruned before, unless no run here has a record.
+        there = {*pushed, *(folder.name for folder in home.runs.iterdir())} if status else None
+        unused, outputs = _unused_artifacts(store, artifacts, {*removed, *killed}, there)
+        # A stage that has ended needs its driver's folder no more.
+        drivers = artifacts.glob("*/.system/driver_execution/*")
+        folders = [*outputs, *drivers, *folders]
         if not dry_run:
-            mark_deleted(store, unused.artifacts)
+            _mark_deleted(store, unused)
     freed = sum(_size(folder) for folder in folders)
     if not dry_run:
         for folder in folders:
             _remove(folder)
-    return Pruned(
-        pipeline=pipeline,
-        removed=removed,
-        killed=killed,
-        kept={
-            run_id: reasons[run_id] for run_id in runs if reasons.get(run_id, _NEWEST) != _NEWEST
-        },
-        freed_bytes=freed,
-    )
+    kept = {run_id: reasons[run_id] for run_id in status if run_id in reasons}
+    kept = {run_id: reason for run_id, reason in kept.items() if reason != _NEWEST}
+    return Pruned(pipeline, removed, killed, kept, freed)
 
 
 def prune_after_run(outcome: RunOutcome, config: PipelineConfig, home: Home) -> str | None:
@@ -128,10 +129,10 @@ def _reasons_to_keep(
     reasons = {outcome.run_id: _NEWEST for outcome in (*runs[:1], *counted[:keep])}
     for run_id, version in pushed.items():
         reasons.setdefault(run_id, f"{version} came from it")
-    for outcome in _first(run for run in runs if run.blessed):
-        reasons.setdefault(outcome.run_id, "the next model is compared with the one it made")
-    for outcome in _first(run for run in counted if run.status != "failed"):
-        reasons.setdefault(outcome.run_id, "the next run takes finished stages from it")
+    if blessed := [run.run_id for run in runs if run.blessed]:
+        reasons.setdefault(blessed[0], "the next model is compared with the one it made")
+    if finished := [run.run_id for run in counted if run.status != "failed"]:
+        reasons.setdefault(finished[0], "the next run takes finished stages from it")
     judged_spans: set[int] = set()
     for outcome in runs:
         if outcome.data is None or not outcome.data.spans:
@@ -162,8 +163,65 @@ def _abandoned_runs(home: Home, pipeline: str) -> list[Path]:
     return [folder for folder in killed_runs(home) if name.fullmatch(folder.name)]
 
 
-def _first(runs: Iterable[RunOutcome]) -> list[RunOutcome]:
-    return next(([run] for run in runs), [])
+def _unused_artifacts(
+    store: MetadataStore, root: Path, runs: Collection[str], there: Collection[str] | None
+) -> tuple[list[Artifact], list[Path]]:
+    """Returns what no remaining run has read or written: MLMD's artifacts, and folders.
+
+    An artifact stays if a remaining run has taken it from the cache, or has read it.
+
+    Args:
+        store: Metadata of the pipeline.
+        root: The pipeline's artifacts.
+        runs: Names of the pruned runs.
+        there: Names of all runs that have a folder; those in MLMD without one count as pruned.
+            None if that cannot be concluded.
+    """
+    of_pruned: set[int] = set()
+    of_others: set[int] = set()
+    for context in store.get_contexts_by_type("pipeline_run"):
+        executions = {execution.id for execution in store.get_executions_by_context(context.id)}
+        pruned_before = there is not None and context.name not in there
+        pruned = pruned_before or context.name in runs
+        (of_pruned if pruned else of_others).update(executions)
+    of_pruned -= of_others
+    used = {event.artifact_id for event in _events(store, of_others)}
+    written = {
+        event.artifact_id for event in _events(store, of_pruned) if event.type == Event.OUTPUT
+    }
+    kept_folders = {
+        tail for artifact in _artifacts(store, used) for tail in _tails(Path(artifact.uri))
+    }
+    folders = [
+        folder
+        for folder in execution_folders(root)
+        if folder.is_dir()
+        and int(folder.name) in of_pruned
+        and folder.parts[-_TAIL:] not in kept_folders
+    ]
+    return _artifacts(store, written - used), folders
+
+
+def _mark_deleted(store: MetadataStore, artifacts: Collection[Artifact]) -> None:
+    """Sets the state of artifacts in MLMD, so that no cache and no resolver takes them."""
+    live = [artifact for artifact in artifacts if artifact.state != Artifact.DELETED]
+    for artifact in live:
+        artifact.state = Artifact.DELETED
+    if live:
+        store.put_artifacts(live)
+
+
+def _tails(uri: Path) -> list[tuple[str, ...]]:
+    """Returns the last parts of a path and of those above it: a home may have moved since."""
+    return [path.parts[-_TAIL:] for path in (uri, *uri.parents[:2])]
+
+
+def _events(store: MetadataStore, executions: Collection[int]) -> list[Event]:
+    return list(store.get_events_by_execution_ids(sorted(executions))) if executions else []
+
+
+def _artifacts(store: MetadataStore, ids: Collection[int]) -> list[Artifact]:
+    return list(store.get_artifacts_by_id(sorted(ids))) if ids else []
 
 
 def _size(folder: Path) -> int:
