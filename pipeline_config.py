@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 LABEL_FEATURE = "label"
-"""int64 [1]; ECG: 1 = normal, 0 = abnormal; Fashion-MNIST: garment class 0..9."""
+"""int64 [1]; ECG: 1 = normal, 0 = abnormal; Fashion-MNIST: class 0..9."""
 
 ID_FEATURE = "example_id"
 """bytes [1]; hex digest of the example's content, so it does not depend on file order."""

@@ -31,7 +31,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from data.ecg_sample import write_csv
+from data.sample_heartbeats import write_csv
 from pipeline.beam_profiles import beam_arguments
 from pipeline.home import Home
 from pipeline_config import ANOMALY, UserInputError

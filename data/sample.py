@@ -1,6 +1,5 @@
 """The built-in sample: what the pipelines run on if there is no other data."""
 
-import dataclasses
 import json
 import shutil
 import tempfile
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from data import ecg_sample, garment_sample
+from data import sample_digits, sample_heartbeats
 from data.spans.files import matches, matching_files, patterns_of
 from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
 from serving.push_directory.durable_files import publish
@@ -24,7 +23,7 @@ SIGNAL_FILE = "ecg.csv"
 TRAIN_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 EVAL_FILES = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
 
-_GENERATOR = 2
+_GENERATOR = 3
 """Rises with every change of the sample's content, so that an old sample is written anew."""
 
 
@@ -41,9 +40,9 @@ def write_sample(config: PipelineConfig, directory: Path, *, seed: int = DEFAULT
     folder = directory / config.data.folder
     settings = _settings(config.data, seed)
     _refuse_unmatched_names(config.data)
-    written = _written(folder)
-    _refuse_foreign_files(config.data, folder, written.files)
-    if written.settings == settings and written.files == _sizes(folder, written.files):
+    written = _marker(folder)
+    _refuse_foreign_files(config.data, folder, written["files"])
+    if written == {"settings": settings, "files": _sizes(folder, written["files"])}:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,20 +62,13 @@ def write_sample(config: PipelineConfig, directory: Path, *, seed: int = DEFAULT
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Written:
-    """What an earlier call left: its settings, and size by file name."""
-
-    settings: dict[str, Any]
-    files: dict[str, int]
-
-
-def _written(folder: Path) -> _Written:
+def _marker(folder: Path) -> dict[str, Any]:
+    """Returns what an earlier call wrote: its settings, and the size of each file."""
     try:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        return _Written(marker["settings"], marker["files"])
+        return {"settings": marker["settings"], "files": marker["files"]}
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, KeyError):
-        return _Written({}, {})
+        return {"settings": {}, "files": {}}
 
 
 def _names(data: SignalData | ImageData) -> tuple[str, ...]:
@@ -120,16 +112,19 @@ def _settings(data: SignalData | ImageData, seed: int) -> dict[str, Any]:
 def _generate(data: SignalData | ImageData, folder: Path, seed: int) -> None:
     if isinstance(data, SignalData):
         rng = np.random.default_rng(seed)
-        path = folder / SIGNAL_FILE
-        ecg_sample.write_csv(path, rows=data.sample_rows, length=data.length, rng=rng)
+        sample_heartbeats.write_csv(
+            folder / SIGNAL_FILE, rows=data.sample_rows, length=data.length, rng=rng
+        )
         return
-    splits = ((TRAIN_FILES, data.sample_train), (EVAL_FILES, data.sample_eval))
-    for number, ((images, labels), count) in enumerate(splits):
-        garment_sample.write_idx(
+    for (images, labels), count, training in (
+        (TRAIN_FILES, data.sample_train, True),
+        (EVAL_FILES, data.sample_eval, False),
+    ):
+        sample_digits.write_idx(
             folder / images,
             folder / labels,
             count=count,
-            height=data.height,
-            width=data.width,
-            rng=np.random.default_rng([seed, number]),
+            shape=data.shape,
+            rng=np.random.default_rng([seed, training]),
+            training=training,
         )

@@ -120,7 +120,7 @@ def test_nothing_half_written_is_left_behind(tmp_path, monkeypatch):
     def full(*arguments: object, **settings: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("data.sample.garment_sample.write_idx", full)
+    monkeypatch.setattr("data.sample.sample_digits.write_idx", full)
     with pytest.raises(OSError, match="No space left"):
         write_sample(IMAGES, tmp_path)
     assert list((tmp_path / "fashion_mnist").iterdir()) == []

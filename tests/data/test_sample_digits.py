@@ -1,4 +1,4 @@
-"""The synthetic garments: IDX layout, determinism, and that the classes differ."""
+"""The built-in digits: IDX layout, determinism, and that the classes differ."""
 
 import gzip
 import struct
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.garment_sample import blocks, garments, write_idx
+from data.sample_digits import blocks, resized, write_idx
 
 
 def written(
@@ -16,7 +16,7 @@ def written(
     folder.mkdir(exist_ok=True)
     images, labels = folder / "images.gz", folder / "labels.gz"
     rng = np.random.default_rng(seed)
-    write_idx(images, labels, count=count, height=height, width=width, rng=rng)
+    write_idx(images, labels, count=count, shape=(height, width), rng=rng, training=True)
     return images.read_bytes(), labels.read_bytes()
 
 
@@ -44,50 +44,42 @@ def test_same_seed_same_bytes_whatever_the_file_is_called(tmp_path):
     assert written(tmp_path / "a", seed=3) != written(tmp_path / "c", seed=4)
 
 
-@pytest.fixture(scope="module")
-def drawn() -> tuple[np.ndarray, np.ndarray]:
-    parts = list(blocks(2000, 28, 28, np.random.default_rng(0)))
+def drawn(count: int, *, training: bool) -> tuple[np.ndarray, np.ndarray]:
+    parts = list(blocks(count, (28, 28), np.random.default_rng(0), training=training))
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
-def test_background_is_black_and_garments_fill_the_picture(drawn):
-    images, _ = drawn
+def test_background_is_black_and_digits_fill_the_picture():
+    images, _ = drawn(2000, training=True)
     assert images.dtype == np.uint8
     assert 0.3 < (images == 0).mean() < 0.8
     assert (images.reshape(2000, -1).max(axis=1) > 60).all()
     assert images.max() == 255
 
 
-def test_outlines_are_anti_aliased(drawn):
-    images, _ = drawn
-    brightest = images.max(axis=(1, 2), keepdims=True)
-    grey = (images > 0) & (images < 0.2 * brightest)
-    assert 0.005 < grey.mean() < 0.1
-
-
-def test_no_image_occurs_twice(drawn):
-    images, _ = drawn
+def test_no_image_occurs_twice():
+    images, _ = drawn(2000, training=True)
     assert len(np.unique(images.reshape(2000, -1), axis=0)) == 2000
 
 
-def test_a_garment_is_most_like_its_own_class(drawn):
-    images, labels = drawn
-    covered = (images > 0).reshape(2000, -1).astype(float)
-    means = np.stack([covered[:1000][labels[:1000] == label].mean(0) for label in range(10)])
-    distance = ((covered[1000:, None] - means[None]) ** 2).sum(axis=2)
-    right = distance.argmin(axis=1) == labels[1000:]
-    assert right.mean() > 0.7, "the silhouette alone tells most classes apart"
+def test_a_digit_of_the_eval_split_is_most_like_its_own_class():
+    images, labels = drawn(2000, training=True)
+    others, expected = drawn(500, training=False)
+    means = np.stack([images[labels == digit].mean(axis=0) for digit in range(10)])
+    distance = ((others[:, None] - means[None]) ** 2).sum(axis=(2, 3))
+    assert (distance.argmin(axis=1) == expected).mean() > 0.7
 
 
-def test_garments_of_one_class_differ_in_size_and_brightness():
-    images = garments(np.full(200, 1, np.uint8), 28, 28, np.random.default_rng(0))
+def test_pictures_of_one_digit_differ_in_size_place_and_brightness():
+    disc = 16 * (np.hypot(*np.mgrid[-3.5:4, -3.5:4]) < 3).astype(float)
+    images = resized(np.tile(disc, (200, 1, 1)), (28, 28), np.random.default_rng(0))
     covered = (images > 0).mean(axis=(1, 2))
     assert covered.max() > 1.3 * covered.min()
-    bright = np.array([image[image > 0].mean() for image in images])
-    assert bright.max() > 2 * bright.min()
+    assert np.ptp(images.argmax(axis=2).max(axis=1)) >= 3
+    assert np.ptp(images.max(axis=(1, 2))) > 60
 
 
 def test_a_large_sample_comes_in_blocks_of_one_size():
-    images, labels = next(blocks(1_000_000, 28, 28, np.random.default_rng(0)))
+    images, labels = next(blocks(1_000_000, (28, 28), np.random.default_rng(0), training=True))
     assert images.nbytes < 1 << 20
     assert len(labels) == len(images)
