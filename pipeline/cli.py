@@ -58,7 +58,7 @@ class Aepipe(click.Group):
 
 
 def _environment_fault(error: Exception, home: Path | None) -> str | None:
-    from pipeline.environment import file_fault
+    from pipeline.run.failures import file_fault
 
     if home and not home.is_dir():
         return f"{home}: the output folder was removed meanwhile ({type(error).__name__})"

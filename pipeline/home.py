@@ -8,8 +8,6 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-import filelock
-
 from pipeline_config import PipelineConfig, UserInputError
 
 DATA_CACHE = Path(__file__).resolve().parent.parent / "data"
@@ -110,6 +108,8 @@ class Home:
         Raises:
             UserInputError: Another process holds it.
         """
+        import filelock
+
         path = self.metadata_path(pipeline).with_suffix(".lock")
         try:
             with filelock.FileLock(path, timeout=_SECONDS_TO_END):
@@ -147,12 +147,14 @@ def new_run_id(pipeline: str) -> str:
     return f"{pipeline}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
-def unwritable(root: Path, error: OSError) -> str:
-    """Returns the one line that says what is wrong with an output folder."""
+def unwritable(
+    folder: Path, error: OSError, kind: str = "the output folder", option: str = "--home"
+) -> str:
+    """Returns the one line that says why a folder cannot be written to, and what to do."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     return (
-        f"cannot write to the output folder {root}: {reason.lower()}; "
-        "free or allow the space, or name another folder with --home"
+        f"cannot write to {kind} {folder}: {reason.lower()}; "
+        f"free or allow the space, or name another folder with {option}"
     )
 
 

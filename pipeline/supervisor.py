@@ -1,10 +1,14 @@
 """Ends a command within seconds of a signal, whatever its libraries do with the signal.
 
 Beam and TFX catch a `KeyboardInterrupt` and go on, and a C++ function that holds the interpreter
-delays every signal handler of Python. So the command's work is done by a forked process, and the
-first process only waits: for the end of the work, or for a signal, upon which it ends the work and
-all that the work has started. What is written by a rename is there whole or not at all, as after
-any kill.
+delays every signal handler of Python. So a command is three processes, each the next one's parent:
+
+- the first passes signals on, and ends with the exit code of
+- the guard, which ends the work and all that the work has started: when it gets a signal, when the
+  work ends, or when the first process is killed; it then removes the temporary files;
+- the work.
+
+What is written by a rename is there whole or not at all, as after any kill.
 """
 
 import contextlib
@@ -16,17 +20,19 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
-from pipeline.scratch import make_scratch_folder, start_cleanup_process
+from pipeline.scratch import make_scratch_folder
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 SECONDS_TO_DIE = 2.0
 """How long to wait for killed processes; one inside a system call may take longer."""
+
+_PARENT_ENDED = signal.SIGUSR1
+"""What the guard gets when the first process ends before it."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -43,7 +49,7 @@ class Interruption:
 
     Attributes:
         signal: What the supervisor got, or what ended the work's process.
-        messages: What the work sent with `tell_supervisor`, in order.
+        messages: What the work sent with `notify_supervisor`, in order.
     """
 
     signal: signal.Signals
@@ -74,13 +80,12 @@ class Interruption:
 
 
 def supervise(on_interruption: Callable[[Interruption], None], grace_seconds: float) -> None:
-    """Forks, and returns in the new process alone, which then does the work.
+    """Forks, and returns in the work's process alone.
 
-    The first process ends with the work's exit code and removes the work's temporary files. Call
-    this before anything has started a thread.
+    Call this before anything has started a thread.
 
     Args:
-        on_interruption: Called in the first process once the work's processes are gone.
+        on_interruption: Called in the guard once the work's processes are gone.
         grace_seconds: How long the work may clean up after a signal, which it gets as
             `SystemExit`; with 0 it is ended at once.
 
@@ -89,36 +94,59 @@ def supervise(on_interruption: Callable[[Interruption], None], grace_seconds: fl
     """
     scratch = make_scratch_folder()
     ending = [number for number in END_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-    signal.pthread_sigmask(signal.SIG_BLOCK, [*ending, signal.SIGCHLD])
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [*ending, signal.SIGCHLD, _PARENT_ENDED])
     sys.stdout.flush()
     sys.stderr.flush()
-    alive = start_cleanup_process(scratch)
+    group = os.getpgrp()
+    if guard := _fork_guarded(_PARENT_ENDED):
+        sys.exit(_pass_signals_on(guard, ending))
+    # A kill of the first process's group leaves the guard to clean up.
+    os.setpgid(0, 0)
+    _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     receiving, sending = os.pipe()
-    supervisor = os.getpid()
-    work = os.fork()
-    if not work:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != supervisor:
-            os._exit(1)
-        os.close(receiving)
-        os.close(alive)
-        _begin_work(sending, ending, grace_seconds)
-        return
-    os.close(sending)
-    try:
-        code = _wait(work, receiving, ending, on_interruption, grace_seconds)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    sys.exit(code)
+    if work := _fork_guarded(signal.SIGKILL):
+        os.close(sending)
+        try:
+            code = _guard(work, receiving, ending, on_interruption, grace_seconds)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        sys.exit(code)
+    os.setpgid(0, group)
+    os.close(receiving)
+    _begin_work(sending, ending, grace_seconds)
 
 
-def tell_supervisor(**message: Any) -> None:
+def notify_supervisor(**message: Any) -> None:
     """Leaves JSON values for an `Interruption`; does nothing in a process without supervisor."""
     if _to_supervisor is not None:
         with contextlib.suppress(OSError):
             os.write(_to_supervisor, json.dumps(message).encode() + b"\n")
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
+def _fork_guarded(at_parents_end: signal.Signals) -> int:
+    """Forks a process that gets a signal when this one ends, whatever ends it."""
+    parent = os.getpid()
+    child = os.fork()
+    if not child:
+        _libc().prctl(_PR_SET_PDEATHSIG, at_parents_end, 0, 0, 0)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), at_parents_end)
+    return child
+
+
+def _pass_signals_on(guard: int, ending: Sequence[signal.Signals]) -> int:
+    """Returns the guard's exit code."""
+    while True:
+        got = signal.sigwait([*ending, signal.SIGCHLD])
+        if got != signal.SIGCHLD:
+            os.kill(guard, got)
+        elif (status := _reaped(guard)) is not None:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
 
 
 def _begin_work(sending: int, ending: Sequence[signal.Signals], grace_seconds: float) -> None:
@@ -132,58 +160,50 @@ def _begin_work(sending: int, ending: Sequence[signal.Signals], grace_seconds: f
         raise SystemExit(128 + number)
 
     for number in ending:
-        # A terminal's Ctrl-C comes to both processes. The default action needs no interpreter.
+        # A terminal's Ctrl-C comes to this process too. The default action needs no interpreter.
         signal.signal(number, leave if grace_seconds else signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [*ending, signal.SIGCHLD])
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [*ending, signal.SIGCHLD, _PARENT_ENDED])
 
 
-def _wait(
+def _guard(
     work: int,
     receiving: int,
     ending: Sequence[signal.Signals],
     on_interruption: Callable[[Interruption], None],
     grace_seconds: float,
 ) -> int:
-    """Returns the exit code for the command."""
-    status: int | None = None
-    ended_by: signal.Signals | None = None
-    while status is None and ended_by is None:
-        got = signal.sigwait([*ending, signal.SIGCHLD])
-        if got == signal.SIGCHLD:
-            status = _reaped(work)
-        else:
-            ended_by = signal.Signals(got)
-    if ended_by and grace_seconds:
-        os.kill(work, ended_by)
-        _wait_for(work, grace_seconds)
+    """Returns the exit code for the command, once all processes of the work are gone."""
+    status = None
+    got = signal.SIGCHLD
+    while status is None and got == signal.SIGCHLD:
+        got = signal.Signals(signal.sigwait([*ending, signal.SIGCHLD, _PARENT_ENDED]))
+        status = _reaped(work)
+    if got in ending and grace_seconds:
+        os.kill(work, got)
+        end = time.monotonic() + grace_seconds
+        while _reaped(work) is None and time.monotonic() < end:
+            time.sleep(_POLL_SECONDS)
     _end_descendants()
-    if status is not None:
+    if got == _PARENT_ENDED:
+        return 1
+    if got == signal.SIGCHLD:
+        assert status is not None
         code = os.waitstatus_to_exitcode(status)
         if code >= 0 and code - 128 not in ending:
             return code
-        ended_by = signal.Signals(-code if code < 0 else code - 128)
-    assert ended_by is not None
-    interruption = Interruption(ended_by, _received(receiving))
+        got = signal.Signals(-code if code < 0 else code - 128)
+    interruption = Interruption(got, _received(receiving))
     on_interruption(interruption)
     return interruption.exit_code
 
 
-def _wait_for(work: int, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while _reaped(work) is None and time.monotonic() < end:
-        time.sleep(_POLL_SECONDS)
-
-
-def _reaped(work: int) -> int | None:
-    """Takes the status of all children that have ended; returns the work's, if it has."""
+def _reaped(child: int) -> int | None:
+    """Takes the status of all children that have ended; returns that of `child`, if it has."""
     status = None
     with contextlib.suppress(ChildProcessError):
-        while True:
-            pid, ended = os.waitpid(-1, os.WNOHANG)
-            if not pid:
-                break
-            if pid == work:
-                status = ended
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            if ended[0] == child:
+                status = ended[1]
     return status
 
 
@@ -192,32 +212,14 @@ def _end_descendants() -> None:
 
     A process whose parent ends becomes this one's child, so none gets away.
     """
-    end = time.monotonic() + SECONDS_TO_DIE
-    while time.monotonic() < end:
-        for pid in _descendants():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                continue
-        except ChildProcessError:
-            return
-        time.sleep(_POLL_SECONDS)
+    import psutil
 
-
-def _descendants() -> Iterator[int]:
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with contextlib.suppress(OSError):
-                # "pid (name) state ppid …"; a name may hold blanks and brackets.
-                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
-                children.setdefault(int(parent), []).append(int(entry.name))
-    found = [os.getpid()]
-    while found:
-        of_one = children.get(found.pop(), [])
-        yield from of_one
-        found += of_one
+    this, end = psutil.Process(), time.monotonic() + SECONDS_TO_DIE
+    while (left := this.children(recursive=True)) and time.monotonic() < end:
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, timeout=_POLL_SECONDS)
 
 
 def _received(receiving: int) -> list[dict[str, Any]]:

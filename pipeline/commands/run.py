@@ -2,7 +2,8 @@
 
 import json
 import sys
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +13,10 @@ from pipeline.commands.supervised import SupervisedCommand, print_interruption
 from pipeline.supervisor import Interruption
 from pipeline_config import PIPELINES
 
-POST_SECONDS = 1.0
+if TYPE_CHECKING:
+    from pipeline.run.outcome import RunOutcome
+
+_POST_SECONDS = 1.0
 """For a webhook to take its connection, and as much to answer, as the command has to end soon."""
 
 
@@ -22,12 +26,14 @@ class _RunCommand(SupervisedCommand):
     grace_seconds = 0.0
 
     def on_interruption(self, context: click.Context, interruption: Interruption) -> None:
-        """Closes the record of the run that was interrupted and says what came of it."""
+        """Closes the record of the run that was interrupted, prints and posts its outcome."""
+        from pipeline.home import Home
         from pipeline.run.record import close_interrupted
         from pipeline.run.webhook import post_outcome
+        from pipeline.settings import configured
 
-        closed = close_interrupted(interruption)
-        outcomes = [outcome for outcome, _ in closed]
+        home = Home(context.params["home"].absolute())
+        outcomes, was_interrupted = close_interrupted(home, interruption)
         last = outcomes[-1] if outcomes else None
         if last and last.status in ("interrupted", "failed"):
             print_interruption(f"{last.run_id}: {last.reasons[0]}")
@@ -36,11 +42,10 @@ class _RunCommand(SupervisedCommand):
         else:
             print_interruption(interruption.reason)
         if context.params["as_json"]:
-            click.echo(json.dumps({"runs": [outcome.as_dict() for outcome in outcomes]}))
-        if closed and (webhook := closed[-1][1]):
-            failure = post_outcome(
-                closed[-1][0], webhook, delays=(), timeout=(POST_SECONDS, POST_SECONDS)
-            )
+            _print_json(outcomes)
+        if last and was_interrupted:
+            (config,) = configured([last.pipeline], context.params["settings"])
+            failure = post_outcome(last, config.schedule, retries=0, timeout=(_POST_SECONDS,) * 2)
             if failure:
                 click.echo(f"aepipe: {failure}", err=True)
 
@@ -55,7 +60,13 @@ class _RunCommand(SupervisedCommand):
     metavar="KEY=VALUE",
     help="A setting, such as trainer.epochs=5; repeatable.",
 )
-@click.option("--no-cache", is_flag=True, help="Run every stage, whatever the cache holds.")
+@click.option(
+    "--no-cache",
+    "cache",
+    flag_value=False,
+    default=True,
+    help="Run every stage, whatever the cache holds.",
+)
 @click.option(
     "--from", "rerun_from", metavar="STAGE", help="Run STAGE and all that follows it again."
 )
@@ -81,38 +92,21 @@ class _RunCommand(SupervisedCommand):
 @click.option("-v", "--verbose", is_flag=True, help="Show TFX's and TensorFlow's log.")
 @home_option
 @json_option
-def run(
-    pipeline: str,
-    data_dir: Path | None,
-    settings: tuple[str, ...],
-    no_cache: bool,
-    rerun_from: str | None,
-    beam_profile: str,
-    beam_args: tuple[str, ...],
-    if_new_data: bool,
-    verbose: bool,
-    home: Path,
-    as_json: bool,
-) -> None:
+def run(pipeline: str, as_json: bool, **options: Any) -> None:
     """Run a pipeline, from its raw data to the served model."""
     from pipeline.runners.local import RunRequest, run_pipelines
 
-    request = RunRequest(
-        names=tuple(PIPELINES) if pipeline == "all" else (pipeline,),
-        home=home,
-        data_dir=data_dir,
-        settings=settings,
-        cache=not no_cache,
-        rerun_from=rerun_from,
-        beam_profile=beam_profile,
-        beam_args=beam_args,
-        if_new_data=if_new_data,
-        verbose=verbose,
+    names = tuple(PIPELINES) if pipeline == "all" else (pipeline,)
+    outcomes = run_pipelines(
+        RunRequest(names, **options), human_output=sys.stderr if as_json else sys.stdout
     )
-    outcomes = run_pipelines(request, human_output=sys.stderr if as_json else sys.stdout)
     for outcome in outcomes:
         if outcome.status == "failed":
             click.echo(f"aepipe: {outcome.reasons[0]}", err=True)
     if as_json:
-        click.echo(json.dumps({"runs": [outcome.as_dict() for outcome in outcomes]}))
+        _print_json(outcomes)
     sys.exit(max(outcome.exit_code for outcome in outcomes))
+
+
+def _print_json(outcomes: Sequence["RunOutcome"]) -> None:
+    click.echo(json.dumps({"runs": [outcome.as_dict() for outcome in outcomes]}))

@@ -45,7 +45,7 @@ def read_data(config: PipelineConfig, home: Home, data_dir: Path | None = None) 
 
 def unchanged_outcome(read: RunData, home: Home) -> RunOutcome | None:
     """Returns the outcome of a run with no new data, or None if there is something to run."""
-    last = previous_result(read.config, inputs_sha256(read.config, read.facts), past_runs(home))
+    last = previous_outcome(read.config, inputs_sha256(read.config, read.facts), past_runs(home))
     if last is None:
         return None
     ended = f"{last.status}: {last.reasons[0]}" if last.reasons else last.status
@@ -70,7 +70,7 @@ def inputs_sha256(config: PipelineConfig, facts: DataFacts) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def previous_result(
+def previous_outcome(
     config: PipelineConfig, inputs: str, past: Sequence[RunOutcome]
 ) -> RunOutcome | None:
     """Returns the pipeline's last run if another one would come to the same result.
@@ -127,12 +127,9 @@ def begin_run(
     from pipeline.build import build_pipeline
     from pipeline.run.cached_outputs import mark_incomplete
     from pipeline.run.compiled import compile_run, write_compiled
-    from pipeline.run.lineage import mark_abandoned
 
     home = record.home
-    metadata_path = home.metadata_path(read.config.name)
-    mark_abandoned(metadata_path)
-    mark_incomplete(metadata_path)
+    mark_incomplete(home.metadata_path(read.config.name))
     pipeline = build_pipeline(
         read.config,
         data_directory=read.facts.directory,

@@ -9,92 +9,78 @@ runs again.
 import json
 import logging
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ml_metadata import MetadataStore
-from ml_metadata.proto.metadata_store_pb2 import Artifact, Event, Execution, Value
+from ml_metadata.proto.metadata_store_pb2 import Artifact, Execution, Value
 
-from pipeline.run.lineage import open_store, run_executions
+from pipeline.run.lineage import open_store, outputs_of
 from serving.push_directory.integrity import damage_of
 from serving.push_directory.layout import list_versions
 
 FILES_PROPERTY = "output_files"
 """Custom property of an execution: sizes of the files of each output artifact, as JSON."""
 
+UNDER_WAY = (Execution.NEW, Execution.RUNNING)
+
 _LOG = logging.getLogger(__name__)
 
 
-def record_outputs(store: MetadataStore, run_id: str, stage: str) -> None:
-    """Notes at a stage's executions which files they wrote; call it when the stage has ended.
-
-    Args:
-        store: The pipeline's.
-        run_id: The run.
-        stage: Name of the node.
-    """
-    executions = [
+def record_outputs(store: MetadataStore, executions: Iterable[Execution]) -> None:
+    """Records at a stage's executions which files they wrote; call it when the stage has ended."""
+    unrecorded = [
         execution
-        for execution in run_executions(store, run_id).get(stage, [])
+        for execution in executions
         if execution.last_known_state == Execution.COMPLETE
         and FILES_PROPERTY not in execution.custom_properties
     ]
-    outputs = _outputs(store, executions)
-    for execution in executions:
-        sizes = {artifact.id: _file_sizes(artifact.uri) for artifact in outputs[execution.id]}
+    outputs = outputs_of(store, unrecorded)
+    for execution in unrecorded:
+        sizes = {
+            artifact.id: _file_sizes(artifact.uri)
+            for by, _, artifact in outputs
+            if by == execution.id
+        }
         execution.custom_properties[FILES_PROPERTY].string_value = json.dumps(sizes)
-    if executions:
-        store.put_executions(executions)
+    if unrecorded:
+        store.put_executions(unrecorded)
 
 
 def mark_incomplete(metadata_path: Path) -> list[str]:
-    """Marks artifacts as deleted that lost files, or whose pushed version is gone.
+    """Marks what earlier runs left behind, so that no run takes it.
 
-    Call it while holding the pipeline's lock, before a run.
+    Executions that a killed run left as running become failed; artifacts that lost files, or whose
+    pushed version is gone, become deleted. Call this while holding the pipeline's lock, before a
+    run: nothing can be running then.
 
     Returns:
-        Their URIs.
+        The URIs of the artifacts.
     """
     if not metadata_path.exists():
         return []
     store = open_store(str(metadata_path))
-    executions = [
-        execution
-        for execution in store.get_executions()
-        if execution.last_known_state == Execution.COMPLETE
+    executions = store.get_executions()
+    killed = [execution for execution in executions if execution.last_known_state in UNDER_WAY]
+    for execution in killed:
+        execution.last_known_state = Execution.FAILED
+    if killed:
+        store.put_executions(killed)
+    complete = [
+        execution for execution in executions if execution.last_known_state == Execution.COMPLETE
     ]
-    outputs = _outputs(store, executions)
-    incomplete = []
-    for execution in executions:
-        recorded = _recorded(execution)
-        for artifact in outputs[execution.id]:
-            if artifact.state == Artifact.LIVE and _is_incomplete(artifact, recorded):
-                artifact.state = Artifact.DELETED
-                incomplete.append(artifact)
+    recorded = {execution.id: _recorded(execution) for execution in complete}
+    incomplete = [
+        artifact
+        for by, _, artifact in outputs_of(store, complete)
+        if artifact.state == Artifact.LIVE and _is_incomplete(artifact, recorded[by])
+    ]
+    for artifact in incomplete:
+        artifact.state = Artifact.DELETED
+        _LOG.info("files of %s are gone: its stage runs again when it is needed", artifact.uri)
     if incomplete:
         store.put_artifacts(incomplete)
-    for artifact in incomplete:
-        _LOG.info("files of %s are gone: its stage runs again when it is needed", artifact.uri)
     return [artifact.uri for artifact in incomplete]
-
-
-def _outputs(store: MetadataStore, executions: Iterable[Execution]) -> Mapping[int, list[Artifact]]:
-    """Returns the output artifacts by id of their execution."""
-    ids = [execution.id for execution in executions]
-    events = [
-        event
-        for event in (store.get_events_by_execution_ids(ids) if ids else [])
-        if event.type == Event.OUTPUT
-    ]
-    by_id = {
-        artifact.id: artifact
-        for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])
-    }
-    found: dict[int, list[Artifact]] = defaultdict(list)
-    for event in events:
-        found[event.execution_id].append(by_id[event.artifact_id])
-    return found
 
 
 def _recorded(execution: Execution) -> dict[str, dict[str, int]]:

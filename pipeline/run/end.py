@@ -4,10 +4,8 @@ import contextlib
 import dataclasses
 import logging
 
-from pipeline.environment import home_fault
 from pipeline.home import Home, unwritable
-from pipeline.metadata_file import find_fault, held_by_another
-from pipeline.run import failures
+from pipeline.run.failures import classify
 from pipeline.run.outcome import RunOutcome, Status, write_outcome
 from pipeline.run.record import RunRecord
 from pipeline.run.webhook import post_outcome
@@ -26,7 +24,7 @@ def end_run(record: RunRecord, config: PipelineConfig, *, total_seconds: float) 
     """Records what came of a run, with its report, and closes the record.
 
     Args:
-        record: The run's.
+        record: Of the run.
         config: Its pipeline.
         total_seconds: How long the run took.
     """
@@ -36,8 +34,7 @@ def end_run(record: RunRecord, config: PipelineConfig, *, total_seconds: float) 
         except Exception as error:
             record_failure(record, "end", error)
     record.settle()
-    seconds = record.outcome.seconds | {"total": round(total_seconds, 3)}
-    record.outcome = dataclasses.replace(record.outcome, seconds=seconds)
+    record.change(seconds=record.outcome.seconds | {"total": round(total_seconds, 3)})
     if record.outcome.status != "failed":
         _write_report(record, config)
     try:
@@ -45,9 +42,8 @@ def end_run(record: RunRecord, config: PipelineConfig, *, total_seconds: float) 
     except OSError as error:
         # If the run failed, this is what of, and it is reported.
         if record.outcome.status != "failed":
-            record.notice(
-                f"no record of the run could be written: {unwritable(record.home.root, error)}"
-            )
+            fault = unwritable(record.home.root, error)
+            record.add_notice(f"no record of the run could be written: {fault}")
     return record.outcome
 
 
@@ -61,33 +57,6 @@ def notify(outcome: RunOutcome, schedule: ScheduleConfig, home: Home) -> RunOutc
         with contextlib.suppress(OSError):
             write_outcome(outcome, home.runs / outcome.run_id)
     return outcome
-
-
-def classify(
-    error: Exception, home: Home, pipeline: str, run_id: str | None = None
-) -> tuple[Status, str]:
-    """Returns status and reason of a refusal or a user's mistake; raises a bug again."""
-    if refusal := failures.gate_refusal(error):
-        return "data_refused", refusal
-    if mistake := failures.user_mistake(error):
-        return "failed", mistake
-    # MLMD has no one error for a file that was damaged or lost while it was open: of a deleted one
-    # it says that it is read-only.
-    own = (home.runs / run_id,) if run_id else ()
-    begun = (*own, home.metadata_path(pipeline).parent, home.artifacts(pipeline))
-    if all(folder.exists() for folder in (home.root, *begun)):
-        fault = find_fault(home, pipeline)
-        if fault is not None and fault.repairable:
-            return "failed", fault.line
-    else:
-        fault = None
-    if line := home_fault(error, home.root, (*begun, home.push_root)):
-        return "failed", line
-    if failures.held_database(error):
-        return "failed", held_by_another(home.metadata_path(pipeline)).line
-    if fault is not None:
-        return "failed", fault.line
-    raise error
 
 
 def _collect(record: RunRecord) -> None:
@@ -117,7 +86,6 @@ def _write_report(record: RunRecord, config: PipelineConfig) -> None:
         report = write_report(outcome, config, store, record.directory)
     except Exception:
         logging.exception("no report of run %s", outcome.run_id)
-        notice = f"no report could be written: see {outcome.log}"
-        record.outcome = dataclasses.replace(outcome, notices=[*outcome.notices, notice])
+        record.add_notice(f"no report could be written: see {outcome.log}")
     else:
-        record.outcome = dataclasses.replace(outcome, report=str(report))
+        record.change(report=str(report))

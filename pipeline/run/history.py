@@ -20,7 +20,7 @@ def past_runs(home: Home) -> list[RunOutcome]:
     found = []
     for path in home.runs.glob(f"*/{OUTCOME_FILE}"):
         try:
-            outcome = recorded_outcome(path.parent, home.push_root)
+            outcome = recorded_outcome(home, path.parent.name)
             recorded = path.stat().st_mtime
         except (OSError, ValueError):
             continue

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,42 +74,28 @@ def run_executions(store: MetadataStore, run_id: str) -> dict[str, list[Executio
 
 
 def output_artifacts(
-    store: MetadataStore, executions: Mapping[str, list[Execution]], stage: str
+    store: MetadataStore, executions: Executions, stage: str
 ) -> dict[str, Artifact]:
     """Returns the output artifacts of a stage's last execution, by output key."""
-    if not executions.get(stage):
-        return {}
-    events = [
-        event
-        for event in store.get_events_by_execution_ids([executions[stage][-1].id])
-        if event.type == Event.OUTPUT
-    ]
-    by_id = {
+    last = executions.get(stage, [])[-1:]
+    return {key: artifact for _, key, artifact in outputs_of(store, last)}
+
+
+def outputs_of(
+    store: MetadataStore, executions: Iterable[Execution]
+) -> list[tuple[int, str, Artifact]]:
+    """Returns the id of the execution, the output key and the artifact of each output."""
+    ids = [execution.id for execution in executions]
+    events = store.get_events_by_execution_ids(ids) if ids else []
+    outputs = [event for event in events if event.type == Event.OUTPUT]
+    artifacts = {
         artifact.id: artifact
-        for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])
+        for artifact in store.get_artifacts_by_id([event.artifact_id for event in outputs])
     }
-    return {
-        event.path.steps[0].key: by_id[event.artifact_id] for event in events if event.path.steps
-    }
-
-
-def mark_abandoned(metadata_path: Path) -> None:
-    """Marks executions as failed that a killed run left behind as running.
-
-    Call it while holding the pipeline's lock: nothing can be running then.
-    """
-    if not metadata_path.exists():
-        return
-    store = open_store(str(metadata_path))
-    abandoned = [
-        execution
-        for execution in store.get_executions()
-        if execution.last_known_state in (Execution.NEW, Execution.RUNNING)
+    return [
+        (event.execution_id, event.path.steps[0].key, artifacts[event.artifact_id])
+        for event in outputs
     ]
-    for execution in abandoned:
-        execution.last_known_state = Execution.FAILED
-    if abandoned:
-        store.put_executions(abandoned)
 
 
 def lineage(home: Home, run_id: str) -> dict[str, Any]:
@@ -126,25 +112,22 @@ def lineage(home: Home, run_id: str) -> dict[str, Any]:
         UserInputError: There is no such run; the message names the nearest one.
     """
     outcome = find_run(home, run_id)
-    metadata_path = home.metadata_path(outcome.pipeline)
     executions: Executions = {}
     examples: dict[str, Any] = {}
     stages: list[dict[str, Any]] = []
     require_usable(home, outcome.pipeline)
-    if metadata_path.exists():
-        store = open_store(str(metadata_path))
+    if (path := home.metadata_path(outcome.pipeline)).exists():
+        store = open_store(str(path))
         executions = run_executions(store, run_id)
-        ingested = output_artifacts(store, executions, "ExampleGen").get("examples")
-        examples = _decoded_properties(ingested.custom_properties) if ingested else {}
+        outputs = {stage: output_artifacts(store, executions, stage) for stage in executions}
+        if ingested := outputs.get("ExampleGen", {}).get("examples"):
+            examples = _decoded_properties(ingested.custom_properties)
         stages = [
             {
                 "stage": stage,
                 "execution_id": of_stage[-1].id,
                 "state": Execution.State.Name(of_stage[-1].last_known_state),
-                "outputs": {
-                    key: artifact.uri
-                    for key, artifact in sorted(output_artifacts(store, executions, stage).items())
-                },
+                "outputs": {key: artifact.uri for key, artifact in sorted(outputs[stage].items())},
             }
             for stage, of_stage in sorted(executions.items(), key=lambda item: item[1][-1].id)
         ]
@@ -198,15 +181,12 @@ def _data(
 
 
 def _code_fingerprints(executions: Executions) -> dict[str, str]:
-    fingerprints = {}
-    for stage in executions:
-        properties = _properties(executions, stage)
-        fingerprint = properties.get("fingerprint") or _fingerprint_within(
-            properties.get("custom_config")
-        )
-        if fingerprint:
-            fingerprints[stage] = fingerprint
-    return fingerprints
+    every = {stage: _properties(executions, stage) for stage in executions}
+    found = {
+        stage: properties.get("fingerprint") or _fingerprint_within(properties.get("custom_config"))
+        for stage, properties in every.items()
+    }
+    return {stage: fingerprint for stage, fingerprint in found.items() if fingerprint}
 
 
 def _properties(executions: Executions, stage: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Keeps TFX's, Beam's and TensorFlow's log flood out of the terminal, in a file of the run."""
 
 import contextlib
-import dataclasses
 import logging
 import os
 import sys
@@ -15,16 +14,8 @@ import absl.logging
 _FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
 
 
-@dataclasses.dataclass(frozen=True)
-class TerminalStreams:
-    """Streams to what was standard output and standard error."""
-
-    output: TextIO
-    error: TextIO
-
-
 @contextlib.contextmanager
-def logs_to_file(path: Path, *, verbose: bool) -> Iterator[TerminalStreams]:
+def logs_to_file(path: Path, *, verbose: bool, shown: TextIO | None = None) -> Iterator[TextIO]:
     """Sends Python logging, and what libraries print, to `path`.
 
     File descriptors 1 and 2 point to the file meanwhile, as TensorFlow's C++ parts and child
@@ -35,9 +26,10 @@ def logs_to_file(path: Path, *, verbose: bool) -> Iterator[TerminalStreams]:
     Args:
         path: The log file; made if it does not exist, else added to.
         verbose: Show the log on standard error as well.
+        shown: `sys.stdout` or `sys.stderr`, by default the latter.
 
     Yields:
-        Where a person still reads.
+        A stream to where `shown` went before.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -45,6 +37,7 @@ def logs_to_file(path: Path, *, verbose: bool) -> Iterator[TerminalStreams]:
         stack.callback(_close, log)
         handlers: list[logging.Handler] = [_LogFileHandler(log)]
         output, error = sys.stdout, sys.stderr
+        is_output = shown is output
         if verbose:
             handlers.append(logging.StreamHandler(sys.stderr))
         else:
@@ -54,7 +47,7 @@ def logs_to_file(path: Path, *, verbose: bool) -> Iterator[TerminalStreams]:
             stack.enter_context(contextlib.redirect_stdout(log))
         stack.enter_context(_root_handlers(handlers))
         stack.enter_context(_thread_failures_logged())
-        yield TerminalStreams(output, error)
+        yield output if is_output else error
 
 
 class _LogFileHandler(logging.StreamHandler[TextIO]):

@@ -27,7 +27,7 @@ EXIT_CODES: dict[Status, int] = {
 
 OUTCOME_FILE = "run.json"
 NUMBER_KEY = "number"
-"""Where `run.json` has the run's number in its output folder."""
+"""Key of the run's number in `run.json`."""
 REPORT_FILE = "report.html"
 LOG_FILE = "log.txt"
 RESERVED_BYTES = 16384
@@ -123,35 +123,36 @@ def read_outcome(directory: Path) -> RunOutcome:
     return outcome_from_dict(json.loads((directory / OUTCOME_FILE).read_text()))
 
 
-def reserve_outcome(directory: Path) -> None:
-    """Takes the room that `write_outcome` will need, so that a disk may be full by then."""
-    with _partial(directory).open("wb") as file:
-        file.write(bytes(RESERVED_BYTES))
-
-
-def write_outcome(outcome: RunOutcome, directory: Path) -> Path:
+def write_outcome(
+    outcome: RunOutcome, directory: Path, *, reserve: bool = False, **beside: Any
+) -> Path:
     """Writes the outcome as `run.json` into the run's folder and returns its path.
 
-    Call it while holding the pipeline's lock.
+    The run's number in its output folder orders runs, whatever the clock said. Call this while
+    holding the pipeline's lock.
+
+    Args:
+        outcome: What to write.
+        directory: The run's folder.
+        reserve: Whether to take the room of the next write, so that a disk may be full by then.
+        **beside: JSON values to keep beside the outcome.
+
+    Raises:
+        OSError: It cannot be written; what was there is there still.
     """
     path = directory / OUTCOME_FILE
-    partial = _partial(directory)
-    with partial.open("r+b" if partial.exists() else "wb") as file:
-        file.write(outcome_text(outcome, directory).encode())
-        file.truncate()
-    publish(partial, path)
-    return path
-
-
-def outcome_text(outcome: RunOutcome, directory: Path, **beside: Any) -> str:
-    """Returns the content of `run.json`: the outcome, and what is kept beside it.
-
-    The run's number in its output folder orders runs, whatever the clock said.
-    """
-    number = recorded_number(directory / OUTCOME_FILE) or 1 + max(
+    number = recorded_number(path) or 1 + max(
         map(recorded_number, directory.parent.glob(f"*/{OUTCOME_FILE}")), default=0
     )
-    return json.dumps({**outcome.as_dict(), **beside, NUMBER_KEY: number}, indent=2)
+    text = json.dumps({**outcome.as_dict(), **beside, NUMBER_KEY: number}, indent=2)
+    partial = path.with_suffix(".partial")
+    with partial.open("r+b" if partial.exists() else "wb") as file:
+        file.write(text.encode())
+        file.truncate()
+    publish(partial, path)
+    if reserve:
+        partial.write_bytes(bytes(RESERVED_BYTES))
+    return path
 
 
 def recorded_number(path: Path) -> int:
@@ -160,10 +161,6 @@ def recorded_number(path: Path) -> int:
         return int(json.loads(path.read_text())[NUMBER_KEY])
     except (OSError, ValueError, KeyError, TypeError):
         return 0
-
-
-def _partial(directory: Path) -> Path:
-    return (directory / OUTCOME_FILE).with_suffix(".partial")
 
 
 def _data_facts(values: Mapping[str, Any]) -> DataFacts:

@@ -1,8 +1,8 @@
 """One record a run, opened at its start and closed at its end.
 
 It is opened as that of an interrupted run and holds the room for its last form, so it is right
-whatever ends the process, and can be closed on a disk that is full by then. What a run has pushed
-is also in the version's own manifest, which counts more than a failure or an open record.
+whatever ends the process, and can be closed on a disk that is full by then. A push is also in the
+version's own manifest, which counts more than a failure or an open record.
 
 A run whose stages are processes of their own has its state here: what has ended, and what failed.
 """
@@ -23,14 +23,11 @@ from pipeline.run.outcome import (
     OUTCOME_FILE,
     RunOutcome,
     Status,
-    outcome_text,
     read_outcome,
-    reserve_outcome,
     write_outcome,
 )
-from pipeline.supervisor import Interruption, tell_supervisor
-from pipeline_config import ScheduleConfig, UserInputError
-from serving.push_directory.durable_files import write_text
+from pipeline.supervisor import Interruption, notify_supervisor
+from pipeline_config import UserInputError
 from serving.push_directory.manifest import pushed_by, read_manifest
 
 _NOT_CLOSED = "its process ended before the run did, by a kill or with the machine"
@@ -70,11 +67,17 @@ class RunRecord:
 
     def update(self, **changes: Any) -> None:
         """Changes fields of the outcome; on a full disk the file may stay behind."""
-        self.outcome = dataclasses.replace(self.outcome, **changes)
-        beside = {_FAILURES_KEY: self.failures} if self.by_steps else {}
+        self.change(**changes)
         with contextlib.suppress(OSError):
-            text = outcome_text(self.outcome, self.directory, **beside)
-            write_text(self.directory / OUTCOME_FILE, text)
+            self._save()
+
+    def change(self, **changes: Any) -> None:
+        """Changes fields of the outcome, for the next write."""
+        self.outcome = dataclasses.replace(self.outcome, **changes)
+
+    def add_notice(self, notice: str) -> None:
+        """Adds a notice to the outcome."""
+        self.update(notices=[*self.outcome.notices, notice])
 
     def fail(self, step: str, status: Status, reason: str) -> None:
         """Records why a step of the run failed."""
@@ -82,61 +85,49 @@ class RunRecord:
         self.update()
 
     def reopen(self, step: str) -> None:
-        """Takes a run for one that goes on, and forgets the failure of a step that begins again."""
+        """Marks the run as under way, and forgets the failure of a step that begins again."""
         self.failures.pop(step, None)
         self.update(status="interrupted", reasons=[_NOT_CLOSED])
 
-    def notice(self, notice: str) -> None:
-        """Adds a notice to the outcome."""
-        self.update(notices=[*self.outcome.notices, notice])
-
-    def settle(self) -> RunOutcome:
-        """Returns the outcome after its first failure and its push, if there were any."""
+    def settle(self) -> None:
+        """Takes the first failure as the outcome, unless the run had pushed by then."""
         for status, reason in list(self.failures.values())[:1]:
-            self.outcome = dataclasses.replace(self.outcome, status=status, reasons=[reason])
-            self.outcome = pushed_outcome(self.outcome, self.home.push_root) or self.outcome
+            self.change(status=status, reasons=[reason])
+            self.outcome = after_push(self.outcome, self.home)
         self.failures = {}
-        return self.outcome
 
     def close(self) -> None:
-        """Writes what came of the run.
+        """Writes the outcome of the run.
 
         Raises:
             OSError: It cannot be written.
         """
-        write_outcome(self.settle(), self.directory)
+        self.settle()
+        write_outcome(self.outcome, self.directory)
+
+    def _save(self) -> None:
+        is_open = self.outcome.status == "interrupted"
+        beside = {_FAILURES_KEY: self.failures} if is_open and self.by_steps else {}
+        write_outcome(self.outcome, self.directory, reserve=is_open, **beside)
 
 
 @contextlib.contextmanager
-def open_record(
-    home: Home, outcome: RunOutcome, schedule: ScheduleConfig, *, by_steps: bool = False
-) -> Iterator[RunRecord]:
+def open_record(home: Home, outcome: RunOutcome, *, by_steps: bool = False) -> Iterator[RunRecord]:
     """Opens the record of a run, and holds the run's folder.
 
-    An exception that nobody has caught within is a bug, and is recorded as one.
-
-    Args:
-        home: The output folder.
-        outcome: What is known at the start.
-        schedule: Says which webhook is posted to if the run is interrupted.
-        by_steps: Whether each step of the run is a process of its own.
+    An exception that is not caught within is a bug, and is recorded as one.
 
     Raises:
         UserInputError: The run's folder cannot be written to.
     """
-    opened = dataclasses.replace(outcome, status="interrupted", reasons=[_NOT_CLOSED])
-    record = RunRecord(home, opened, by_steps=by_steps)
-    directory = str(record.directory)
-    webhook = [schedule.webhook_url, schedule.webhook_on]
+    record = RunRecord(home, outcome, by_steps=by_steps)
+    record.change(status="interrupted", reasons=[_NOT_CLOSED])
     with _held(record):
         try:
-            write_outcome(opened, record.directory)
-            reserve_outcome(record.directory)
+            record._save()
         except OSError as error:
             raise UserInputError(unwritable(home.root, error)) from error
-        if by_steps:
-            record.update()
-        tell_supervisor(run=directory, push_root=str(home.push_root), webhook=webhook)
+        notify_supervisor(run=outcome.run_id)
         try:
             yield record
         except Exception as error:
@@ -146,7 +137,6 @@ def open_record(
                 with contextlib.suppress(OSError):
                     record.close()
             raise
-        tell_supervisor(ended=directory)
 
 
 @contextlib.contextmanager
@@ -185,8 +175,21 @@ def bug(error: BaseException) -> str:
     return f"a bug in aepipe: {type(error).__name__}: {error}"
 
 
-def is_running(directory: Path) -> bool:
-    """Returns whether a run goes on: a process holds its folder, or the next step may follow."""
+def recorded_outcome(home: Home, run_id: str) -> RunOutcome | None:
+    """Returns the outcome of a run; None if it goes on now.
+
+    Raises:
+        OSError: There is no record, or it cannot be read.
+        ValueError: It is not the record of a run.
+    """
+    outcome = read_outcome(home.runs / run_id)
+    if outcome.status != "interrupted":
+        return outcome
+    return None if _is_running(home.runs / run_id) else after_push(outcome, home)
+
+
+def _is_running(directory: Path) -> bool:
+    """Returns whether a process holds the run's folder, or the run's next step may follow."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -199,31 +202,15 @@ def is_running(directory: Path) -> bool:
     return _FAILURES_KEY in json.loads(record.read_text()) and idle_days < _DAYS_UNDER_WAY
 
 
-def recorded_outcome(directory: Path, push_root: Path) -> RunOutcome | None:
-    """Returns what came of a run by its folder; None if it goes on now.
-
-    Raises:
-        OSError: There is no record, or it cannot be read.
-        ValueError: It is not the record of a run.
-    """
-    outcome = read_outcome(directory)
-    if outcome.status != "interrupted":
-        return outcome
-    if is_running(directory):
-        return None
-    return pushed_outcome(outcome, push_root) or outcome
-
-
-def pushed_outcome(outcome: RunOutcome, push_root: Path) -> RunOutcome | None:
-    """Returns the outcome of a run that ended badly after its push; None if it did not push.
-
-    Args:
-        outcome: What is known otherwise.
-        push_root: The push directory.
-    """
-    version = _pushed_version(push_root, outcome.run_id)
+def after_push(outcome: RunOutcome, home: Home) -> RunOutcome:
+    """Returns the outcome of a run that ended badly: a push, if it had pushed by then."""
+    version = None
+    # A push directory that cannot be read is the run's own fault to report, not this one's.
+    with contextlib.suppress(OSError):
+        models = sorted(home.push_root.iterdir())
+        version = next(filter(None, (pushed_by(model, outcome.run_id) for model in models)), None)
     if version is None:
-        return None
+        return outcome
     manifest = read_manifest(version)
     notice = f"the run ended after its push: {'; '.join(outcome.reasons)}"
     return dataclasses.replace(
@@ -238,60 +225,43 @@ def pushed_outcome(outcome: RunOutcome, push_root: Path) -> RunOutcome | None:
     )
 
 
-def _pushed_version(push_root: Path, run_id: str) -> Path | None:
-    # A push directory that cannot be read is the run's own fault to report, not this one's.
-    with contextlib.suppress(OSError):
-        for model_directory in sorted(push_root.iterdir()):
-            if version := pushed_by(model_directory, run_id):
-                return version
-    return None
-
-
-def settle_records(runs: Path, push_root: Path) -> None:
+def close_killed(home: Home) -> None:
     """Closes the records of runs that were killed after their push.
 
     Their versions may be removed one day, so what these say is kept.
     """
-    for directory in runs.iterdir():
+    for directory in home.runs.iterdir():
         with contextlib.suppress(OSError, ValueError):
             if read_outcome(directory).status == "interrupted":
-                outcome = recorded_outcome(directory, push_root)
+                outcome = recorded_outcome(home, directory.name)
                 if outcome is not None and outcome.status == "pushed":
                     write_outcome(outcome, directory)
 
 
-def close_interrupted(interruption: Interruption) -> list[tuple[RunOutcome, ScheduleConfig | None]]:
-    """Closes the record of the run that was interrupted.
+def close_interrupted(home: Home, interruption: Interruption) -> tuple[list[RunOutcome], bool]:
+    """Closes the record of the run that was interrupted, the last of its command.
 
     Returns:
-        What came of the command's runs, in order, and which webhook each has to be posted to; None
-        for a run that ended before, as that has been posted.
+        The outcomes of the command's runs, in order, and whether the last one was interrupted.
     """
-    ended = {message["ended"] for message in interruption.messages if "ended" in message}
-    begun = [message for message in interruption.messages if "run" in message]
-    last = interruption.messages[-1].get("stage") if interruption.messages else None
-    found: list[tuple[RunOutcome, ScheduleConfig | None]] = []
-    for message in begun:
-        directory = Path(message["run"])
-        url, ends = message["webhook"]
+    stage = interruption.messages[-1].get("stage") if interruption.messages else None
+    outcomes: list[RunOutcome] = []
+    was_open = False
+    for run_id in (message["run"] for message in interruption.messages if "run" in message):
         with contextlib.suppress(OSError, ValueError):
-            outcome = read_outcome(directory)
-            webhook = None
-            if message["run"] not in ended:
-                webhook = ScheduleConfig(webhook_url=url, webhook_on=tuple(ends))
-            if webhook and outcome.status == "interrupted":
-                outcome = _interrupted(outcome, interruption, last)
-                outcome = pushed_outcome(outcome, Path(message["push_root"])) or outcome
-                with contextlib.suppress(OSError):
-                    write_outcome(outcome, directory)
-            found.append((outcome, webhook))
-    return found
-
-
-def _interrupted(outcome: RunOutcome, interruption: Interruption, stage: str | None) -> RunOutcome:
-    place = f" in {stage}" if stage else ""
-    return dataclasses.replace(
-        outcome,
-        status="interrupted" if interruption.asked_for else "failed",
-        reasons=[f"{interruption.reason}{place}; see {outcome.log}"],
-    )
+            outcomes.append(read_outcome(home.runs / run_id))
+            was_open = outcomes[-1].status == "interrupted"
+    if was_open:
+        last = outcomes[-1]
+        place = f" in {stage}" if stage else ""
+        outcomes[-1] = last = after_push(
+            dataclasses.replace(
+                last,
+                status="interrupted" if interruption.asked_for else "failed",
+                reasons=[f"{interruption.reason}{place}; see {last.log}"],
+            ),
+            home,
+        )
+        with contextlib.suppress(OSError):
+            write_outcome(last, home.runs / last.run_id)
+    return outcomes, was_open

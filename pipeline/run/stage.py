@@ -10,11 +10,11 @@ from ml_metadata.proto.metadata_store_pb2 import Execution
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from pipeline.metadata_file import require_usable
-from pipeline.run.cached_outputs import mark_incomplete, record_outputs
+from pipeline.run.cached_outputs import UNDER_WAY, mark_incomplete, record_outputs
 from pipeline.run.compiled import only_stage, read_compiled
-from pipeline.run.lineage import mark_abandoned, open_store, run_executions
+from pipeline.run.lineage import open_store, run_executions
 from pipeline.run.record import RunRecord
-from pipeline.supervisor import tell_supervisor
+from pipeline.supervisor import notify_supervisor
 
 
 def run_stage(record: RunRecord, stage: str) -> None:
@@ -26,15 +26,15 @@ def run_stage(record: RunRecord, stage: str) -> None:
         UserInputError: The metadata file is damaged, lost or held by another process.
     """
     home, run_id = record.home, record.outcome.run_id
-    tell_supervisor(stage=stage)
+    notify_supervisor(stage=stage)
     # TFX itself waits for minutes, and makes a new file in the place of a lost one.
     require_usable(home, record.outcome.pipeline, writing=True)
     start = time.monotonic()
     with program_arguments_hidden():
         LocalDagRunner().run_with_ir(only_stage(read_compiled(record.directory), stage))
     store = open_store(str(home.metadata_path(record.outcome.pipeline)))
-    record_outputs(store, run_id, stage)
     executions = run_executions(store, run_id).get(stage, [])
+    record_outputs(store, executions)
     is_cached = {execution.last_known_state for execution in executions} == {Execution.CACHED}
     cached = [*record.outcome.cached, *([stage] if is_cached else [])]
     record.update(
@@ -46,7 +46,7 @@ def run_stage(record: RunRecord, stage: str) -> None:
 def clear_earlier_try(record: RunRecord, stage: str) -> None:
     """Removes what a try of a stage left that failed or was killed, and forgets its failure.
 
-    Call it while holding the pipeline's lock: what MLMD calls running then was killed.
+    Call this while holding the pipeline's lock: what MLMD calls running then was killed.
 
     Raises:
         UserInputError: The metadata file cannot be used.
@@ -55,21 +55,16 @@ def clear_earlier_try(record: RunRecord, stage: str) -> None:
     record.reopen(stage)
     require_usable(home, pipeline, writing=True)
     metadata_path = home.metadata_path(pipeline)
-    killed = []
-    if metadata_path.exists():
-        executions = run_executions(open_store(str(metadata_path)), record.outcome.run_id)
-        killed = [
-            execution.id
-            for execution in executions.get(stage, [])
-            if execution.last_known_state in (Execution.NEW, Execution.RUNNING)
-        ]
-    mark_abandoned(metadata_path)
+    if not metadata_path.exists():
+        return
+    executions = run_executions(open_store(str(metadata_path)), record.outcome.run_id)
     mark_incomplete(metadata_path)
     # TFX takes the same execution again, and so its folders.
-    for execution in killed:
-        for pattern in (f"*/{execution}", f".system/*/{execution}"):
-            for leftover in (home.artifacts(pipeline) / stage).glob(pattern):
-                shutil.rmtree(leftover)
+    for execution in executions.get(stage, []):
+        if execution.last_known_state in UNDER_WAY:
+            for pattern in (f"*/{execution.id}", f".system/*/{execution.id}"):
+                for leftover in (home.artifacts(pipeline) / stage).glob(pattern):
+                    shutil.rmtree(leftover)
 
 
 @contextlib.contextmanager

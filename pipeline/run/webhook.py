@@ -2,8 +2,6 @@
 
 import logging
 import os
-import time
-from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from pipeline.run.outcome import RunOutcome
@@ -14,8 +12,10 @@ _LOG = logging.getLogger(__name__)
 TIMEOUT_SECONDS = (5.0, 15.0)
 """To connect, and to wait for the answer."""
 
-DELAYS_SECONDS = (2.0, 8.0)
-"""Waits between tries; so there is one try more."""
+RETRIES = 2
+
+DELAY_SECONDS = 10.0
+"""Before the second retry; there is none before the first."""
 
 WEBHOOK_VARIABLE = "AEPIPE_WEBHOOK_URL"
 """Environment variable: the webhook, if `schedule.webhook_url` names none. Unlike a setting it is
@@ -27,7 +27,8 @@ _MAY_PASS = frozenset({408, 429, 500, 502, 503, 504})
 def post_outcome(
     outcome: RunOutcome,
     schedule: ScheduleConfig,
-    delays: Sequence[float] = DELAYS_SECONDS,
+    *,
+    retries: int = RETRIES,
     timeout: tuple[float, float] = TIMEOUT_SECONDS,
 ) -> str | None:
     """Posts a run as `run --json` prints it, if its end is one of `schedule.webhook_on`.
@@ -35,9 +36,9 @@ def post_outcome(
     A webhook that does not answer is no reason for a run to fail: this never raises.
 
     Args:
-        outcome: What came of the run.
+        outcome: Of the run.
         schedule: Where to post, and which ends.
-        delays: Seconds between tries.
+        retries: How often to post again if the server is busy, broken or cannot be reached.
         timeout: Seconds to connect, and to wait for the answer.
 
     Returns:
@@ -47,33 +48,38 @@ def post_outcome(
     url = schedule.webhook_url or os.environ.get(WEBHOOK_VARIABLE, "")
     if not url or outcome.status not in schedule.webhook_on:
         return None
-    reason = None
-    for delay in (*delays, None):
-        reason, may_pass = _post(outcome, url, timeout)
-        if reason is None:
-            _LOG.info("told %s of run %s", _host(url), outcome.run_id)
-            return None
-        if not may_pass or delay is None:
-            break
-        _LOG.info("the webhook at %s %s; trying again", _host(url), reason)
-        time.sleep(delay)
-    return f"nobody was notified of this end: the webhook at {_host(url)} {reason}"
+    failure = _post(outcome, url, retries, timeout)
+    if failure is None:
+        _LOG.info("notified %s of run %s", _host(url), outcome.run_id)
+        return None
+    return f"nobody was notified of this end: the webhook at {_host(url)} {failure}"
 
 
-def _post(outcome: RunOutcome, url: str, timeout: tuple[float, float]) -> tuple[str | None, bool]:
-    """Returns what is wrong, or None, and whether another try may go better."""
+def _post(outcome: RunOutcome, url: str, retries: int, timeout: tuple[float, float]) -> str | None:
+    """Returns what is wrong, or None."""
     # Takes a tenth of a second to import, and few runs need it.
     import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
 
+    policy = Retry(
+        retries,
+        allowed_methods=None,
+        status_forcelist=_MAY_PASS,
+        backoff_factor=DELAY_SECONDS / 2,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
     try:
-        answer = requests.post(url, json={"runs": [outcome.as_dict()]}, timeout=timeout)
+        with requests.Session() as session:
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, HTTPAdapter(max_retries=policy))
+            answer = session.post(url, json={"runs": [outcome.as_dict()]}, timeout=timeout)
     except (requests.ConnectionError, requests.Timeout) as error:
-        return f"cannot be reached ({type(error).__name__})", True
+        return f"cannot be reached ({type(error).__name__})"
     except (requests.RequestException, ValueError) as error:
-        return f"cannot be posted to ({type(error).__name__})", False
-    if answer.ok:
-        return None, False
-    return f"answered {answer.status_code} {answer.reason}", answer.status_code in _MAY_PASS
+        return f"cannot be posted to ({type(error).__name__})"
+    return None if answer.ok else f"answered {answer.status_code} {answer.reason}"
 
 
 def _host(url: str) -> str:

@@ -12,15 +12,15 @@ from rich.text import Text
 
 from data.choice import RunData
 from pipeline.beam_profiles import beam_arguments, require_reachable
-from pipeline.environment import home_fault
 from pipeline.home import Home, new_run_id
 from pipeline.metadata_file import require_usable
 from pipeline.prune import prune_after_run
 from pipeline.run.begin import begin_run, read_data, unchanged_outcome
 from pipeline.run.end import end_run, notify, record_failure
+from pipeline.run.failures import home_fault
 from pipeline.run.log import logs_to_file
 from pipeline.run.outcome import LOG_FILE, RunOutcome
-from pipeline.run.record import RunRecord, bug, open_record, settle_records
+from pipeline.run.record import RunRecord, bug, close_killed, open_record
 from pipeline.run.webhook import post_outcome
 from pipeline.settings import configured
 from pipeline.terminal import (
@@ -125,13 +125,12 @@ def _run_at_home(
             print_outcome(console, unchanged)
             return unchanged
         log = str(home.runs / run_id / LOG_FILE)
-        opened = RunOutcome(config.name, run_id, "interrupted", log=log)
-        with open_record(home, opened, config.schedule) as record:
-            settle_records(home.runs, home.push_root)
+        with open_record(home, RunOutcome(config.name, run_id, "interrupted", log=log)) as record:
+            close_killed(home)
             _run_logged(record, config, request, read, human_output)
         if failure := prune_after_run(record.outcome, config, home):
             print_notice(console, failure)
-            record.notice(failure)
+            record.add_notice(failure)
         return record.outcome
 
 
@@ -142,10 +141,9 @@ def _run_logged(
     read: RunData | None,
     human_output: TextIO,
 ) -> None:
-    for_people = "output" if human_output is sys.stdout else "error"
     start = time.monotonic()
-    with logs_to_file(record.log, verbose=request.verbose) as streams:
-        console = plain_console(getattr(streams, for_people))
+    with logs_to_file(record.log, verbose=request.verbose, shown=human_output) as shown:
+        console = plain_console(shown)
         print_header(console, config)
         try:
             read = read or read_data(config, record.home, request.data_dir)

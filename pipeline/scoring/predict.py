@@ -20,8 +20,7 @@ from rich.progress import (
 )
 
 from pipeline.beam_profiles import beam_arguments
-from pipeline.environment import full_temporary_folder
-from pipeline.run.failures import full_disk, user_mistake
+from pipeline.run.failures import full_disk, full_temporary_folder, user_mistake
 from pipeline.scoring.engine import ServedModel, score_blocks
 from pipeline.scoring.hidden import hidden_file
 from pipeline.scoring.outputs import (

@@ -12,7 +12,7 @@ import pytest
 from data.choice import RunData, choose_data
 from data.sources import DataSource
 from data.spans.digests import FileDigests, files_sha256
-from pipeline.run.begin import inputs_sha256, previous_result
+from pipeline.run.begin import inputs_sha256, previous_outcome
 from pipeline.run.outcome import RunOutcome, Status, outcome_from_dict
 from pipeline.settings import apply_settings
 from pipeline_config import ANOMALY, UserInputError
@@ -140,12 +140,12 @@ def test_a_broken_span_is_left_out_and_one_that_met_a_full_disk_is_not(
 def test_a_verdict_on_the_same_inputs_stands(source: DataSource, status: Status) -> None:
     data = choose(source)
     run = run_of(data, status)
-    assert previous_result(data.config, inputs_sha256(data.config, data.facts), [run]) == run
+    assert previous_outcome(data.config, inputs_sha256(data.config, data.facts), [run]) == run
 
 
 def _is_new(source: DataSource, run: RunOutcome, *settings: str) -> bool:
     data = choose(source, *settings)
-    return previous_result(data.config, inputs_sha256(data.config, data.facts), [run]) is None
+    return previous_outcome(data.config, inputs_sha256(data.config, data.facts), [run]) is None
 
 
 def test_whatever_changes_the_result_is_new(source: DataSource, tmp_path: Path) -> None:

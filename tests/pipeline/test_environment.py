@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.environment import file_fault, full_temporary_folder, home_fault
+from pipeline.run.failures import file_fault, full_temporary_folder, home_fault
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

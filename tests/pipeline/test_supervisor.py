@@ -48,14 +48,14 @@ time.sleep(60)
 
 PROGRAM = """
 import ctypes, os, signal, subprocess, sys, tempfile, time
-from pipeline.supervisor import supervise, tell_supervisor
+from pipeline.supervisor import supervise, notify_supervisor
 
 def print_it(interruption):
     print(interruption.reason, interruption.messages, flush=True)
 
 supervise(print_it, float(sys.argv[1]))
 tempfile.mkstemp()
-tell_supervisor(stage="Trainer")
+notify_supervisor(stage="Trainer")
 print("at work", flush=True)
 exec(sys.argv[2])
 """

@@ -158,7 +158,7 @@ def name_of_run(pipeline: str, dag_run: DagRun, inputs: str) -> str:
 @contextlib.contextmanager
 def _opened(config: PipelineConfig, home: Home, run_id: str) -> Iterator[RunRecord]:
     begun = RunOutcome(config.name, run_id, "interrupted", log=str(home.runs / run_id / LOG_FILE))
-    with open_record(home, begun, config.schedule, by_steps=True) as record:
+    with open_record(home, begun, by_steps=True) as record:
         yield record
 
 

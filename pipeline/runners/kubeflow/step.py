@@ -21,7 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.run.failures import last_words
+from pipeline.run.failures import failure_of_output
 from pipeline.run.outcome import Status
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
@@ -104,7 +104,7 @@ def _leave_word(
     if run is None:
         print(f"{stage}: its outputs do not hold the run's id", file=sys.stderr)
         return
-    status, reason = last_words(said)
+    status, reason = failure_of_output(said)
     if code < 0:
         status, reason = "failed", f"killed by signal {-code}"
     try:

@@ -20,6 +20,7 @@ from ml_metadata.proto.metadata_store_pb2 import (
 )
 
 from pipeline.run.cached_outputs import mark_incomplete, record_outputs
+from pipeline.run.lineage import run_executions
 from tests.serving.push_directory.whole_version import write_pushed_version
 
 RUN = "anomaly-20260101T000000-aaaa"
@@ -90,7 +91,7 @@ class Recorded:
             execution, [(artifact, event)], contexts, reuse_context_if_already_exist=True
         )
         if recorded:
-            record_outputs(self.store, RUN, kind)
+            record_outputs(self.store, run_executions(self.store, RUN)[kind])
 
     def live(self) -> set[str]:
         return {

@@ -2,7 +2,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.run.failures import full_disk, gate_refusal, last_words, user_mistake
+from pipeline.run.failures import failure_of_output, full_disk, gate_refusal, user_mistake
 from pipeline_config import GateRefusalError, SettingError, UserInputError
 
 
@@ -74,4 +74,4 @@ def test_a_refusal_is_found() -> None:
 def test_a_process_is_understood_by_its_last_words(
     lines: list[str], status: str, reason: str
 ) -> None:
-    assert last_words(lines) == (status, reason)
+    assert failure_of_output(lines) == (status, reason)

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.home import Home
-from pipeline.run.begin import previous_result
+from pipeline.run.begin import previous_outcome
 from pipeline.run.end import end_run
 from pipeline.run.history import past_runs
 from pipeline.run.outcome import RunOutcome, read_outcome
-from pipeline.run.record import close_interrupted, open_record, resume_record, settle_records
+from pipeline.run.record import close_interrupted, close_killed, open_record, resume_record
 from pipeline.supervisor import Interruption
-from pipeline_config import ANOMALY, ScheduleConfig
+from pipeline_config import ANOMALY
 from serving.push_directory.integrity import file_digests
 
 RUN = "anomaly-20260102T030405-abcd"
@@ -31,9 +31,8 @@ from pathlib import Path
 from pipeline.home import Home
 from pipeline.run.outcome import RunOutcome
 from pipeline.run.record import open_record
-from pipeline_config import ScheduleConfig
 opened = RunOutcome("anomaly", sys.argv[2], "interrupted")
-with open_record(Home(Path(sys.argv[1])), opened, ScheduleConfig()):
+with open_record(Home(Path(sys.argv[1])), opened):
     print("open", flush=True)
     sys.stdin.read()
 """
@@ -82,14 +81,14 @@ def test_a_killed_run_is_listed(pushed: bool, tmp_path: Path) -> None:
         assert (outcome.status, outcome.pushed) == ("pushed", str(version))
         assert (outcome.metrics, outcome.threshold) == ({"accuracy": 0.9}, 0.25)
         assert outcome.notices
-    settle_records(home.runs, home.push_root)
+    close_killed(home)
     assert read_outcome(home.runs / RUN) == outcome
     assert past_runs(home) == [outcome]
 
 
 def test_a_run_that_ended_is_what_it_came_to(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED, ScheduleConfig()) as record:
+    with open_record(home, OPENED) as record:
         assert past_runs(home) == []
         record.update(status="pushed")
         record.close()
@@ -109,23 +108,23 @@ def test_an_interruption_closes_the_record(
     number: signal.Signals, status: str, said: str, tmp_path: Path
 ) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED, ScheduleConfig()) as record:
+    with open_record(home, OPENED) as record:
         pass
-    message = {"run": str(record.directory), "push_root": str(home.push_root), "webhook": ["", []]}
-    found = close_interrupted(Interruption(number, [message, {"stage": "Trainer"}]))
-    ((outcome, _),) = found
+    messages = [{"run": RUN}, {"stage": "Trainer"}]
+    (outcome,), was_interrupted = close_interrupted(home, Interruption(number, messages))
+    assert was_interrupted
     assert outcome.status == status
     assert said in outcome.reasons[0]
     assert read_outcome(record.directory) == outcome
-    assert previous_result(ANOMALY, "", past_runs(home)) is None
+    assert previous_outcome(ANOMALY, "", past_runs(home)) is None
 
 
 def test_an_interruption_after_the_push_is_a_push(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED, ScheduleConfig()) as record:
+    with open_record(home, OPENED):
         version = push(home, RUN)
-    message = {"run": str(record.directory), "push_root": str(home.push_root), "webhook": ["", []]}
-    ((outcome, _),) = close_interrupted(Interruption(signal.SIGINT, [message]))
+    interruption = Interruption(signal.SIGINT, [{"run": RUN}])
+    (outcome,), _ = close_interrupted(home, interruption)
     assert (outcome.status, outcome.pushed) == ("pushed", str(version))
 
 
@@ -142,7 +141,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_record_is_closed_on_a_full_disk(small_disk: Path) -> None:
     home = Home(small_disk)
-    with open_record(home, OPENED, ScheduleConfig()) as record:
+    with open_record(home, OPENED) as record:
         ballast = (small_disk / "ballast").open("wb", buffering=0)
         with contextlib.suppress(OSError), ballast:
             while True:
@@ -155,7 +154,7 @@ def test_a_record_is_closed_on_a_full_disk(small_disk: Path) -> None:
 
 def test_a_run_by_steps_keeps_its_state_in_its_folder(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED, ScheduleConfig(), by_steps=True) as record:
+    with open_record(home, OPENED, by_steps=True) as record:
         record.update(seconds={"SchemaGen": 0.1})
     with resume_record(home, RUN) as record:
         record.fail("ExampleGen", "failed", "no such folder")
@@ -173,7 +172,7 @@ def test_a_run_by_steps_keeps_its_state_in_its_folder(tmp_path: Path) -> None:
 
 def test_a_step_that_is_tried_again_has_not_failed(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED, ScheduleConfig(), by_steps=True) as record:
+    with open_record(home, OPENED, by_steps=True) as record:
         record.fail("Trainer", "failed", "no memory")
     with resume_record(home, RUN) as record:
         record.reopen("Trainer")

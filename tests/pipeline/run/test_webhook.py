@@ -14,7 +14,11 @@ from pipeline_config import ScheduleConfig
 from tests.conftest import Aepipe
 from tests.pipeline.webhook_server import Webhook
 
-AT_ONCE = (0.0, 0.0)
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.run.webhook.DELAY_SECONDS", 0.0)
+
 
 RUN = RunOutcome(
     pipeline="anomaly",
@@ -25,7 +29,7 @@ RUN = RunOutcome(
 
 
 def test_what_is_posted_is_what_run_json_prints(webhook: Webhook) -> None:
-    assert post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url), AT_ONCE) is None
+    assert post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url)) is None
     ((path, body),) = webhook.received
     assert path == "/hook?token=secret"
     assert body == {"runs": [RUN.as_dict()]}
@@ -44,19 +48,19 @@ def test_what_is_posted_is_what_run_json_prints(webhook: Webhook) -> None:
 )
 def test_only_the_ends_asked_for_are_posted(status: Status, posted: bool, webhook: Webhook) -> None:
     schedule = ScheduleConfig(webhook_url=webhook.url, webhook_on=("failed", "not_blessed"))
-    assert post_outcome(dataclasses.replace(RUN, status=status), schedule, AT_ONCE) is None
+    assert post_outcome(dataclasses.replace(RUN, status=status), schedule) is None
     assert len(webhook.received) == posted
 
 
 def test_a_server_that_is_busy_is_asked_again(webhook: Webhook) -> None:
     webhook.answers = [503, 429]
-    assert post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url), AT_ONCE) is None
+    assert post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url)) is None
     assert len(webhook.received) == 3
 
 
 def test_a_server_that_stays_broken_is_reported(webhook: Webhook) -> None:
     webhook.answers = [500] * 9
-    line = post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url), AT_ONCE)
+    line = post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url))
     assert line is not None
     assert "answered 500" in line
     assert len(webhook.received) == 3
@@ -64,7 +68,7 @@ def test_a_server_that_stays_broken_is_reported(webhook: Webhook) -> None:
 
 def test_a_refusal_is_not_asked_again_and_the_url_stays_secret(webhook: Webhook) -> None:
     webhook.answers = [403]
-    line = post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url), AT_ONCE)
+    line = post_outcome(RUN, ScheduleConfig(webhook_url=webhook.url))
     assert line is not None
     assert f"127.0.0.1:{webhook.server_port} answered 403" in line
     assert "secret" not in line
@@ -73,7 +77,7 @@ def test_a_refusal_is_not_asked_again_and_the_url_stays_secret(webhook: Webhook)
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/hook", "http://[::1/", "http://"])
 def test_no_server_at_all(url: str) -> None:
-    line = post_outcome(RUN, ScheduleConfig(webhook_url=url), AT_ONCE)
+    line = post_outcome(RUN, ScheduleConfig(webhook_url=url))
     assert line is not None
     assert line.startswith("nobody was notified")
     assert "\n" not in line
