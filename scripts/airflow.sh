@@ -68,7 +68,7 @@ make_admin() {
     secret="$AIRFLOW_HOME/admin-password"
     [ -s "$secret" ] && return
     (umask 077 && "$python" -c 'import secrets; print(secrets.token_urlsafe(12))' >"$secret")
-    airflow users create --username admin --password "$(cat "$secret")" --role Admin \
+    airflow users create --username admin --password="$(cat "$secret")" --role Admin \
         --firstname Local --lastname Admin --email admin@localhost >>"$AIRFLOW_HOME/setup.log" 2>&1 || {
         rm -f "$secret"
         stop_with "cannot make the user admin: see $AIRFLOW_HOME/setup.log."
