@@ -1,10 +1,13 @@
-"""The tutorial's own files: where they come from and how to recognise them."""
+"""The tutorial's own files: where they come from, and whether a file is one of them."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
+import numpy as np
+
+from data.spans.digests import file_sha256
 from data.spans.files import matches, patterns_of
 from pipeline_config import ImageData, SignalData
 
@@ -108,3 +111,40 @@ def files_for(
     if not all(any(matches(file.name, pattern) for file in files) for pattern in patterns):
         return ()
     return tuple(file for file in files if any(matches(file.name, one) for one in patterns))
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Whether a file may be used, and one line on what differs from the catalog, if anything."""
+
+    genuine: bool
+    note: str | None = None
+
+
+def verify(source: SourceFile, path: Path) -> Verdict:
+    """Compares a file with the catalog: its digest, then its layout if it has one."""
+    digest = file_sha256(path)
+    if digest == source.sha256:
+        return Verdict(genuine=True)
+    differs = f"{source.path}: SHA-256 is {digest}, expected {source.sha256}"
+    if source.layout is None:
+        return Verdict(genuine=False, note=differs)
+    problem = _layout_problem(source.layout, path)
+    if problem:
+        return Verdict(genuine=False, note=f"{differs}, and {problem}")
+    return Verdict(genuine=True, note=f"{differs}; used, as its shape and class counts are right")
+
+
+def _layout_problem(layout: CsvLayout, path: Path) -> str | None:
+    try:
+        table = np.loadtxt(path, delimiter=",", ndmin=2)
+    except ValueError:
+        return "it is not a table of numbers"
+    if table.shape != (layout.rows, layout.columns):
+        rows, columns = table.shape
+        return f"it is {rows} x {columns}, not {layout.rows} x {layout.columns}"
+    values, counts = np.unique(table[:, -1], return_counts=True)
+    found = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    if found != layout.labels:
+        return f"its rows a class are {found}, not {dict(layout.labels)}"
+    return None

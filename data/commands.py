@@ -4,26 +4,17 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from data.catalog import CATALOG, SourceFile, files_for
+from data.catalog import CATALOG, SourceFile, files_for, verify
 from data.download import Patience, download
 from data.sample import DEFAULT_SEED, write_sample
 from data.sources import DATA_VARIABLE, RAW_FOLDER, folder_in
 from data.spans.files import matching_files, patterns_of
-from data.verify import verify
 from pipeline_config import PipelineConfig, UserInputError
 
 
 @dataclasses.dataclass(frozen=True)
 class FetchedFile:
-    """One file of the tutorial that is now in the cache.
-
-    Attributes:
-        file: Path below a data directory.
-        path: Where it lies.
-        bytes: Its size.
-        downloaded: False if it was there before and is still what it should be.
-        note: A warning, or None.
-    """
+    """One file of the tutorial in the cache: downloaded now, or there before and still right."""
 
     file: str
     path: Path
@@ -34,16 +25,7 @@ class FetchedFile:
 
 @dataclasses.dataclass(frozen=True)
 class FileStatus:
-    """One file of the tutorial, as it is.
-
-    Attributes:
-        file: Path below a data directory.
-        path: Where it lies or would lie.
-        present: Whether it is there.
-        bytes: Its size; 0 if it is absent.
-        verified: Whether it is what the catalog says; None if it is absent.
-        note: What differs from the catalog, or None.
-    """
+    """One file of the tutorial, as it is; `verified` is None if it is absent."""
 
     file: str
     path: Path
@@ -55,13 +37,7 @@ class FileStatus:
 
 @dataclasses.dataclass(frozen=True)
 class WrittenSample:
-    """The built-in sample of one pipeline.
-
-    Attributes:
-        pipeline: Its name.
-        directory: Folder of its files.
-        files: Size in bytes by file name.
-    """
+    """The built-in sample of one pipeline, with the size in bytes of each file."""
 
     pipeline: str
     directory: Path
@@ -134,7 +110,7 @@ def _fetch(file: SourceFile, raw: Path, patience: Patience | None) -> FetchedFil
         verdict = verify(file, path)
         if verdict.genuine:
             return FetchedFile(str(file.path), path, path.stat().st_size, False, verdict.note)
-    note = download(file, raw, patience=patience).note
+    note = download(file, raw, patience=patience)
     return FetchedFile(str(file.path), path, path.stat().st_size, True, note)
 
 

@@ -83,7 +83,7 @@ def resolve(
     if not files:
         raise UserInputError(f"no data given for {_wanted(config)}: use --data-dir")
     try:
-        notes = [download(file, raw, patience=patience).note for file in missing]
+        notes = [download(file, raw, patience=patience) for file in missing]
     except NoNetworkError as error:
         # "no connection to URL"; what the system said of it is of no use to a reader of reports.
         return _sample(config, cache_dir, str(error).partition(": ")[0])

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from data.catalog import CATALOG, files_for
+from data.catalog import CATALOG, files_for, verify
 from data.sources import DATA_VARIABLE, OFFLINE_VARIABLE, RAW_FOLDER, is_offline, resolve
-from data.verify import verify
 from pipeline.home import Home
 from pipeline.metadata_file import find_fault
 from pipeline.run.history import killed_runs, past_runs

@@ -15,19 +15,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server: "FileServer"
 
     def do_GET(self) -> None:
-        self.server.requests.append((self.path, self.headers.get("Range")))
+        self.server.requests.append(self.path)
         content = self.server.files.get(self.path)
         answers = self.server.answers.get(self.path, [])
-        answer = answers.pop(0) if answers else ranged
+        answer = answers.pop(0) if answers else whole
         if content is None:
             self.send_error(404)
         else:
             answer(self, content)
 
-    def begin(self, status: int, length: int | None, **headers: str) -> None:
+    def begin(self, status: int, length: int | None) -> None:
         self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
         if length is None:
             self.close_connection = True
         else:
@@ -38,38 +36,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def ranged(handler: Handler, content: bytes) -> None:
-    """What a well-behaved server does."""
-    asked = handler.headers.get("Range")
-    if asked is None:
-        return whole(handler, content)
-    start = int(asked.removeprefix("bytes=").removesuffix("-"))
-    if start >= len(content):
-        handler.begin(416, 0)
-        return None
-    last = len(content) - 1
-    handler.begin(206, len(content) - start, Content_Range=f"bytes {start}-{last}/{len(content)}")
-    handler.wfile.write(content[start:])
-    return None
-
-
 def whole(handler: Handler, content: bytes) -> None:
-    """Ignores Range."""
+    """What a well-behaved server does."""
     handler.begin(200, len(content))
     handler.wfile.write(content)
 
 
 def broken_off(handler: Handler, content: bytes) -> None:
-    """Promises the rest of the file and hangs up half-way."""
-    asked = handler.headers.get("Range")
-    start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-    rest = content[start:]
-    if asked:
-        last = len(content) - 1
-        handler.begin(206, len(rest), Content_Range=f"bytes {start}-{last}/{len(content)}")
-    else:
-        handler.begin(200, len(rest))
-    handler.wfile.write(rest[: len(rest) // 2])
+    """Promises the file and hangs up half-way."""
+    handler.begin(200, len(content))
+    handler.wfile.write(content[: len(content) // 2])
     handler.close_connection = True
 
 
@@ -77,12 +53,6 @@ def short_without_length(handler: Handler, content: bytes) -> None:
     """Says nothing of the length, so that only the catalog knows that the end is missing."""
     handler.begin(200, None)
     handler.wfile.write(content[: len(content) // 2])
-
-
-def other_range(handler: Handler, content: bytes) -> None:
-    """Sends the file from its start as if that had been asked for."""
-    handler.begin(206, len(content), Content_Range=f"bytes 0-{len(content) - 1}/{len(content)}")
-    handler.wfile.write(content)
 
 
 def wrong_content(handler: Handler, content: bytes) -> None:
@@ -107,7 +77,7 @@ class FileServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
         self.answers: dict[str, list[Answer]] = {}
-        self.requests: list[tuple[str, str | None]] = []
+        self.requests: list[str] = []
 
     def publish(self, name: str, content: bytes, **changes: object) -> SourceFile:
         """Serves a file and returns its entry for a catalog."""

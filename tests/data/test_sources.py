@@ -172,7 +172,7 @@ def test_only_the_pipelines_own_files_are_fetched(find, server, tmp_path):
         find(BASIC)
     assert server.requests == []
     find(ANOMALY)
-    assert server.requests == [("/ecg.csv", None)]
+    assert server.requests == ["/ecg.csv"]
 
 
 def test_no_network_ends_in_the_sample_with_a_loud_line(closed_port, server, patience, tmp_path):
