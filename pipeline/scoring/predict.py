@@ -22,7 +22,6 @@ from rich.progress import (
 from pipeline.beam_profiles import beam_arguments
 from pipeline.run.failures import full_disk, full_temporary_folder, user_mistake
 from pipeline.scoring.engine import ServedModel, score_blocks
-from pipeline.scoring.hidden import hidden_file
 from pipeline.scoring.outputs import (
     OpenFile,
     rejects_writer,
@@ -34,6 +33,7 @@ from pipeline.scoring.request import PredictRequest, is_remote
 from pipeline.scoring.source import Advance, Source, find_source, read_source
 from pipeline.scoring.summary import RANK_ERROR, Summary
 from pipeline_config import UserInputError
+from serving.push_directory.durable_files import hidden_file
 from serving.push_directory.layout import find_model
 from serving.push_directory.model_versions import read_versions
 
@@ -89,7 +89,11 @@ def predict(request: PredictRequest) -> Prediction:
         UserInputError: There is no such model, version or file; the file is torn, or no row of it
             can be scored; an output cannot be written. Outputs are as they were before.
     """
-    directory = _find_version(request.models_dir, request.model, request.version)
+    versions = read_versions(find_model(request.models_dir, request.model))
+    directory = versions.find(request.version)
+    for number in versions.passed_over if request.version is None else ():
+        damage = versions.damaged[number]
+        click.echo(f"notice: {versions.folder.name}: {number} is passed over: {damage}", err=True)
     source = find_source(request.file, request.drop_columns)
     _require_writable(request.output, request.on_beam, folder_allowed=request.on_beam)
     _require_writable(request.rejects_path, request.on_beam, folder_allowed=False)
@@ -168,37 +172,6 @@ def _progress_bar(source: Source, *, wanted: bool) -> Iterator[Advance]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("scoring", total=source.bytes)
         yield lambda read: progress.update(task, completed=read)
-
-
-def _find_version(models_dir: Path, model: str, version: str | None) -> Path:
-    """Returns the folder of a version of a model.
-
-    Args:
-        models_dir: The push directory.
-        model: The model's name, or the name of the pipeline that pushes it.
-        version: Number or label; None for the version that a server would serve, with a notice on
-            standard error for each that it passes over.
-
-    Raises:
-        UserInputError: There is no such model, version or label, and the message names what there
-            is; or the version cannot be served, and the message says why.
-    """
-    versions = read_versions(find_model(models_dir, model))
-    if version is None:
-        served = versions.served
-        for number in versions.passed_over:
-            fault = versions.damaged[number]
-            click.echo(
-                f"notice: {versions.folder.name}: {number} is passed over: {fault}", err=True
-            )
-        return versions.folder / str(served)
-    labels = versions.file.labels
-    chosen = str(labels[version]) if version in labels else version
-    if chosen not in map(str, versions.numbers):
-        there = ", ".join([*map(str, versions.numbers), *sorted(labels)])
-        raise UserInputError(f"{versions.folder}: no version {version}; there is {there}")
-    versions.require(int(chosen))
-    return versions.folder / chosen
 
 
 def _require_writable(path: str | None, on_beam: bool, *, folder_allowed: bool) -> None:

@@ -14,11 +14,11 @@ from apache_beam.io.filesystems import FileSystems
 
 from data.formats.rows import Rejected
 from pipeline.home import require_literal
-from pipeline.scoring.hidden import hidden_file, hidden_folder
 from pipeline.scoring.outputs import REJECTS_HEADER
 from pipeline.scoring.request import is_remote
 from pipeline.scoring.summary import RunningSummary, Summary
 from pipeline_config import UserInputError
+from serving.push_directory.durable_files import hidden_file, hidden_folder
 
 SUMMARY_FILE = "_summary.json"
 """What reads a folder of Parquet files passes over names that begin like this."""

@@ -55,6 +55,26 @@ class ModelVersions:
         preferred = self.file.by_preference(self.numbers)
         return preferred[: preferred.index(self.served)]
 
+    def find(self, version: str | None) -> Path:
+        """Returns the folder of a version.
+
+        Args:
+            version: Its number or label; None for the version that is served by default.
+
+        Raises:
+            UserInputError: There is no such version, and the message names what there is; or it
+                cannot be served.
+        """
+        if version is None:
+            return self.folder / str(self.served)
+        labels = self.file.labels
+        number = str(labels.get(version, version))
+        if number not in map(str, self.numbers):
+            there = ", ".join([*map(str, self.numbers), *sorted(labels)])
+            raise UserInputError(f"{self.folder}: no version {version}; there is {there}")
+        self.require(int(number))
+        return self.folder / number
+
     def require(self, version: int) -> None:
         """Checks that a version can be served.
 

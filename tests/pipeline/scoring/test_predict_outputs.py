@@ -12,7 +12,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from pipeline.scoring.hidden import hidden_file, hidden_folder
+from serving.push_directory.durable_files import hidden_file, hidden_folder
 from tests.pipeline.scoring.conftest import Predict, mistake
 from tests.pipeline.scoring.tiny_served import as_lines, make_signals, write_csv
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.scoring.hidden import hidden_file, hidden_folder
+from serving.push_directory.durable_files import hidden_file, hidden_folder
 
 WRITERS = 6
 ROUNDS = 60
