@@ -1,31 +1,36 @@
 """From a config to a TFX pipeline: short functions, one a stage group."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow_data_validation as tfdv
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration import metadata
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types.channel import Channel
+from tfx.types.standard_artifacts import Model, ModelBlessing
 
+from components.blessed_model_resolver.strategy import LatestBlessedModelBefore
 from components.data_gate.component import DataGate
 from components.data_gate.drift import HISTOGRAM_BUCKETS
 from components.example_gen.component import example_gen
 from components.infra_validator.component import InfraValidator
+from components.schema.curated import write_curated_schema
 from components.threshold_evaluator.component import ThresholdEvaluator
 from components.threshold_evaluator.config import EvaluationConfig
 from components.versioned_pusher.component import VersionedPusher
 from data.spans.window import ReadWindow
 from pipeline.fingerprint import source_fingerprint
 from pipeline.home import Home
-from pipeline.place import LocalPlace, Place
 from pipeline_config import (
     NEWEST_SPLIT,
     PREVIOUS_SPLIT,
@@ -33,6 +38,10 @@ from pipeline_config import (
     PipelineConfig,
     section_as_dict,
 )
+
+BlessedModelBefore = Callable[[BaseNode, str], BaseNode]
+"""Returns a stage whose output `model` is the latest blessed model older than an output of a node,
+both of which are given."""
 
 
 def build_pipeline(
@@ -45,7 +54,7 @@ def build_pipeline(
     cache: bool = True,
     files: ReadWindow | None = None,
 ) -> Pipeline:
-    """Builds one autoencoder's pipeline for this machine.
+    """Builds one autoencoder's pipeline for TFX's local runner.
 
     Args:
         config: What the pipeline is.
@@ -56,63 +65,84 @@ def build_pipeline(
         cache: Whether a stage's result of an earlier run may be taken.
         files: Exactly what to read, of which `data_sha256` was made; None to look for it when
             ExampleGen runs.
-
-    Returns:
-        A pipeline for TFX's local runner.
     """
-    return build_pipeline_at(
-        LocalPlace(home),
+    schema_file = write_curated_schema(
+        config.schema,
+        feature=config.data.feature,
+        shape=config.data.shape,
+        directory=home.schemas,
+    )
+    stages = build_stages(
         config,
         data_directory=data_directory,
         data_sha256=data_sha256,
-        beam_args=beam_args,
-        cache=cache,
+        push_root=str(home.push_root),
+        schema=ImportSchemaGen(schema_file=str(schema_file)),
+        blessed_model_before=_resolver,
         files=files,
+    )
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(home.artifacts(config.name)),
+        components=stages,
+        enable_cache=cache,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            str(home.metadata_path(config.name))
+        ),
+        beam_pipeline_args=list(beam_args),
     )
 
 
-def build_pipeline_at(
-    place: Place,
+def build_stages(
     config: PipelineConfig,
     *,
     data_directory: str | RuntimeParameter,
     data_sha256: str | None,
-    beam_args: Sequence[str],
-    cache: bool = True,
+    push_root: str,
+    schema: BaseNode,
+    blessed_model_before: BlessedModelBefore,
     files: ReadWindow | None = None,
-) -> Pipeline:
-    """Builds one autoencoder's pipeline, wherever it runs.
+) -> list[BaseNode]:
+    """Builds the stages of one autoencoder's pipeline, for any orchestrator.
 
     Args:
-        place: Where it runs.
         config: What the pipeline is.
         data_directory: Folder of the raw files, as ExampleGen sees it.
         data_sha256: Digest of the raw files; None if they are not known yet.
-        beam_args: Options of the Beam pipelines.
-        cache: Whether a stage's result of an earlier run may be taken.
+        push_root: The push directory, as the pusher sees it.
+        schema: A stage whose output `schema` is the curated schema.
+        blessed_model_before: Makes the stages that find an earlier model.
         files: Exactly what to read; None to look for it when ExampleGen runs.
-
-    Returns:
-        A pipeline for the place's runner.
     """
+    schema = schema.with_id("SchemaGen")
     ingestion = _ingestion(config, data_directory, files)
-    validation = _validation(config, ingestion.outputs["examples"], place)
-    schema, gate = validation[0], validation[-1]
-    transform = _transform(config, ingestion.outputs["examples"], schema.outputs["schema"])
+    examples = ingestion.outputs["examples"]
+    statistics, validator, gate = _validation(config, examples, schema)
+    transform = _transform(config, examples, schema.outputs["schema"])
     transform.add_upstream_node(gate)
-    training = _training(config, transform, schema, place)
-    judging = _judging(config, ingestion, transform, training[-1], place)
-    pushing = _pushing(config, ingestion, judging[-1], place.push_root, data_sha256)
-    before = place.before_ingestion(ingestion)
-    stages = [*before, ingestion, *validation, transform, *training, *judging, *pushing]
-    last = place.after_push(config, {stage.id: stage for stage in stages})
-    return Pipeline(
-        pipeline_name=config.name,
-        pipeline_root=place.pipeline_root(config),
-        components=[*stages, *last],
-        enable_cache=cache,
-        metadata_connection_config=place.metadata(config),
-        beam_pipeline_args=list(beam_args),
+    training = _training(config, transform, schema, blessed_model_before)
+    trainer = training[-1]
+    baseline = blessed_model_before(trainer, "model").with_id("BaselineResolver")
+    evaluator = ThresholdEvaluator(
+        examples=examples,
+        transform_graph=transform.outputs["transform_graph"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        config=EvaluationConfig.from_pipeline(config).to_json(),
+        fingerprint=source_fingerprint("components/threshold_evaluator"),
+    )
+    pushing = _pushing(config, examples, evaluator, push_root, data_sha256)
+    stages = [ingestion, schema, statistics, validator, gate, transform]
+    return [*stages, *training, baseline, evaluator, *pushing]
+
+
+def _resolver(node: BaseNode, output: str) -> BaseNode:
+    """A Resolver, which finds the same model for an artifact out of the cache."""
+    return Resolver(
+        strategy_class=LatestBlessedModelBefore,
+        before=node.outputs[output],
+        model=Channel(type=Model),
+        model_blessing=Channel(type=ModelBlessing),
     )
 
 
@@ -128,9 +158,8 @@ def _ingestion(
     ).with_id("ExampleGen")
 
 
-def _validation(config: PipelineConfig, examples: Channel, place: Place) -> list[BaseNode]:
-    """The curated schema, what TFDV finds, and the gate that acts on it, in this order."""
-    schema = place.schema(config).with_id("SchemaGen")
+def _validation(config: PipelineConfig, examples: Channel, schema: BaseNode) -> list[BaseNode]:
+    """Statistics, what TFDV finds in them, and the gate that acts on it, in this order."""
     statistics = StatisticsGen(
         examples=examples,
         schema=schema.outputs["schema"],
@@ -152,7 +181,7 @@ def _validation(config: PipelineConfig, examples: Channel, place: Place) -> list
         schema_file=f"components/schema/{config.schema}",
         fingerprint=source_fingerprint("components/data_gate"),
     )
-    return [schema, statistics, validator, gate]
+    return [statistics, validator, gate]
 
 
 def _transform(config: PipelineConfig, examples: Channel, schema: Channel) -> Transform:
@@ -174,13 +203,16 @@ def _transform(config: PipelineConfig, examples: Channel, schema: Channel) -> Tr
 
 
 def _training(
-    config: PipelineConfig, transform: Transform, schema: BaseNode, place: Place
+    config: PipelineConfig,
+    transform: Transform,
+    schema: BaseNode,
+    blessed_model_before: BlessedModelBefore,
 ) -> list[BaseNode]:
     nodes: list[BaseNode] = []
     base_model = None
     if config.trainer.warm_start:
         # The newest model that is older than this data: an unchanged run finds the same one.
-        resolver = place.blessed_model_before(config, transform, "transform_graph")
+        resolver = blessed_model_before(transform, "transform_graph")
         nodes.append(resolver.with_id("WarmStartResolver"))
         base_model = resolver.outputs["model"]
     trainer = Trainer(
@@ -207,28 +239,9 @@ def _training(
     return [*nodes, trainer]
 
 
-def _judging(
-    config: PipelineConfig,
-    ingestion: FileBasedExampleGen,
-    transform: Transform,
-    trainer: BaseNode,
-    place: Place,
-) -> list[BaseNode]:
-    baseline = place.blessed_model_before(config, trainer, "model").with_id("BaselineResolver")
-    evaluator = ThresholdEvaluator(
-        examples=ingestion.outputs["examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        model=trainer.outputs["model"],
-        baseline_model=baseline.outputs["model"],
-        config=EvaluationConfig.from_pipeline(config).to_json(),
-        fingerprint=source_fingerprint("components/threshold_evaluator"),
-    )
-    return [baseline, evaluator]
-
-
 def _pushing(
     config: PipelineConfig,
-    ingestion: FileBasedExampleGen,
+    examples: Channel,
     evaluator: BaseNode,
     push_root: str,
     data_sha256: str | None,
@@ -239,7 +252,7 @@ def _pushing(
         infra_validator = InfraValidator(
             model=evaluator.outputs["judged_model"],
             model_blessing=evaluator.outputs["blessing"],
-            examples=ingestion.outputs["examples"],
+            examples=examples,
             config=json.dumps(section_as_dict(config.infra_validator)),
             fingerprint=source_fingerprint("components/infra_validator", "serving"),
         )
@@ -250,7 +263,7 @@ def _pushing(
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_blessing,
         evaluation=evaluator.outputs["evaluation"],
-        examples=ingestion.outputs["examples"],
+        examples=examples,
         push_root=push_root,
         config=json.dumps(section_as_dict(config.pusher)),
         run=json.dumps({"pipeline": config.name, "data_sha256": data_sha256}),

@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.home import Home, unwritable
@@ -19,7 +19,6 @@ from pipeline.scratch import is_scratch_folder, unwritable_scratch
 from pipeline_config import GateRefusalError, UserInputError
 
 _USER_LINE = re.compile(r"(?:UserInputError|SettingError): (?P<line>[^\n]+)")
-_REFUSAL_LINE = re.compile(r"GateRefusalError: (?P<line>[^\n]+)")
 _BEAM_SUFFIX = re.compile(r"\s*\[while running .*$")
 _FULL_DISK = re.compile(r"No space left on device|database or disk is full|Disk quota exceeded")
 _HELD_DATABASE = re.compile(r"Concurrent writes aborted|database is locked")
@@ -53,17 +52,6 @@ def classify(error: Exception, home: Home, pipeline: str, run_id: str) -> tuple[
     if fault:
         return "failed", fault.line
     raise error
-
-
-def failure_of_output(lines: Sequence[str]) -> tuple[Status, str]:
-    """Returns status and reason of a failure by the last lines that its process printed."""
-    text = "\n".join(lines)
-    if refusals := _REFUSAL_LINE.findall(text):
-        return "data_refused", refusals[-1].strip()
-    if mistakes := _USER_LINE.findall(text):
-        return "failed", _first_line(mistakes[-1])
-    printed = [line.strip() for line in lines if line.strip()]
-    return "failed", printed[-1] if printed else "it ended without a message"
 
 
 def gate_refusal(error: BaseException) -> str | None:

@@ -3,36 +3,41 @@
 import copy
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from tfx.orchestration.kubeflow.utils import TFX_DAG_NAME
 
+from pipeline.run.webhook import WEBHOOK_VARIABLE
 from pipeline.runners.kubeflow.step import (
     NOTES_FLAG,
     REMOTE_FLAG,
     RUN_ID_PARAMETER,
     RUN_ID_PLACEHOLDER,
 )
-from pipeline.runners.kubeflow.target import SecretKey, Storage
+from pipeline.runners.kubeflow.target import KubeflowTarget
 
 Json = dict[str, Any]
+
+RESOLVE_STAGE = "ResolveData"
+INGESTION_STAGE = "ExampleGen"
+RECORD_STAGE = "RecordOutcome"
+EXIT_HANDLER = "NotifyWebhook"
+
+DATA_PARAMETER = "data_folder"
+"""Runtime parameter: the folder of this pipeline's files, as a container sees it."""
 
 WINDOW_PARAMETER = "span_window"
 FINGERPRINT_PARAMETER = "input_fingerprint"
 SPEC_PARAMETER = "spec_digest"
 
+_DATA_STAGES = (RESOLVE_STAGE, INGESTION_STAGE)
+_PUSH_STAGES = ("WarmStartResolver", "BaselineResolver", "VersionedPusher")
+"""Those that look into the push directory, or write to it."""
+
 
 def for_server(
-    spec: Json,
-    *,
-    resolve_stage: str,
-    ingestion_stage: str,
-    record_stage: str,
-    defaults: Mapping[str, str],
-    pipeline_root: str | None,
-    runs_folder: str | None = None,
-    remote_stages: Collection[str] = (),
+    spec: Json, target: KubeflowTarget, data_folder: str, remote_stages: Collection[str]
 ) -> Json:
     """Returns the `PipelineSpec` of TFX's `KubeflowV2DagRunner` with what the server lacks.
 
@@ -41,7 +46,7 @@ def for_server(
     - The server's cache identifies a step by its image, command and parameters, and its inputs
       by names that they do not have. So each step also gets the digests of the data and of this
       specification: the same data and the same code find all results again, and a change of
-      either finds none.
+      either finds none. The stages that find the data and record the outcome run each time.
     - TFX gives runtime parameters no defaults, and writes the pipeline root beside the
       specification rather than into it.
     - With an exit handler TFX puts all stages into a DAG of their own, but does not hand the
@@ -49,76 +54,64 @@ def for_server(
 
     Args:
         spec: TFX's; it is not changed.
-        resolve_stage: The stage that finds the data; it runs each time.
-        ingestion_stage: ExampleGen.
-        record_stage: The stage that records what came of the run; it too runs each time.
-        defaults: Runtime parameter -> default.
-        pipeline_root: Where artifacts go; None for the server's own.
-        runs_folder: Where stages that fail leave notes; None for nowhere.
+        target: The cluster.
+        data_folder: Default of the folder of the pipeline's files.
         remote_stages: Stages that work on other machines than their container.
     """
     adapted = copy.deepcopy(spec)
-    root = adapted["root"]
-    for name, value in defaults.items():
-        root["inputDefinitions"]["parameters"][name]["defaultValue"] = value
-    executors = adapted["deploymentSpec"]["executors"]
-    for executor in executors.values():
-        executor["container"].pop("lifecycle", None)
-    for stage in remote_stages:
-        label = adapted["components"][stage]["executorLabel"]
-        executors[label]["container"]["command"].append(REMOTE_FLAG)
-    _hand_down_parameters(adapted)
+    parameters = adapted["root"]["inputDefinitions"]["parameters"]
+    parameters[DATA_PARAMETER]["defaultValue"] = data_folder
+    if target.pipeline_root is not None:
+        adapted["defaultPipelineRoot"] = target.pipeline_root
+    if (dag := adapted["components"].get(TFX_DAG_NAME)) is not None:
+        task = adapted["root"]["dag"]["tasks"][TFX_DAG_NAME]
+        for name in parameters:
+            _give(dag, task, name, {"componentInputParameter": name})
     digest = _digest(spec)
     for stage, task in stage_tasks(adapted).items():
         component = adapted["components"][task["componentRef"]["name"]]
-        if runs_folder is not None:
-            command = executors[component["executorLabel"]]["container"]["command"]
-            command += [NOTES_FLAG, runs_folder, stage]
-        if stage in (resolve_stage, record_stage):
+        container = adapted["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
+        container.pop("lifecycle", None)
+        if stage in remote_stages:
+            container["command"].append(REMOTE_FLAG)
+        if target.runs_folder is not None:
+            container["command"] += [NOTES_FLAG, target.runs_folder, stage]
+        if stage in (RESOLVE_STAGE, RECORD_STAGE):
             task.pop("cachingOptions", None)
-        if stage == resolve_stage:
-            _declare(component, "outputDefinitions", WINDOW_PARAMETER, FINGERPRINT_PARAMETER)
-            _declare(component, "inputDefinitions", RUN_ID_PARAMETER)
-            _give_constant(task, RUN_ID_PARAMETER, RUN_ID_PLACEHOLDER)
+        if stage == RESOLVE_STAGE:
+            _declare(component, "outputDefinitions", WINDOW_PARAMETER)
+            _declare(component, "outputDefinitions", FINGERPRINT_PARAMETER)
+            _give(component, task, RUN_ID_PARAMETER, _constant(RUN_ID_PLACEHOLDER))
             continue
-        _declare(component, "inputDefinitions", FINGERPRINT_PARAMETER, SPEC_PARAMETER)
-        _give_output(task, resolve_stage, FINGERPRINT_PARAMETER)
-        _give_constant(task, SPEC_PARAMETER, digest)
-        if stage in (ingestion_stage, record_stage):
-            _declare(component, "inputDefinitions", WINDOW_PARAMETER)
-            _give_output(task, resolve_stage, WINDOW_PARAMETER)
-    if pipeline_root is not None:
-        adapted["defaultPipelineRoot"] = pipeline_root
+        task["dependentTasks"] = sorted({*task.get("dependentTasks", ()), RESOLVE_STAGE})
+        _give(component, task, FINGERPRINT_PARAMETER, _resolved(FINGERPRINT_PARAMETER))
+        _give(component, task, SPEC_PARAMETER, _constant(digest))
+        if stage in (INGESTION_STAGE, RECORD_STAGE):
+            _give(component, task, WINDOW_PARAMETER, _resolved(WINDOW_PARAMETER))
     return adapted
 
 
-def stage_tasks(spec: Json) -> Json:
-    """Returns the task of each stage by its name, without that of an exit handler."""
-    tasks: Json = spec["components"].get(TFX_DAG_NAME, spec["root"])["dag"]["tasks"]
-    return tasks
-
-
-def platform_spec(
-    spec: Json,
-    mounts: Mapping[str, Iterable[Storage]],
-    secrets: Mapping[str, Mapping[str, SecretKey]],
-) -> Json | None:
+def platform_spec(spec: Json, target: KubeflowTarget) -> Json | None:
     """Returns the `PlatformSpec` that mounts claims and hands in secrets; None if it is empty.
 
     Args:
         spec: The `PipelineSpec`.
-        mounts: Stage -> what it reads or writes; a stage that is not in the pipeline is left out.
-        secrets: Stage -> environment variable -> the value of a Secret that it gets.
+        target: The cluster.
     """
     executors: dict[str, Json] = {}
-    for stage in mounts:
-        if stage not in spec["components"]:
-            continue
+    for stage in (*stage_tasks(spec), *([EXIT_HANDLER] if target.webhook else [])):
+        data = [target.data] if stage in _DATA_STAGES else []
+        push = [target.push] if stage in _PUSH_STAGES or target.webhook else []
+        mounts = {storage.claim: storage.mount for storage in (*data, *push) if storage.claim}
         platform: Json = {}
-        if claims := _claim_mounts(mounts[stage]):
-            platform["pvcMount"] = claims
-        if variables := secrets.get(stage):
-            platform["secretAsEnv"] = _secret_variables(variables)
+        if mounts:
+            platform["pvcMount"] = [
+                {"constant": claim, "mountPath": mount} for claim, mount in mounts.items()
+            ]
+        if stage == EXIT_HANDLER and target.webhook:
+            secret, key = target.webhook
+            variable = {"secretKey": key, "envVar": WEBHOOK_VARIABLE}
+            platform["secretAsEnv"] = [{"secretName": secret, "keyToEnv": [variable]}]
         if platform:
             executors[spec["components"][stage]["executorLabel"]] = platform
     if not executors:
@@ -126,33 +119,10 @@ def platform_spec(
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
 
 
-def _claim_mounts(storages: Iterable[Storage]) -> list[Json]:
-    return [
-        {"constant": claim, "mountPath": mount}
-        for claim, mount in {storage.claim: storage.mount for storage in storages}.items()
-        if claim
-    ]
-
-
-def _secret_variables(variables: Mapping[str, SecretKey]) -> list[Json]:
-    return [
-        {
-            "secretName": value.secret,
-            "keyToEnv": [{"secretKey": value.key, "envVar": variable}],
-        }
-        for variable, value in variables.items()
-    ]
-
-
-def _hand_down_parameters(spec: Json) -> None:
-    parameters = spec["root"]["inputDefinitions"]["parameters"]
-    if TFX_DAG_NAME not in spec["components"]:
-        return
-    dag, task = spec["components"][TFX_DAG_NAME], spec["root"]["dag"]["tasks"][TFX_DAG_NAME]
-    for name, declared in parameters.items():
-        kind = {"parameterType": declared["parameterType"]}
-        dag.setdefault("inputDefinitions", {}).setdefault("parameters", {})[name] = kind
-        _parameters(task)[name] = {"componentInputParameter": name}
+def stage_tasks(spec: Json) -> Json:
+    """Returns the task of each stage by its name, without that of an exit handler."""
+    tasks: Json = spec["components"].get(TFX_DAG_NAME, spec["root"])["dag"]["tasks"]
+    return tasks
 
 
 def _digest(spec: Json) -> str:
@@ -165,26 +135,19 @@ def _digest(spec: Json) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _declare(component: Json, side: str, *names: str) -> None:
+def _declare(component: Json, side: str, name: str) -> None:
     parameters = component.setdefault(side, {}).setdefault("parameters", {})
-    for name in names:
-        parameters[name] = {"parameterType": "STRING"}
+    parameters[name] = {"parameterType": "STRING"}
 
 
-def _give_output(task: Json, producer: str, name: str) -> None:
-    _parameters(task)[name] = {
-        "taskOutputParameter": {"producerTask": producer, "outputParameterKey": name}
-    }
-    dependencies = task.setdefault("dependentTasks", [])
-    if producer not in dependencies:
-        dependencies.append(producer)
-        dependencies.sort()
+def _give(component: Json, task: Json, name: str, source: Json) -> None:
+    _declare(component, "inputDefinitions", name)
+    task.setdefault("inputs", {}).setdefault("parameters", {})[name] = source
 
 
-def _give_constant(task: Json, name: str, value: str) -> None:
-    _parameters(task)[name] = {"runtimeValue": {"constant": value}}
+def _constant(value: str) -> Json:
+    return {"runtimeValue": {"constant": value}}
 
 
-def _parameters(task: Json) -> Json:
-    parameters: Json = task.setdefault("inputs", {}).setdefault("parameters", {})
-    return parameters
+def _resolved(name: str) -> Json:
+    return {"taskOutputParameter": {"producerTask": RESOLVE_STAGE, "outputParameterKey": name}}

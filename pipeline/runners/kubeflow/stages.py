@@ -1,4 +1,4 @@
-"""Stages that stand in on Kubeflow Pipelines for what TFX does without a container elsewhere.
+"""Stages that do on Kubeflow Pipelines what TFX does elsewhere without a container.
 
 The server runs containers and importers only. TFX's drivers, which resolve spans and look into the
 cache, its Resolvers, and files of the compiling machine are not there.
@@ -160,7 +160,7 @@ def RecordOutcome(  # noqa: N802 - TFX names a component as a class.
 
 
 @exit_handler
-def TellWebhook(  # noqa: N802 - TFX names a component as a class.
+def NotifyWebhook(  # noqa: N802 - TFX names a component as a class.
     pipeline: Parameter[str],
     runs_folder: Parameter[str],
     run_id: Parameter[str],
@@ -178,8 +178,8 @@ def TellWebhook(  # noqa: N802 - TFX names a component as a class.
     folder = Path(runs_folder, run_id)
     outcome = ended(folder, pipeline, run_id)
     _LOG.info("%s", json.dumps({"runs": [outcome.as_dict()]}))
-    if untold := post_outcome(outcome, ScheduleConfig(webhook_on=tuple(json.loads(webhook_on)))):
-        _LOG.error("%s", untold)
+    if failure := post_outcome(outcome, ScheduleConfig(webhook_on=tuple(json.loads(webhook_on)))):
+        _LOG.error("%s", failure)
     shutil.rmtree(folder, ignore_errors=True)
 
 

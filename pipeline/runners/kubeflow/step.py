@@ -3,7 +3,7 @@
 KFP's launcher has copied each input artifact from the object store to a folder of the container
 and will copy outputs back from such folders. TFX reads an artifact at its URI instead, for which
 it has no file system but Google's. So URIs become the launcher's paths on the way in, and paths
-become URIs on the way out. Nothing heavy is imported here.
+become URIs on the way out.
 
 A step whose Beam pipeline runs on other machines (`--remote`) reads and writes at the URIs, as
 these have no part in the container's files. One that fails leaves a note of it (`--notes`).
@@ -11,20 +11,17 @@ these have no part in the container's files. One that fails leaves a note of it 
 
 import argparse
 import json
+import logging
 import re
-import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.run.failures import failure_of_output
+from pipeline.run.failures import gate_refusal, user_mistake
 from pipeline.run.outcome import Status
-
-TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 
 ABSENT_PROPERTY = "absent"
 """Custom property of an artifact that stands for none: KFP has no optional output."""
@@ -32,86 +29,72 @@ ABSENT_PROPERTY = "absent"
 LAUNCHER_FOLDERS: Mapping[str, str] = MappingProxyType(
     {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
 )
-"""Scheme of a URI -> where KFP's launcher keeps what is behind it."""
-
-RUNS_FOLDER = ".runs"
-"""Below the push directory; it has a folder for each run that has not ended."""
+"""Scheme of a URI -> the folder in which KFP's launcher keeps what is behind it."""
 
 RUN_ID_PARAMETER = "run_id"
 RUN_ID_PLACEHOLDER = "{{$.pipeline_job_uuid}}"
 """The server puts the run's id in its place, in a parameter that is this and nothing else."""
 
-_FAILURE_SUFFIX = ".failure.json"
-
 REMOTE_FLAG = "--remote"
 NOTES_FLAG = "--notes"
 
-_INVOCATION = "--json_serialized_invocation_args"
-
-_LINES_KEPT = 50
-"""Of what a step says last; Beam puts a dozen lines behind the one that counts."""
+_FAILURE_SUFFIX = ".failure.json"
 
 
-def main() -> int:
-    """Runs one step; returns the exit code of TFX's entry point."""
-    options, arguments = _parse(sys.argv[1:])
+def main() -> None:
+    """Runs one step."""
+    options, beam_arguments = _parse_arguments()
     folders = {} if options.remote else LAUNCHER_FOLDERS
-    position = arguments.index(_INVOCATION) + 1
-    given = json.loads(arguments[position])
+    given = json.loads(options.json_serialized_invocation_args)
     invocation = localised(given, folders)
     if options.remote:
         # TFX keeps what its workers share for a while in the folder of this file.
-        invocation["outputs"]["outputFile"] = beside_outputs(given)
-    arguments[position] = json.dumps(invocation)
-    code, said = _run_entry_point(arguments)
-    if code and options.notes:
-        folder, stage = options.notes
-        _leave_word(given, folder, stage, code, said)
-    if code == 0:
-        told = json.loads(_read(invocation["outputs"]["outputFile"]))
-        file = Path(given["outputs"]["outputFile"])
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(delocalised(told, folders)))
-    # A signal's number is negative here; a shell's way of telling it is 128 more.
-    return code if code >= 0 else 128 - code
+        invocation["outputs"]["outputFile"] = _beside_outputs(given)
+    options.json_serialized_invocation_args = json.dumps(invocation)
+    logging.basicConfig(level=logging.INFO)
+    try:
+        from tfx.dsl.io import fileio
+        from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+        kubeflow_v2_run_executor.main((options, beam_arguments))
+    except Exception as error:
+        if options.notes:
+            folder, stage = options.notes
+            _note_error(error, given, folder, stage)
+        raise
+    with fileio.open(invocation["outputs"]["outputFile"]) as output:
+        written = delocalised(json.load(output), folders)
+    file = Path(given["outputs"]["outputFile"])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(written))
 
 
-def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Returns this command's own options, and what is left to TFX's entry point."""
+def _parse_arguments() -> tuple[argparse.Namespace, list[str]]:
+    """Returns the options of this command and of TFX's entry point, and those of Beam."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument(REMOTE_FLAG, action="store_true")
     parser.add_argument(NOTES_FLAG, nargs=2, metavar=("FOLDER", "STAGE"))
-    return parser.parse_known_args(arguments)
+    parser.add_argument("--executor_class_path", required=True)
+    parser.add_argument("--json_serialized_invocation_args", required=True)
+    parser.add_argument("--json_serialized_inputs_spec_args")
+    return parser.parse_known_args()
 
 
-def _run_entry_point(arguments: Sequence[str]) -> tuple[int, list[str]]:
-    """Returns the exit code, and the last lines of what was said, which the log has too."""
-    kept: deque[str] = deque(maxlen=_LINES_KEPT)
-    command = [sys.executable, "-m", TFX_ENTRY_POINT, *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            sys.stderr.buffer.write(line)
-            sys.stderr.buffer.flush()
-            kept.append(line.decode(errors="replace").rstrip())
-    return process.returncode, list(kept)
-
-
-def _leave_word(
-    invocation: dict[str, Any], folder: str, stage: str, code: int, said: Sequence[str]
-) -> None:
+def _note_error(error: Exception, invocation: dict[str, Any], folder: str, stage: str) -> None:
     run = run_of_step(invocation, stage)
     if run is None:
         print(f"{stage}: its outputs do not hold the run's id", file=sys.stderr)
         return
-    status, reason = failure_of_output(said)
-    if code < 0:
-        status, reason = "failed", f"killed by signal {-code}"
+    status: Status = "failed"
+    if refusal := gate_refusal(error):
+        status, reason = "data_refused", refusal
+    else:
+        reason = user_mistake(error) or f"{type(error).__name__}: {error}".splitlines()[0]
     try:
         note_failure(Path(folder, run), stage, status, reason)
-    except OSError as error:
-        # The failure itself is worth more than word of it.
-        print(f"{stage}: cannot leave a note in {folder}: {error}", file=sys.stderr)
+    except OSError as fault:
+        # The failure itself is worth more than a note of it.
+        print(f"{stage}: cannot leave a note in {folder}: {fault}", file=sys.stderr)
 
 
 def run_of_step(invocation: dict[str, Any], stage: str) -> str | None:
@@ -134,7 +117,7 @@ def run_of_step(invocation: dict[str, Any], stage: str) -> str | None:
 
 
 def note_failure(run: Path, stage: str, status: Status, reason: str) -> None:
-    """Leaves word of a step that failed.
+    """Writes down why a step failed.
 
     Args:
         run: The run's folder.
@@ -165,13 +148,6 @@ def localised(
         invocation: The message as JSON.
         folders: Scheme -> folder.
     """
-
-    def to_path(uri: str) -> str:
-        for scheme, folder in folders.items():
-            if uri.startswith(scheme):
-                return folder + uri.removeprefix(scheme)
-        return uri
-
     inputs = invocation.get("inputs", {})
     present = {
         key: artifacts
@@ -182,8 +158,8 @@ def localised(
     }
     return {
         **invocation,
-        "inputs": _with_uris({**inputs, "artifacts": present}, to_path),
-        "outputs": _with_uris(invocation.get("outputs", {}), to_path),
+        "inputs": _with_prefixes({**inputs, "artifacts": present}, folders),
+        "outputs": _with_prefixes(invocation.get("outputs", {}), folders),
     }
 
 
@@ -196,50 +172,32 @@ def delocalised(
         output: The message as JSON.
         folders: Scheme -> folder.
     """
-
-    def to_uri(path: str) -> str:
-        for scheme, folder in folders.items():
-            if path.startswith(folder):
-                return scheme + path.removeprefix(folder)
-        return path
-
-    return _with_uris(output, to_uri)
+    return _with_prefixes(output, {folder: scheme for scheme, folder in folders.items()})
 
 
-def beside_outputs(invocation: dict[str, Any]) -> str:
+def _with_prefixes(message: dict[str, Any], prefixes: Mapping[str, str]) -> dict[str, Any]:
+    """Returns a message whose artifacts have another prefix in each text that has a known one."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: changed(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [changed(item) for item in value]
+        if isinstance(value, str):
+            for old, new in prefixes.items():
+                if value.startswith(old):
+                    return new + value.removeprefix(old)
+        return value
+
+    return {**message, "artifacts": changed(message.get("artifacts", {}))}
+
+
+def _beside_outputs(invocation: dict[str, Any]) -> str:
     """Returns a URI for the output file in the folder of a step's output artifacts."""
     (artifacts, *_) = invocation["outputs"]["artifacts"].values()
     folder, _, _ = artifacts["artifacts"][0]["uri"].rstrip("/").rpartition("/")
     return f"{folder}/output_metadata.json"
 
 
-def _read(uri: str) -> str:
-    if "://" not in uri:
-        return Path(uri).read_text()
-    from tfx.dsl.io import fileio
-
-    with fileio.open(uri) as file:
-        return str(file.read())
-
-
-def _with_uris(holder: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    lists = {
-        key: {
-            **artifacts,
-            "artifacts": [_with_uri(one, change) for one in artifacts.get("artifacts", [])],
-        }
-        for key, artifacts in holder.get("artifacts", {}).items()
-    }
-    return {**holder, "artifacts": lists}
-
-
-def _with_uri(artifact: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    properties = {
-        name: change(value) if isinstance(value, str) else value
-        for name, value in artifact.get("metadata", {}).items()
-    }
-    return {**artifact, "uri": change(artifact.get("uri", "")), "metadata": properties}
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

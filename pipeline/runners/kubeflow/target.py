@@ -9,6 +9,9 @@ from pipeline_config import UserInputError
 MOUNTS = "/mnt/aepipe"
 """A claim is mounted below it, under its own name: once, also if it is used for two things."""
 
+RUNS_FOLDER = ".runs"
+"""Below the push directory; it has a folder for each run that has not ended."""
+
 _BUCKETS = ("gs://", "s3://", "minio://")
 _SECRET_KEY = re.compile(
     r"(?P<secret>[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)/(?P<key>[-._a-zA-Z0-9]{1,253})"
@@ -33,22 +36,9 @@ class Storage:
     mount: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class SecretKey:
-    """One value of a Secret of the cluster.
-
-    Attributes:
-        secret: Name of the Secret.
-        key: Key of the value in it.
-    """
-
-    secret: str
-    key: str
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KubeflowTarget:
-    """Where and on what the steps run.
+    """The cluster, and what the steps run on.
 
     Attributes:
         image: Container image of all steps, built by the `Dockerfile`.
@@ -102,8 +92,8 @@ class KubeflowTarget:
         return _folder("--push-uri", self.push_uri, "pvc://CLAIM/PATH")
 
     @property
-    def webhook(self) -> SecretKey | None:
-        """The value that holds the webhook's URL."""
+    def webhook(self) -> tuple[str, str] | None:
+        """The Secret and the key in it that hold the webhook's URL."""
         if self.webhook_secret is None:
             return None
         found = _SECRET_KEY.fullmatch(self.webhook_secret)
@@ -113,7 +103,12 @@ class KubeflowTarget:
                 "--webhook-secret: expected NAME/KEY of a Secret in the cluster, such as "
                 "aepipe/webhook-url"
             )
-        return SecretKey(found["secret"], found["key"])
+        return found["secret"], found["key"]
+
+    @property
+    def runs_folder(self) -> str | None:
+        """Where a run's stages leave notes for its exit handler; None without one."""
+        return f"{self.push.path}/{RUNS_FOLDER}" if self.webhook else None
 
 
 def _folder(option: str, uri: str, remote: str) -> Storage:

@@ -2,7 +2,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.run.failures import failure_of_output, full_disk, gate_refusal, user_mistake
+from pipeline.run.failures import full_disk, gate_refusal, user_mistake
 from pipeline_config import GateRefusalError, SettingError, UserInputError
 
 
@@ -52,26 +52,3 @@ def test_a_refusal_is_found() -> None:
         gate_refusal(GateRefusalError("feature 'signal': too large"))
         == "feature 'signal': too large"
     )
-
-
-@pytest.mark.parametrize(
-    ("lines", "status", "reason"),
-    [
-        (
-            ["Traceback", "pipeline_config.GateRefusalError: 'signal': too large; drift", ""],
-            "data_refused",
-            "'signal': too large; drift",
-        ),
-        (
-            ["x.UserInputError: /d/x.csv, row 3: bad [while running 'Read']", "and more"],
-            "failed",
-            "/d/x.csv, row 3: bad",
-        ),
-        (["Traceback", "KeyError: 'signal'", " "], "failed", "KeyError: 'signal'"),
-        ([], "failed", "it ended without a message"),
-    ],
-)  # fmt: skip
-def test_a_process_is_understood_by_its_last_words(
-    lines: list[str], status: str, reason: str
-) -> None:
-    assert failure_of_output(lines) == (status, reason)

@@ -94,7 +94,7 @@ class DryRun:
             if not component.HasField("dag"):
                 done[name] = self._run_task(name, task, done, given, run_folder)
                 continue
-            # A DAG knows what its task hands down to it and nothing else.
+            # A DAG has what its task hands down to it and nothing else.
             inner = {
                 key: _parameter(source, done, given, run_folder)
                 for key, source in task.inputs.parameters.items()
@@ -181,7 +181,7 @@ def _parameter(
 ) -> struct_pb2.Value:
     kind = source.WhichOneof("kind")
     if kind == "runtime_value":
-        assert source.runtime_value.HasField("constant"), "the server knows no other value"
+        assert source.runtime_value.HasField("constant"), "the server takes no other value"
         if source.runtime_value.constant.string_value == "{{$.pipeline_job_uuid}}":
             return struct_pb2.Value(string_value=run_folder.name)
         return source.runtime_value.constant
@@ -241,9 +241,9 @@ def _execute(
     artifacts = {}
     for key, provisioned in call.outputs.artifacts.items():
         (artifact,) = provisioned.artifacts
-        for told in output.artifacts[key].artifacts[:1]:
-            artifact.uri = told.uri or artifact.uri
-            artifact.metadata.update(json_format.MessageToDict(told.metadata))
+        for written in output.artifacts[key].artifacts[:1]:
+            artifact.uri = written.uri or artifact.uri
+            artifact.metadata.update(json_format.MessageToDict(written.metadata))
         # What the server adds to every artifact that it records.
         artifact.metadata.update({"display_name": key})
         artifacts[key] = artifact

@@ -145,7 +145,7 @@ def test_a_window_of_spans_is_pushed_and_pushed_again_when_a_span_arrives(
     assert len(pushed(tmp_path / "push", "ecg_anomaly_detector")) == 2
 
 
-def test_images_without_spans_are_pushed_and_no_webhook_is_told_of_it(
+def test_images_without_spans_are_pushed_and_nobody_is_notified(
     aepipe: Aepipe, small_sample: Path, tmp_path: Path, webhook: Webhook
 ) -> None:
     server = compiled(
@@ -164,7 +164,7 @@ def test_images_without_spans_are_pushed_and_no_webhook_is_told_of_it(
     pushed_model = done["VersionedPusher"].artifacts["pushed_model"]
     assert pushed_model.metadata["pushed_version"] == str(version)
     # The exit handler found what the last stage recorded, and left nothing behind.
-    recorded = logged_outcome(done["TellWebhook"])
+    recorded = logged_outcome(done["NotifyWebhook"])
     assert recorded["status"] == "pushed"
     assert recorded["pushed"] == str(manifest.parent)
     assert recorded["metrics"]["val_loss"] == evaluation_of(done)["metrics"]["val_loss"]
@@ -174,7 +174,7 @@ def test_images_without_spans_are_pushed_and_no_webhook_is_told_of_it(
     assert [entry["model"] for entry in listed(aepipe, tmp_path)] == ["basic_autoencoder"]
 
 
-def test_a_bad_span_stops_the_run_at_the_gate_and_the_webhook_is_told_why(
+def test_a_bad_span_stops_the_run_at_the_gate_and_the_webhook_gets_the_reason(
     aepipe: Aepipe, ecg_rows: list[str], tmp_path: Path, webhook: Webhook
 ) -> None:
     data = tmp_path / "data"
@@ -204,9 +204,7 @@ def test_a_bad_span_stops_the_run_at_the_gate_and_the_webhook_is_told_why(
     assert list((tmp_path / "push").rglob("*")) == [tmp_path / "push" / ".runs"]
 
 
-def test_an_empty_data_folder_is_told_of_by_name(
-    aepipe: Aepipe, tmp_path: Path, webhook: Webhook
-) -> None:
+def test_an_empty_data_folder_is_named(aepipe: Aepipe, tmp_path: Path, webhook: Webhook) -> None:
     (tmp_path / "data" / "ecg").mkdir(parents=True)
     server = compiled(
         aepipe, tmp_path, "anomaly", "--data-uri", tmp_path / "data",

@@ -12,7 +12,7 @@ from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedM
 from components.infra_validator.component import write_blessing
 from data.spans.window import ReadSpan, ReadWindow
 from pipeline.run.outcome import NUMBER_KEY
-from pipeline.runners.kubeflow.stages import RecordOutcome, TellWebhook
+from pipeline.runners.kubeflow.stages import NotifyWebhook, RecordOutcome
 from pipeline.runners.kubeflow.step import note_failure
 from tests.pipeline.webhook_server import Webhook
 
@@ -73,11 +73,11 @@ def recorded(folder: Path) -> dict[str, Any]:
     return content
 
 
-def tell(folder: Path, webhook: Webhook, *ends: str) -> None:
+def notify(folder: Path, webhook: Webhook, *ends: str) -> None:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AEPIPE_WEBHOOK_URL", webhook.url)
         execute(
-            TellWebhook,
+            NotifyWebhook,
             {},
             pipeline="anomaly",
             runs_folder=str(folder / "runs"),
@@ -104,7 +104,7 @@ def test_a_pushed_model(tmp_path: Path, webhook: Webhook, pushed_by: str, status
     (span,) = outcome["data"]["spans"]
     assert (span["name"], span["version"]) == ("2024-05-31", 2)
     assert outcome["data"]["previous_span"]["name"] == "7"
-    tell(tmp_path, webhook)
+    notify(tmp_path, webhook)
     assert webhook.received == []
 
 
@@ -117,14 +117,14 @@ def test_a_pushed_model(tmp_path: Path, webhook: Webhook, pushed_by: str, status
         ({"refused": [], "infra": "no answer in 60 s"}, ["infra validator: no answer in 60 s"]),
     ],
 )
-def test_a_model_that_was_refused_is_told_with_the_reason(
+def test_a_refused_model_is_posted_with_the_reason(
     tmp_path: Path, webhook: Webhook, refusals: dict[str, Any], reasons: list[str]
 ) -> None:
     record(tmp_path, **refusals)
     outcome = recorded(tmp_path)
     assert (outcome["status"], outcome["reasons"]) == ("not_blessed", reasons)
     assert (outcome["blessed"], outcome["pushed"]) == (False, None)
-    tell(tmp_path, webhook)
+    notify(tmp_path, webhook)
     ((_, body),) = webhook.received
     del outcome[NUMBER_KEY]
     assert body == {"runs": [outcome]}
@@ -135,7 +135,7 @@ def test_the_first_failure_gives_the_status(tmp_path: Path, webhook: Webhook) ->
     run = tmp_path / "runs" / RUN
     note_failure(run, "DataGate", "data_refused", "drift of feature 'signal'")
     note_failure(run, "Other", "failed", "KeyError: 'x'")
-    tell(tmp_path, webhook, "data_refused")
+    notify(tmp_path, webhook, "data_refused")
     ((_, body),) = webhook.received
     (outcome,) = body["runs"]
     assert outcome["status"] == "data_refused"
@@ -143,10 +143,10 @@ def test_the_first_failure_gives_the_status(tmp_path: Path, webhook: Webhook) ->
     assert outcome["run_id"] == RUN
 
 
-def test_a_run_whose_step_left_no_word_is_told_of_all_the_same(
+def test_a_run_whose_step_left_no_note_is_posted_all_the_same(
     tmp_path: Path, webhook: Webhook
 ) -> None:
-    tell(tmp_path, webhook)
+    notify(tmp_path, webhook)
     ((_, body),) = webhook.received
     (outcome,) = body["runs"]
     assert outcome["status"] == "failed"
@@ -157,6 +157,6 @@ def test_a_webhook_that_is_down_fails_nothing(
     tmp_path: Path, webhook: Webhook, caplog: pytest.LogCaptureFixture
 ) -> None:
     webhook.answers = [404]
-    tell(tmp_path, webhook)
+    notify(tmp_path, webhook)
     assert "answered 404" in caplog.text
     assert "secret" not in caplog.text

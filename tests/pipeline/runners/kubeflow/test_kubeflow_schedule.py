@@ -155,7 +155,7 @@ def test_a_token_is_sent(aepipe: Aepipe, server: Stub, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--cron", "30 2 * *"], "4 fields"),
         (["--cron", "61 2 * * *"], "minute '61': expected 0 to 59"),
@@ -166,18 +166,18 @@ def test_a_token_is_sent(aepipe: Aepipe, server: Stub, monkeypatch: pytest.Monke
         (["--pipeline-root", "file:///tmp"], "--pipeline-root file:///tmp"),
     ],
 )
-def test_a_wrong_option_is_told_of_before_the_server_is_asked(
-    aepipe: Aepipe, server: Stub, arguments: list[str], told: str
+def test_a_wrong_option_is_refused_before_the_server_is_asked(
+    aepipe: Aepipe, server: Stub, arguments: list[str], message: str
 ) -> None:
     result = schedule(aepipe, server, *arguments)
 
     assert result.exit_code == 2
-    assert told in result.err
+    assert message in result.err
     assert len(result.err.splitlines()) == 1
     assert server.requests == []
 
 
-def test_a_server_that_is_not_there_is_told_of_in_one_line(aepipe: Aepipe) -> None:
+def test_a_server_that_is_not_there_is_one_line(aepipe: Aepipe) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -234,12 +234,12 @@ def test_an_endpoint_has_a_scheme(aepipe: Aepipe) -> None:
         ("@every 90m", "@every 90m"),
     ],
 )
-def test_seconds_are_added_where_they_are_left_out(given: str, expected: str) -> None:
+def test_seconds_are_added_if_they_are_left_out(given: str, expected: str) -> None:
     assert kubeflow_cron(given) == expected
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ("", "1 fields"),
         ("* * * *", "4 fields"),
@@ -258,9 +258,9 @@ def test_seconds_are_added_where_they_are_left_out(given: str, expected: str) ->
         ("٣ * * * *", "minute '٣'"),
     ],
 )
-def test_a_malformed_field_is_named(given: str, told: str) -> None:
+def test_a_malformed_field_is_named(given: str, message: str) -> None:
     with pytest.raises(UserInputError) as error:
         kubeflow_cron(given)
 
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)

@@ -176,7 +176,7 @@ def test_claims_are_mounted_where_they_are_used_and_nowhere_else(
     assert pusher["push_root"].runtime_value.constant.string_value == "/mnt/aepipe/models"
 
 
-def test_a_bucket_is_read_without_a_mount_and_artifacts_go_where_they_are_told(
+def test_a_bucket_is_read_without_a_mount_and_artifacts_go_to_the_given_root(
     aepipe: Aepipe, tmp_path: Path
 ) -> None:
     documents = compiled(
@@ -225,19 +225,19 @@ def test_a_window_of_spans_is_part_of_the_ingestion(aepipe: Aepipe, tmp_path: Pa
 WEBHOOK = ("--webhook-secret", "aepipe/webhook-url")
 
 
-def test_a_webhook_is_told_by_an_exit_handler_whatever_happens(
+def test_an_exit_handler_notifies_the_webhook_whatever_happens(
     aepipe: Aepipe, tmp_path: Path
 ) -> None:
     documents = compiled(aepipe, tmp_path, "anomaly", "--push-uri", "pvc://models/s", *WEBHOOK)
 
     spec = specification(documents)
     tasks = spec.root.dag.tasks
-    assert set(tasks) == {"tfx-dag", "TellWebhook"}
-    handler = tasks["TellWebhook"]
+    assert set(tasks) == {"tfx-dag", "NotifyWebhook"}
+    handler = tasks["NotifyWebhook"]
     assert list(handler.dependent_tasks) == ["tfx-dag"]
     strategy = pb.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
     assert handler.trigger_policy.strategy == strategy
-    # Not all servers can tell an exit handler the final status of what was before it.
+    # Not all servers give an exit handler the final status of what was before it.
     assert {source.WhichOneof("kind") for source in handler.inputs.parameters.values()} == {
         "runtime_value"
     }
@@ -250,7 +250,7 @@ def test_a_webhook_is_told_by_an_exit_handler_whatever_happens(
     assert loaded.name == "anomaly"
 
 
-def test_every_stage_can_leave_word_to_the_exit_handler(aepipe: Aepipe, tmp_path: Path) -> None:
+def test_every_stage_can_leave_a_note_for_the_exit_handler(aepipe: Aepipe, tmp_path: Path) -> None:
     options = ("--data-uri", "pvc://all/d", "--push-uri", "pvc://all/s", *WEBHOOK)
     documents = compiled(aepipe, tmp_path, "anomaly", *options)
 
@@ -261,14 +261,14 @@ def test_every_stage_can_leave_word_to_the_exit_handler(aepipe: Aepipe, tmp_path
         command = list(executors(documents)[f"{stage}_executor"].container.command)
         assert command[3:] == ["--notes", "/mnt/aepipe/all/s/.runs", stage]
     mounts = documents[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    # One claim is one mount, also where a step reads the data and leaves word.
+    # One claim is one mount, also if a step reads the data and leaves a note.
     mounted = {"pvcMount": [{"constant": "all", "mountPath": "/mnt/aepipe/all"}]}
     secret = {
         "secretName": "aepipe",
         "keyToEnv": [{"secretKey": "webhook-url", "envVar": "AEPIPE_WEBHOOK_URL"}],
     }
     assert mounts == {f"{stage}_executor": mounted for stage in stages} | {
-        "TellWebhook_executor": mounted | {"secretAsEnv": [secret]}
+        "NotifyWebhook_executor": mounted | {"secretAsEnv": [secret]}
     }
 
 
@@ -282,11 +282,11 @@ def test_a_webhooks_url_is_never_compiled_in(aepipe: Aepipe, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
-def test_who_is_told_changes_nothing_of_what_is_cached(aepipe: Aepipe, tmp_path: Path) -> None:
+def test_who_is_notified_changes_nothing_of_what_is_cached(aepipe: Aepipe, tmp_path: Path) -> None:
     def steps(secret: str) -> tuple[Any, Any]:
         documents = compiled(aepipe, tmp_path, "anomaly", "--webhook-secret", secret)
         found = executors(documents)
-        del found["TellWebhook_executor"]
+        del found["NotifyWebhook_executor"]
         return specification(documents).components["tfx-dag"], found
 
     assert steps("aepipe/a") == steps("aepipe/b")
@@ -311,7 +311,7 @@ def test_a_schema_of_another_length_travels_along(aepipe: Aepipe, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--data-uri", "s3://b/d"], "--data-uri s3://b/d: expected pvc://CLAIM/PATH, gs://"),
         (["--data-uri", "pvc://Not_a_claim/d"], "--data-uri pvc://Not_a_claim/d: expected"),
@@ -324,13 +324,13 @@ def test_a_schema_of_another_length_travels_along(aepipe: Aepipe, tmp_path: Path
     ],
 )
 def test_what_cannot_work_there_is_refused(
-    aepipe: Aepipe, tmp_path: Path, options: list[str], told: str
+    aepipe: Aepipe, tmp_path: Path, options: list[str], message: str
 ) -> None:
     result = aepipe("compile", "kubeflow", "anomaly", "-o", tmp_path / "out", *options)
 
     assert result.exit_code == 2
     (line,) = result.err.splitlines()
-    assert told in line
+    assert message in line
     assert not (tmp_path / "out").exists()
 
 

@@ -80,7 +80,7 @@ def test_a_property_that_names_an_artifact_goes_with_it() -> None:
 def test_a_step_whose_work_is_done_elsewhere_has_no_file_in_the_container_but_the_launchers(
     tmp_path: Path,
 ) -> None:
-    schema, told = tmp_path / "bucket" / "schema", tmp_path / "launcher" / "metadata.json"
+    schema, output = tmp_path / "bucket" / "schema", tmp_path / "launcher" / "metadata.json"
     invocation = {
         "inputs": {"parameterValues": {"content": 'feature {\n  name: "signal"\n}\n'}},
         "outputs": {
@@ -89,7 +89,7 @@ def test_a_step_whose_work_is_done_elsewhere_has_no_file_in_the_container_but_th
                     "artifacts": [{"uri": str(schema), "type": {"schemaTitle": "tfx.Schema"}}]
                 }
             },
-            "outputFile": str(told),
+            "outputFile": str(output),
         },
     }
 
@@ -112,8 +112,8 @@ def test_a_step_whose_work_is_done_elsewhere_has_no_file_in_the_container_but_th
     )
 
     assert step.returncode == 0, step.stderr
-    assert [path.name for path in told.parent.iterdir()] == [told.name]
-    (written,) = json.loads(told.read_text())["artifacts"]["schema"]["artifacts"]
+    assert [path.name for path in output.parent.iterdir()] == [output.name]
+    (written,) = json.loads(output.read_text())["artifacts"]["schema"]["artifacts"]
     assert written["uri"] == str(schema)
     assert json.loads((schema.parent / "output_metadata.json").read_text())["artifacts"]
 
@@ -187,7 +187,7 @@ def outputs(uri: str) -> dict[str, Any]:
         ({"outputs": {"outputFile": "x"}}, None),
     ],
 )
-def test_a_step_knows_its_run(invocation: dict[str, Any], run: str | None) -> None:
+def test_a_step_finds_its_run(invocation: dict[str, Any], run: str | None) -> None:
     assert run_of_step(invocation, "Trainer") == run
 
 
