@@ -1,8 +1,8 @@
 """What each pipeline is: frozen, typed, validated values.
 
-Everything else reads these values and holds none of its own, so a fourth
-autoencoder starts as one more entry in `PIPELINES`. Nothing heavy is imported
-here: the command line and an Airflow DAG file read this module at start-up.
+Everything else reads these values and holds none of its own, so a fourth autoencoder starts as one
+more entry in `PIPELINES`. Only the standard library is imported here: the command line and an
+Airflow DAG file read this module at start-up.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ TARGET_FEATURE = "target"
 """float32, `data.shape`; Transform's output: the clean example scaled to [0, 1]."""
 
 NOISY_FEATURE = "noisy"
-"""float32, `data.shape`; Transform's output where `transform.noise` > 0: the training input."""
+"""float32, `data.shape`; Transform's output if `transform.noise` > 0: the training input."""
 
 NORMAL_LABEL = 1
 
@@ -70,8 +70,8 @@ def is_name(kind: NameKind, name: str) -> bool:
     suffix. A label also begins with a letter, as a version's number is asked for in its place.
     """
     first = "[A-Za-z]" if kind == "label" else "[A-Za-z0-9_]"
-    known = re.fullmatch(f"{first}[A-Za-z0-9_.-]*", name) is not None
-    return known and len(name) <= _LONGEST_NAMES[kind]
+    matches = re.fullmatch(f"{first}[A-Za-z0-9_.-]*", name) is not None
+    return matches and len(name) <= _LONGEST_NAMES[kind]
 
 
 def name_rule(kind: NameKind) -> str:
@@ -122,19 +122,17 @@ def setting(
         return (ge is None or value >= ge) and (gt is None or value > gt) and value <= le
 
     least = f"above {gt}" if ge is None else f"{ge} or more"
-    expected = expected or f"{least}, up to {le}"
-    metadata = {"expected": expected, "is_valid": is_valid, "ge": ge, "gt": gt, "le": le}
-    return dataclasses.field(default=default, metadata=metadata)
+    return checked(expected or f"{least}, up to {le}", is_valid, default=default)
 
 
 def checked(
-    expected: str, is_valid: Callable[[str], bool], *, default: Any = dataclasses.MISSING
+    expected: str, is_valid: Callable[[Any], bool], *, default: Any = dataclasses.MISSING
 ) -> Any:
-    """Returns the field of a text, or of a tuple of texts, that its section checks.
+    """Returns the field of a value, or of a tuple of values, that its section checks.
 
     Args:
         expected: What is valid, to follow "expected" in an error's message.
-        is_valid: Whether a text is valid.
+        is_valid: Whether a value is valid.
         default: The value if nothing is set; none if the value has to be given.
     """
     return dataclasses.field(default=default, metadata={"expected": expected, "is_valid": is_valid})
@@ -161,15 +159,13 @@ class Section:
                     _require(is_valid(item), name, item, field.metadata["expected"])
 
 
-def _is_below(folder: str) -> bool:
-    """Returns whether a folder stays below the one that it is looked for in."""
-    parts = PurePath(folder).parts
-    return bool(parts) and ".." not in parts and parts[0] != "/" and folder.isprintable()
-
-
 def _data_folder(default: str) -> Any:
+    def is_below(folder: str) -> bool:
+        parts = PurePath(folder).parts
+        return bool(parts) and ".." not in parts and parts[0] != "/" and folder.isprintable()
+
     expected = "a folder below the data directory, such as ecg or plant/ecg"
-    return checked(expected, _is_below, default=default)
+    return checked(expected, is_below, default=default)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -333,16 +329,15 @@ class EvaluatorConfig(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        named = [("baseline_metric", self.baseline_metric)]
+        known = f"one of {', '.join(self.METRICS)}"
+        metric = self.baseline_metric
+        _require(metric in self.METRICS, "evaluator.baseline_metric", metric, known)
         for side in ("lower_bounds", "upper_bounds"):
             for metric, bound in getattr(self, side).items():
-                named.append((side, metric))
+                _require(metric in self.METRICS, f"evaluator.{side}", metric, known)
                 # Nothing is below a NaN, so it would turn the gate off.
                 name = f"evaluator.{side}.{metric}"
                 _require(math.isfinite(bound), name, bound, "a finite number")
-        for name, metric in named:
-            expected = f"one of {', '.join(self.METRICS)}"
-            _require(metric in self.METRICS, f"evaluator.{name}", metric, expected)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -409,7 +404,7 @@ BAD_ENDS = ("failed", "data_refused", "not_blessed", "interrupted")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScheduleConfig(Section):
-    """When a scheduler runs the pipeline, and what it does where a run fails.
+    """When a scheduler runs the pipeline, and what it does if a run fails.
 
     Nothing of it changes what a run makes. A local run reads the webhook and `keep_runs` alone.
 
@@ -421,8 +416,8 @@ class ScheduleConfig(Section):
             hour.
         timeout_minutes: Longest time of one task's try.
         tags: What the scheduler's list of pipelines can be searched by.
-        webhook_url: Where a run that ended badly is posted to, as `run --json` prints it; empty for
-            nowhere.
+        webhook_url: Address that a run which ended badly is posted to, as `run --json` prints it;
+            empty for none.
         webhook_on: Which ends are posted.
         keep_runs: Runs of the pipeline that stay when one has ended, as `aepipe runs prune --keep`
             has it; 0 keeps all.
