@@ -122,7 +122,9 @@ def setting(
         return (ge is None or value >= ge) and (gt is None or value > gt) and value <= le
 
     least = f"above {gt}" if ge is None else f"{ge} or more"
-    return checked(expected or f"{least}, up to {le}", is_valid, default=default)
+    expected = expected or f"{least}, up to {le}"
+    metadata = {"expected": expected, "is_valid": is_valid, "ge": ge, "gt": gt, "le": le}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def checked(
