@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pipeline.commands.kubeflow_options import compile_quietly, target_options
-from pipeline.commands.options import home_option
+from pipeline.commands.options import home_option, pipelines_argument
 from pipeline.runners.kubeflow.target import KubeflowTarget
 from pipeline_config import PIPELINES, UserInputError
 
@@ -71,7 +71,7 @@ def kserve(
 
 
 @compile_.command()
-@click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]), default="all")
+@pipelines_argument
 @target_options
 @click.option(
     "-o",
@@ -81,11 +81,11 @@ def kserve(
     show_default=True,
     help="Folder for PIPELINE.yaml.",
 )
-def kubeflow(pipeline: str, settings: tuple[str, ...], out: Path, **target: Any) -> None:
+def kubeflow(pipelines: list[str], settings: tuple[str, ...], out: Path, **target: Any) -> None:
     """Write a pipeline as Kubeflow Pipelines 2 runs it; default all pipelines."""
     from pipeline.settings import configured
 
-    configs = configured(list(PIPELINES) if pipeline == "all" else [pipeline], settings)
+    configs = configured(pipelines, settings)
     # All are compiled before the first is written.
     compiled = compile_quietly(configs, KubeflowTarget(**target))
     from pipeline.runners.kubeflow.compile import write_documents

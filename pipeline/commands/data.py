@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.options import json_option
+from pipeline.commands.options import json_option, pipelines_argument, settings_option
 from pipeline.commands.supervised import SupervisedCommand
-from pipeline_config import PIPELINES, PipelineConfig
+from pipeline_config import PIPELINES
 
 
 @click.group()
@@ -16,15 +16,15 @@ def data() -> None:
 
 
 @data.command(cls=SupervisedCommand)
-@click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]), default="all")
+@pipelines_argument
 @json_option
-def fetch(pipeline: str, as_json: bool) -> None:
+def fetch(pipelines: list[str], as_json: bool) -> None:
     """Download and verify the tutorial's files."""
     from data.commands import fetch as fetch_files
     from pipeline.home import DATA_CACHE
     from pipeline.terminal import print_rows
 
-    fetched = fetch_files(_configs(pipeline), cache_dir=DATA_CACHE)
+    fetched = fetch_files([PIPELINES[name] for name in pipelines], cache_dir=DATA_CACHE)
     print_rows(fetched, as_json, "files")
 
 
@@ -41,7 +41,7 @@ def status(as_json: bool) -> None:
 
 
 @data.command(cls=SupervisedCommand)
-@click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]), default="all")
+@pipelines_argument
 @click.option(
     "-o",
     "--out",
@@ -49,17 +49,12 @@ def status(as_json: bool) -> None:
     required=True,
     help="Folder to write to; later given to --data-dir.",
 )
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="As in `aepipe run`.")
+@settings_option
 @json_option
-def sample(pipeline: str, out: Path, settings: tuple[str, ...], as_json: bool) -> None:
+def sample(pipelines: list[str], out: Path, settings: tuple[str, ...], as_json: bool) -> None:
     """Write the built-in sample, of any size: --set data.sample_rows=500000."""
     from data.commands import sample as write_samples
     from pipeline.settings import configured
     from pipeline.terminal import print_rows
 
-    names = list(PIPELINES) if pipeline == "all" else [pipeline]
-    print_rows(write_samples(configured(names, settings), out), as_json, "samples")
-
-
-def _configs(pipeline: str) -> list[PipelineConfig]:
-    return list(PIPELINES.values()) if pipeline == "all" else [PIPELINES[pipeline]]
+    print_rows(write_samples(configured(pipelines, settings), out), as_json, "samples")

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.options import home_option, json_option
+from pipeline.commands.options import home_option, json_option, pipelines_argument
 from pipeline_config import PIPELINES
 
 _EXIT_PROBLEM = 2
 
 
 @click.command()
-@click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]), default="all")
+@pipelines_argument
 @click.option(
     "--repair",
     "repairs",
@@ -24,7 +24,7 @@ _EXIT_PROBLEM = 2
 )
 @home_option
 @json_option
-def doctor(pipeline: str, repairs: bool, home: Path, as_json: bool) -> None:
+def doctor(pipelines: list[str], repairs: bool, home: Path, as_json: bool) -> None:
     """Report versions, disk, data, output folder, metadata and pushed models.
 
     Each is one line; the exit code is 2 if something is wrong. --repair deletes nothing, and pushed
@@ -35,8 +35,8 @@ def doctor(pipeline: str, repairs: bool, home: Path, as_json: bool) -> None:
     from pipeline.metadata_repair import repair
 
     where = Home(home.absolute())
-    configs = list(PIPELINES.values()) if pipeline == "all" else [PIPELINES[pipeline]]
-    moved = repair(where, [config.name for config in configs]) if repairs else []
+    moved = repair(where, pipelines) if repairs else []
+    configs = [PIPELINES[name] for name in pipelines]
     findings = list(check(where, configs, os.environ, DATA_CACHE))
     ok = all(finding.ok for finding in findings)
     if as_json:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from pipeline.commands.options import home_option, json_option
+from pipeline.commands.options import home_option, json_option, pipelines_argument
 from pipeline.commands.supervised import SupervisedCommand
 from pipeline_config import PIPELINES, UserInputError
 from serving.tensorflow_greeting import import_tensorflow
@@ -33,7 +33,7 @@ def runs(context: click.Context, home: Path, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]), default="all")
+@pipelines_argument
 @click.option(
     "--keep",
     type=click.IntRange(min=1),
@@ -45,7 +45,12 @@ def runs(context: click.Context, home: Path, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def prune(
-    context: click.Context, pipeline: str, keep: int, dry_run: bool, home: Path, as_json: bool
+    context: click.Context,
+    pipelines: list[str],
+    keep: int,
+    dry_run: bool,
+    home: Path,
+    as_json: bool,
 ) -> None:
     """Remove old runs with their artifacts, and what killed runs left.
 
@@ -63,10 +68,9 @@ def prune(
         home = of_group.get("home", home)
     as_json = as_json or of_group.get("as_json", False)
     where = Home(home.absolute())
-    names = list(PIPELINES) if pipeline == "all" else [pipeline]
     with contextlib.ExitStack() as locks:
         # All are held before the first run is removed: a refusal leaves everything as it was.
-        present = [name for name in names if where.metadata_path(name).parent.is_dir()]
+        present = [name for name in pipelines if where.metadata_path(name).parent.is_dir()]
         for name in present:
             locks.enter_context(where.lock(name))
         pruned = [prune_runs(where, name, keep, dry_run=dry_run) for name in present]

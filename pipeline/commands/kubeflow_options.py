@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pipeline.commands.options import settings_option
 from pipeline.runners.kubeflow.target import KubeflowTarget
 from pipeline_config import PipelineConfig
 
@@ -73,13 +74,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Secret of the cluster that holds a webhook's URL: a run that ends badly is "
             "posted there.",
         ),
-        click.option(
-            "--set",
-            "settings",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="A setting, such as data.window=3; repeatable.",
-        ),
+        settings_option,
     )
     for option in reversed(options):
         command = option(command)

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from pipeline_config import PIPELINES
+
 _HOME = f"{__name__}.home"
 
 
@@ -46,4 +48,25 @@ def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--data-dir",
         type=click.Path(path_type=Path),
         help="Folder of the raw data; default AEPIPE_DATA, else what was or can be downloaded.",
+    )(command)
+
+
+def pipelines_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `[PIPELINE]`; the command gets a list of names, by default of all pipelines."""
+    return click.argument(
+        "pipelines",
+        type=click.Choice([*PIPELINES, "all"]),
+        default="all",
+        callback=lambda _, __, name: list(PIPELINES) if name == "all" else [name],
+    )(command)
+
+
+def settings_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--set`."""
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="A setting, such as trainer.epochs=5; repeatable.",
     )(command)

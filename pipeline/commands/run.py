@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.beam_profiles import PROFILES
-from pipeline.commands.options import data_dir_option, home_option, json_option
+from pipeline.commands.options import data_dir_option, home_option, json_option, settings_option
 from pipeline.commands.supervised import SupervisedCommand, print_interruption
 from pipeline.supervisor import Interruption
 from pipeline_config import PIPELINES
@@ -53,13 +53,7 @@ class _RunCommand(SupervisedCommand):
 @click.command(cls=_RunCommand)
 @click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]))
 @data_dir_option
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A setting, such as trainer.epochs=5; repeatable.",
-)
+@settings_option
 @click.option(
     "--no-cache",
     "cache",
