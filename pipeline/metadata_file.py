@@ -78,31 +78,45 @@ def find_fault(
         wait_seconds: How long to wait for another process that holds the file; by default
             `LOCK_WAIT_SECONDS`.
     """
-    path = home.metadata_path(pipeline)
-    artifacts = home.artifacts(pipeline)
+    path, artifacts = home.metadata_path(pipeline), home.artifacts(pipeline)
     highest = _highest_execution(artifacts)
-    if not os.path.lexists(path):
-        return None if highest is None else _lost(home, path, artifacts, "there is no such file")
-    if highest is None and path.is_file() and path.stat().st_size == 0:
-        # What a run leaves that was killed before MLMD wrote its tables; MLMD makes them anew.
+    is_new = not os.path.lexists(path) or (path.is_file() and path.stat().st_size == 0)
+    if highest is None and is_new:
+        # An empty file is what a run leaves that was killed before MLMD wrote its tables.
         return None
-    if (damage := _damage_at_first_sight(path)) is not None:
-        return _damaged(home, path, damage)
-    if not os.access(path, os.R_OK | (os.W_OK if writing else 0)):
-        verb = "written" if writing else "read"
-        return MetadataFault("forbidden", f"{path}: cannot be {verb}: allow it, and try again")
+    command = f"aepipe doctor --repair --home {shlex.quote(str(home.root))}"
+    remedy = f"restore it from a copy, or run `{command}`, which sets it and its artifacts aside"
+
+    def damaged(what: str) -> MetadataFault:
+        return MetadataFault("damaged", f"{path}: damaged ({what}): {remedy}")
+
+    def lost(what: str) -> MetadataFault:
+        line = f"{path}: lost ({what}), while {artifacts} holds what it listed: {remedy}"
+        return MetadataFault("lost", line)
+
+    if not os.path.lexists(path):
+        return lost("there is no such file")
     patience = LOCK_WAIT_SECONDS if wait_seconds is None else wait_seconds
     try:
-        known = _checked_executions(path, writing, patience)
-    except sqlite3.Error as error:
-        return _sqlite_fault(home, path, error, patience)
+        listed = _checked_executions(path, writing, patience)
     except _DamagedError as error:
-        return _damaged(home, path, str(error))
+        return damaged(str(error))
+    except PermissionError as error:
+        return MetadataFault("forbidden", f"{path}: {error}: allow it, and try again")
     except UnicodeDecodeError:
         # Python cannot read SQLite's own message, which quotes what it found.
-        return _damaged(home, path, "it holds names that are not text")
-    if highest is not None and highest > known:
-        return _lost(home, path, artifacts, f"it lists executions up to {known}, not {highest}")
+        return damaged("it holds names that are not text")
+    except sqlite3.Error as error:
+        code = _primary_code(error)
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return held_by_another(path, patience)
+        if code == sqlite3.SQLITE_NOTADB:
+            return damaged("not an SQLite file")
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
+            return damaged(str(error))
+        return MetadataFault("forbidden", f"{path}: {error}: mend that, and try again")
+    if highest is not None and highest > listed:
+        return lost(f"it lists executions up to {listed}, not {highest}")
     return None
 
 
@@ -116,18 +130,26 @@ def held_by_another(path: Path, waited: float = LOCK_WAIT_SECONDS) -> MetadataFa
 
 
 class _DamagedError(Exception):
-    """SQLite opens the file, but its content is not as MLMD left it."""
+    """The file is not as MLMD left it."""
 
 
-def _damage_at_first_sight(path: Path) -> str | None:
-    """Returns what is wrong with a file that SQLite need not be asked about."""
+def _check_file(path: Path, writing: bool) -> None:
+    """Checks what SQLite need not be asked about.
+
+    Raises:
+        PermissionError: The file cannot be read, or written.
+        _DamagedError: It is no regular file, or empty.
+    """
     if path.is_dir():
-        return "a folder lies in its place"
+        raise _DamagedError("a folder lies in its place")
     if not path.exists():
-        return "a link that leads nowhere lies in its place"
+        raise _DamagedError("a link that leads nowhere lies in its place")
     if not path.is_file():
-        return "it is not a regular file"
-    return "it is empty" if path.stat().st_size == 0 else None
+        raise _DamagedError("it is not a regular file")
+    if path.stat().st_size == 0:
+        raise _DamagedError("it is empty")
+    if not os.access(path, os.R_OK | (os.W_OK if writing else 0)):
+        raise PermissionError(f"cannot be {'written' if writing else 'read'}")
 
 
 def _checked_executions(path: Path, writing: bool, wait_seconds: float) -> int:
@@ -135,9 +157,15 @@ def _checked_executions(path: Path, writing: bool, wait_seconds: float) -> int:
 
     Raises:
         sqlite3.Error: SQLite cannot read or lock it.
+        PermissionError: The file cannot be read, or written.
         _DamagedError: It is inconsistent or not MLMD's.
     """
-    with _connection(path) as connection:
+    _check_file(path, writing)
+    # What a killed writer left half done is undone by SQLite.
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    with contextlib.closing(
+        sqlite3.connect(address, uri=True, timeout=0.2, isolation_level=None)
+    ) as connection:
         _begin(connection, writing, wait_seconds)
         ((bytes_expected,),) = connection.execute(
             "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
@@ -172,49 +200,9 @@ def _begin(connection: sqlite3.Connection, writing: bool, wait_seconds: float) -
                 connection.execute("ROLLBACK")
 
 
-@contextlib.contextmanager
-def _connection(path: Path) -> Iterator[sqlite3.Connection]:
-    """Opens a database that is there. What a killed writer left half done is undone by SQLite."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=0.2, isolation_level=None
-    )
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def _sqlite_fault(
-    home: Home, path: Path, error: sqlite3.Error, wait_seconds: float
-) -> MetadataFault:
-    code = _primary_code(error)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return held_by_another(path, wait_seconds)
-    if code == sqlite3.SQLITE_NOTADB:
-        return _damaged(home, path, "not an SQLite file")
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
-        return _damaged(home, path, str(error))
-    return MetadataFault("forbidden", f"{path}: {error}: mend that, and try again")
-
-
 def _primary_code(error: sqlite3.Error) -> int | None:
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
-
-
-def _damaged(home: Home, path: Path, what: str) -> MetadataFault:
-    return MetadataFault("damaged", f"{path}: damaged ({what}): {_repair(home)}")
-
-
-def _lost(home: Home, path: Path, artifacts: Path, what: str) -> MetadataFault:
-    return MetadataFault(
-        "lost", f"{path}: lost ({what}), while {artifacts} holds what it listed: {_repair(home)}"
-    )
-
-
-def _repair(home: Home) -> str:
-    command = f"aepipe doctor --repair --home {shlex.quote(str(home.root))}"
-    return f"restore it from a copy, or run `{command}`, which sets it and its artifacts aside"
 
 
 def execution_folders(artifacts: Path) -> Iterator[Path]:
