@@ -15,7 +15,6 @@ from pipeline_config import UserInputError
 
 if TYPE_CHECKING:
     from kfp import Client
-    from kfp_server_api import V2beta1RecurringRun
 
 EXPERIMENT = "aepipe"
 """Runs are grouped in this experiment; recurring runs of other experiments are never replaced."""
@@ -62,7 +61,7 @@ class Schedule:
         name: The user's choice, or the pipeline's name.
         id: The server's; `kfp recurring-run` takes it.
         cron: When it runs; six fields, the second first.
-        state: "active" or "paused".
+        state: "active".
         pipeline_id: The server's.
         version_id: The uploaded specification that is run.
         max_concurrency: Runs at a time.
@@ -71,10 +70,10 @@ class Schedule:
 
     name: str
     id: str
-    cron: str | None
+    cron: str
     state: str
-    pipeline_id: str | None
-    version_id: str | None
+    pipeline_id: str
+    version_id: str
     max_concurrency: int
     no_catchup: bool
 
@@ -158,7 +157,7 @@ def create(server: Server, name: str, pipeline: str, specification: Path, cron: 
     """Uploads a pipeline and runs it by a schedule; one of the same name is replaced.
 
     Args:
-        server: Where.
+        server: The server.
         name: Name of the schedule.
         pipeline: Name of the pipeline; a pipeline that the server has gets a new version.
         specification: The compiled file.
@@ -192,7 +191,16 @@ def create(server: Server, name: str, pipeline: str, specification: Path, cron: 
         # A replacement that was interrupted leaves two.
         for run in older or []:
             client.delete_recurring_run(run.recurring_run_id)
-        return _schedule(created)
+        return Schedule(
+            name=created.display_name,
+            id=created.recurring_run_id,
+            cron=created.trigger.cron_schedule.cron,
+            state="active",
+            pipeline_id=pipeline_id,
+            version_id=version_id,
+            max_concurrency=int(created.max_concurrency),
+            no_catchup=bool(created.no_catchup),
+        )
 
 
 def _upload(
@@ -222,21 +230,6 @@ def _upload(
 def _named(name: str) -> str:
     predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
     return json.dumps({"predicates": [predicate]})
-
-
-def _schedule(run: "V2beta1RecurringRun") -> Schedule:
-    cron = run.trigger.cron_schedule.cron if run.trigger and run.trigger.cron_schedule else None
-    version = run.pipeline_version_reference
-    return Schedule(
-        name=run.display_name,
-        id=run.recurring_run_id,
-        cron=cron,
-        state="paused" if run.mode == "DISABLE" or run.status == "DISABLED" else "active",
-        pipeline_id=version.pipeline_id if version else None,
-        version_id=version.pipeline_version_id if version else None,
-        max_concurrency=int(run.max_concurrency or 1),
-        no_catchup=bool(run.no_catchup),
-    )
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ import json
 import logging
 import shutil
 from pathlib import Path
-from typing import Any
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -71,13 +70,14 @@ def ResolveData(  # noqa: N802 - TFX names a component as a class.
     Raises:
         UserInputError: No file matches, or a span lacks files.
     """
-    properties: dict[str, Any] = {
-        standard_component_specs.INPUT_BASE_KEY: input_base,
-        standard_component_specs.INPUT_CONFIG_KEY: input_config,
-        standard_component_specs.RANGE_CONFIG_KEY: range_config,
-        standard_component_specs.CUSTOM_CONFIG_KEY: custom_config,
-    }
-    window = resolve_window(properties)
+    window = resolve_window(
+        {
+            standard_component_specs.INPUT_BASE_KEY: input_base,
+            standard_component_specs.INPUT_CONFIG_KEY: input_config,
+            standard_component_specs.RANGE_CONFIG_KEY: range_config,
+            standard_component_specs.CUSTOM_CONFIG_KEY: custom_config,
+        }
+    )
     return {"span_window": window.to_json(), "input_fingerprint": window.fingerprint}
 
 
@@ -89,7 +89,7 @@ def WriteSchema(  # noqa: N802 - TFX names a component as a class.
 
     Args:
         content: The schema in protobuf's text format.
-        schema: Where to.
+        schema: The artifact to write.
     """
     # An error in it is reported here, not by all who read it.
     text_format.Parse(content, schema_pb2.Schema())
@@ -107,7 +107,7 @@ def ServedModel(  # noqa: N802 - TFX names a component as a class.
     Args:
         push_root: The push directory.
         model_name: Folder of the model in it.
-        model: Where to; marked as absent if nothing was pushed yet.
+        model: The artifact to write; marked as absent if nothing was pushed yet.
     """
     directory = Path(push_root, model_name)
     if not list_versions(directory):

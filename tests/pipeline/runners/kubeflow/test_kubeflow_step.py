@@ -76,6 +76,16 @@ def test_a_property_that_names_an_artifact_goes_with_it() -> None:
     assert delocalised({"artifacts": {"x": inner}}) == {"artifacts": {"x": blessing}}
 
 
+def run_step(
+    folder: Path, stage: str, invocation: dict[str, Any], *options: str
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline.runners.kubeflow.step", *options]
+    command += ["--executor_class_path", f"pipeline.runners.kubeflow.stages.{stage}_Executor"]
+    command += ["--json_serialized_invocation_args", json.dumps(invocation)]
+    command += ["--json_serialized_inputs_spec_args", "{}"]
+    return subprocess.run(command, cwd=folder, text=True, capture_output=True)
+
+
 @pytest.mark.slow
 def test_a_step_whose_work_is_done_elsewhere_has_no_file_in_the_container_but_the_launchers(
     tmp_path: Path,
@@ -93,23 +103,7 @@ def test_a_step_whose_work_is_done_elsewhere_has_no_file_in_the_container_but_th
         },
     }
 
-    step = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pipeline.runners.kubeflow.step",
-            "--remote",
-            "--executor_class_path",
-            "pipeline.runners.kubeflow.stages.WriteSchema_Executor",
-            "--json_serialized_invocation_args",
-            json.dumps(invocation),
-            "--json_serialized_inputs_spec_args",
-            "{}",
-        ],
-        cwd=tmp_path,
-        text=True,
-        capture_output=True,
-    )
+    step = run_step(tmp_path, "WriteSchema", invocation, "--remote")
 
     assert step.returncode == 0, step.stderr
     assert [path.name for path in output.parent.iterdir()] == [output.name]
@@ -139,26 +133,8 @@ def test_a_failing_executor_fails_the_step_and_names_the_fault(tmp_path: Path) -
         },
         "outputs": {"outputFile": str(tmp_path / "out" / "metadata.json")},
     }
-    declared = {"parameters": {key: {"parameterType": "STRING"} for key in ("input_base",)}}
-
-    step = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pipeline.runners.kubeflow.step",
-            "--notes",
-            str(tmp_path / "runs"),
-            "ResolveData",
-            "--executor_class_path",
-            "pipeline.runners.kubeflow.stages.ResolveData_Executor",
-            "--json_serialized_invocation_args",
-            json.dumps(invocation),
-            "--json_serialized_inputs_spec_args",
-            json.dumps(declared),
-        ],
-        cwd=tmp_path,
-        text=True,
-        capture_output=True,
+    step = run_step(
+        tmp_path, "ResolveData", invocation, "--notes", str(tmp_path / "runs"), "ResolveData"
     )
 
     assert step.returncode == 1
