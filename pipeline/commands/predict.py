@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.beam_profiles import PROFILES
-from pipeline.commands.options import home_option, json_option
+from pipeline.commands.options import beam_args_option, home_option, json_option
 from pipeline.commands.supervised import SupervisedCommand
 from serving.tensorflow_greeting import import_tensorflow
 
@@ -62,13 +62,7 @@ EXIT_REJECTS = 3
     type=click.Choice(list(PROFILES)),
     help="Score as a Beam pipeline, and where; default in this process, without Beam.",
 )
-@click.option(
-    "--beam-arg",
-    "beam_args",
-    multiple=True,
-    metavar="ARG",
-    help="An option of Beam beside the profile's, such as --flink_master=HOST:PORT; repeatable.",
-)
+@beam_args_option
 @home_option
 @json_option
 def predict(

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.beam_profiles import PROFILES
-from pipeline.commands.options import data_dir_option, home_option, json_option, settings_option
+from pipeline.commands.options import (
+    beam_args_option,
+    data_dir_option,
+    home_option,
+    json_option,
+    settings_option,
+)
 from pipeline.commands.supervised import SupervisedCommand, print_interruption
 from pipeline.supervisor import Interruption
 from pipeline_config import PIPELINES
@@ -71,13 +77,7 @@ class _RunCommand(SupervisedCommand):
     show_default=True,
     help="Where Beam's pipelines run.",
 )
-@click.option(
-    "--beam-arg",
-    "beam_args",
-    multiple=True,
-    metavar="ARG",
-    help="An option of Beam beside the profile's, such as --flink_master=HOST:PORT; repeatable.",
-)
+@beam_args_option
 @click.option(
     "--if-new-data",
     is_flag=True,
