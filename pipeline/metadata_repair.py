@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +21,8 @@ class Moved:
 
     Attributes:
         pipeline: Whose it is.
-        source: Where it lay.
-        destination: Where it lies now.
+        source: Its path before.
+        destination: Its path now.
     """
 
     pipeline: str
@@ -90,11 +91,7 @@ def _set_aside(home: Home, pipeline: str, aside: Path) -> list[Moved]:
 
 def _new_folder(home: Home) -> Path:
     """Returns a name that is not taken; the folder is made when something is moved to it."""
-    now = datetime.datetime.now(datetime.UTC)
-    first = home.set_aside / f"{now:%Y%m%dT%H%M%S}"
-    taken = 1
-    folder = first
-    while folder.exists():
-        taken += 1
-        folder = first.with_name(f"{first.name}-{taken}")
-    return folder
+    time = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}"
+    names = itertools.chain([time], (f"{time}-{number}" for number in itertools.count(2)))
+    folders = (home.set_aside / name for name in names)
+    return next(folder for folder in folders if not folder.exists())

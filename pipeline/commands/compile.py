@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pipeline.commands.kubeflow_options import compile_quietly, target_options
+from pipeline.commands.kubeflow_options import compile_files, target_options
 from pipeline.commands.options import home_option, pipelines_argument
 from pipeline.runners.kubeflow.target import KubeflowTarget
 from pipeline_config import PIPELINES, UserInputError
@@ -85,11 +85,5 @@ def kubeflow(pipelines: list[str], settings: tuple[str, ...], out: Path, **targe
     """Write a pipeline as Kubeflow Pipelines 2 runs it; default all pipelines."""
     from pipeline.settings import configured
 
-    configs = configured(pipelines, settings)
-    # All are compiled before the first is written.
-    compiled = compile_quietly(configs, KubeflowTarget(**target))
-    from pipeline.runners.kubeflow.compile import write_documents
-
-    for name, documents in compiled.items():
-        write_documents(documents, out / f"{name}.yaml")
-        click.echo(out / f"{name}.yaml")
+    for path in compile_files(configured(pipelines, settings), KubeflowTarget(**target), out):
+        click.echo(path)

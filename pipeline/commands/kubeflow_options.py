@@ -81,20 +81,23 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def compile_quietly(
-    configs: Sequence[PipelineConfig], target: KubeflowTarget
-) -> dict[str, list[dict[str, Any]]]:
-    """Compiles without TensorFlow's and TFX's greetings.
-
-    Returns:
-        Pipeline -> YAML documents.
+def compile_files(
+    configs: Sequence[PipelineConfig], target: KubeflowTarget, folder: Path
+) -> list[Path]:
+    """Writes PIPELINE.yaml for each pipeline, without TensorFlow's and TFX's greetings.
 
     Raises:
-        UserInputError: A pipeline cannot be compiled so.
+        UserInputError: A pipeline cannot be compiled so, or a file cannot be written.
     """
     from pipeline.run.log import logs_to_file
 
     with logs_to_file(Path(os.devnull), verbose=False):
-        from pipeline.runners.kubeflow.compile import compile_documents
+        from pipeline.runners.kubeflow.compile import compile_documents, write_documents
 
-        return {config.name: compile_documents(config, target) for config in configs}
+        compiled = {
+            folder / f"{config.name}.yaml": compile_documents(config, target) for config in configs
+        }
+    # All are compiled before the first is written.
+    for path, documents in compiled.items():
+        write_documents(documents, path)
+    return list(compiled)

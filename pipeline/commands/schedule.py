@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipeline.commands.kubeflow_options import compile_quietly, target_options
+from pipeline.commands.kubeflow_options import compile_files, target_options
 from pipeline.commands.options import json_option
 from pipeline.runners.kubeflow.target import KubeflowTarget
 from pipeline_config import PIPELINES
@@ -70,11 +70,7 @@ def kubeflow(
     aimed = KubeflowTarget(**target)
     server = Server(endpoint=endpoint, namespace=namespace, token=token)
     check(server)
-    (documents,) = compile_quietly([config], aimed).values()
-    from pipeline.runners.kubeflow.compile import write_documents
-
     with tempfile.TemporaryDirectory() as folder:
-        specification = Path(folder, f"{pipeline}.yaml")
-        write_documents(documents, specification)
+        (specification,) = compile_files([config], aimed, Path(folder))
         created = create(server, name or pipeline, pipeline, specification, expression)
     print_rows([created], as_json, "schedules")
