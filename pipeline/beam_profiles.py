@@ -1,6 +1,6 @@
-"""Where Beam's pipelines run: one profile moves every stage that is one.
+"""Profiles of Beam options: one profile moves every stage that is a Beam pipeline.
 
-A profile is a list of Beam's own options. What the user gives beside it comes after it, so it wins.
+What the user gives beside it comes after it, so it wins.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ left behind in the temporary folder. Naming an image, which nothing here starts,
 """
 
 FLINK_JOB_SERVER = Path(__file__).parents[1] / ".flink" / "job-server.jar"
-"""Where `make flink` puts the jar that starts Flink and talks to Beam."""
+"""The jar that starts Flink and talks to Beam, as `make flink` fetches it."""
 
 JOB_SERVER_HEAP = "1g"
 """Of the Java process that is Flink's job server and, as `[local]`, its cluster.
@@ -81,11 +81,8 @@ def _local() -> list[str]:
 
 
 def _multicore() -> list[str]:
-    return [
-        *_local(),
-        "--direct_running_mode=multi_processing",
-        f"--direct_num_workers={_cores()}",
-    ]
+    mode = "--direct_running_mode=multi_processing"
+    return [*_local(), mode, f"--direct_num_workers={_cores()}"]
 
 
 def _flink() -> list[str]:
@@ -127,8 +124,12 @@ def _check(arguments: Sequence[str], extra: Sequence[str]) -> None:
             raise UserInputError(f"--beam-arg={argument}: expected --NAME=VALUE or --NAME")
     options = _parse(arguments)
     runner = options["runner"] or ""
-    if runner.endswith("FlinkRunner"):
-        _require_job_server(options)
+    jar = options["flink_job_server_jar"]
+    if runner.endswith("FlinkRunner") and jar == str(FLINK_JOB_SERVER) and not Path(jar).exists():
+        raise UserInputError(
+            f"{jar}: there is no Flink job server: run `make flink`, "
+            "or name one with --beam-arg=--flink_job_server_jar=JAR"
+        )
     if runner.endswith("DataflowRunner"):
         _require_dataflow_settings(arguments, options)
     _validate(arguments, runner)
@@ -138,15 +139,15 @@ def _parse(arguments: Sequence[str]) -> dict[str, Any]:
     """Returns all of Beam's options by name, as its own parser reads them."""
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    said = io.StringIO()
+    printed = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(io.StringIO()):
             parser = PipelineOptions(list(arguments))
             known = parser.get_all_options()
             all_given = parser.get_all_options(retain_unknown_options=True)
     except SystemExit:
         # argparse's last line, after its usage: "PROGRAM: error: argument --name: ...".
-        fault = said.getvalue().rpartition("error: argument ")[2].strip()
+        fault = printed.getvalue().rpartition("error: argument ")[2].strip()
         raise UserInputError(f"--beam-arg: {fault or 'no pipeline takes --help'}") from None
     for name in all_given:
         if name not in known:
@@ -154,15 +155,6 @@ def _parse(arguments: Sequence[str]) -> dict[str, Any]:
             hint = f": did you mean --{nearest[0]}?" if nearest else ""
             raise UserInputError(f"--beam-arg=--{name}: Beam has no such option{hint}")
     return dict(known)
-
-
-def _require_job_server(options: Mapping[str, Any]) -> None:
-    jar = options["flink_job_server_jar"]
-    if jar == str(FLINK_JOB_SERVER) and not FLINK_JOB_SERVER.exists():
-        raise UserInputError(
-            f"{jar}: there is no Flink job server: run `make flink`, "
-            "or name one with --beam-arg=--flink_job_server_jar=JAR"
-        )
 
 
 def _require_dataflow_settings(arguments: Sequence[str], options: Mapping[str, Any]) -> None:
