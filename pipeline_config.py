@@ -290,9 +290,9 @@ class TrainerConfig(Section):
         early_stopping_patience: Epochs without a better val_loss before training stops and the
             best weights are taken; 0 turns it off.
         warm_start: Start from the weights of the latest blessed model.
-        steps_per_execution: Gradient steps a call into TensorFlow.
-        distribution: "none", "mirrored" (all GPUs of this machine, each with a part of every
-            batch) or "multi_worker" (the machines that `TF_CONFIG` names).
+        steps_per_execution: Gradient steps a call into TensorFlow; 1 with several devices.
+        distribution: "none" or "mirrored" (all GPUs of this machine, each with a part of every
+            batch).
     """
 
     section: ClassVar[str] = "trainer"
@@ -304,7 +304,7 @@ class TrainerConfig(Section):
     early_stopping_patience: int = setting(0, "0 (off) or more epochs, up to 1000000", ge=0)
     warm_start: bool = False
     steps_per_execution: int = setting(50, ge=1)
-    distribution: Literal["none", "mirrored", "multi_worker"] = "none"
+    distribution: Literal["none", "mirrored"] = "none"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -42,12 +42,16 @@ class SplitReader:
     normal_only: bool = False
     max_in_memory_bytes: int = MAX_IN_MEMORY_BYTES
 
-    def batches(self, batch_size: int, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def batches(
+        self, batch_size: int, shuffle_seed: int | None = None, *, replicas: int = 1
+    ) -> tf.data.Dataset:
         """Returns batches of (what the model is given, what it is to return).
 
         Args:
             batch_size: Examples a batch; the last one may be smaller.
             shuffle_seed: Shuffles anew in each epoch; None keeps the order.
+            replicas: Each batch is a multiple of it, and up to `replicas - 1` examples are left
+                out. `batch_size` must be one too.
 
         Returns:
             Dataset of pairs of float32 [n, *shape], read once an epoch. If Transform made
@@ -62,9 +66,9 @@ class SplitReader:
         tensors = self._decode_in_memory()
         if tensors is None:
             logging.info("%s: too large for memory, read anew in each epoch", self.patterns)
-            batches = self._stream(batch_size, shuffle_seed)
+            batches = self._stream(batch_size, shuffle_seed, replicas)
         else:
-            batches = _gather(tensors, batch_size, shuffle_seed)
+            batches = _gather(tensors, batch_size, shuffle_seed, replicas)
         return batches.prefetch(tf.data.AUTOTUNE)
 
     @property
@@ -90,12 +94,12 @@ class SplitReader:
             for name in list(chunks[0])
         }
 
-    def _stream(self, batch_size: int, shuffle_seed: int | None) -> tf.data.Dataset:
+    def _stream(self, batch_size: int, shuffle_seed: int | None, replicas: int) -> tf.data.Dataset:
         records = self._records()
         if shuffle_seed is not None:
             records = records.shuffle(_SHUFFLED_FROM_DISK, seed=shuffle_seed)
         pairs = self._decode(records).map(lambda batch: (batch[self._given], batch[TARGET_FEATURE]))
-        return pairs.rebatch(batch_size)
+        return pairs.rebatch(batch_size, drop_remainder=replicas > 1)
 
     def _records(self) -> tf.data.Dataset:
         files = sorted(file for pattern in self.patterns for file in tf.io.gfile.glob(pattern))
@@ -119,10 +123,11 @@ class SplitReader:
 
 
 def _gather(
-    tensors: dict[str, tf.Tensor], batch_size: int, shuffle_seed: int | None
+    tensors: dict[str, tf.Tensor], batch_size: int, shuffle_seed: int | None, replicas: int
 ) -> tf.data.Dataset:
     # The tensors stay as they were decoded: an order of row numbers is cheaper than a sorted copy.
     in_id_order = np.argsort(np.array(tensors[ID_FEATURE].numpy(), dtype=bytes), kind="stable")
+    in_id_order = in_id_order[: len(in_id_order) // replicas * replicas]
     target = tensors[TARGET_FEATURE]
     noisy = tensors.get(NOISY_FEATURE)
 

@@ -1,26 +1,20 @@
 """What TFX's Trainer calls."""
 
-import contextlib
+import functools
 import json
-import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+from absl import logging
 
-from trainer.distributed_fit import distributed_fit
+from pipeline_config import TrainerConfig, UserInputError
 from trainer.export import export_model
 from trainer.input import VALIDATION_BATCH_SIZE, SplitReader
 from trainer.models import Autoencoder, build_model
 from trainer.progress import TrainingProgress
 from trainer.settings import TrainerSettings
-from trainer.strategy import mirrored_strategy, require_an_example_each
-from trainer.task import TrainingTask
-from trainer.warm_start import start_from
-from trainer.worker import lead
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -40,115 +34,98 @@ def run_fn(fn_args: "FnArgs") -> None:
 
     Raises:
         pipeline_config.UserInputError: No such model, or it does not take data of that shape; or
-            a distributed training that cannot be, or that lost a worker.
+            a batch cannot be split evenly over the devices.
         ValueError: A split has no example to read.
     """
-    task = TrainingTask.from_fn_args(fn_args)
-    settings = task.settings
-    if settings.trainer.distribution == "multi_worker":
-        model = _undistributed(settings, lead(task, os.environ))
-    elif settings.trainer.distribution == "mirrored":
-        model = _undistributed(settings, train(task, mirrored_strategy()).get_weights())
-    else:
-        model = train(task)
-    tft_output = tft.TFTransformOutput(task.transform_graph_path)
-    export_model(model, tft_output, settings, task.serving_model_dir)
-
-
-def train(
-    task: TrainingTask, strategy: tf.distribute.Strategy | None = None, *, writes: bool = True
-) -> Autoencoder:
-    """Trains, and writes the history and logs.
-
-    Args:
-        task: What, on what, and where to.
-        strategy: Trains on all its replicas; all its processes must call this.
-        writes: Whether this process writes. The others leave nothing, not even for a while.
-
-    Returns:
-        The trained model, in the scope of `strategy`.
-
-    Raises:
-        As `run_fn`.
-    """
-    settings = task.settings
-    tft_output = tft.TFTransformOutput(task.transform_graph_path)
-    keras.utils.set_random_seed(settings.trainer.seed)
-    with strategy.scope() if strategy else contextlib.nullcontext():
-        model = build_model(settings.model, settings.shape)
-    if task.base_model:
-        start_from(model, task.base_model)
-    train_split = SplitReader(task.train_files, tft_output, settings.trainer.normal_only)
-    history = fit(
-        model,
-        train_split.batches(settings.trainer.batch_size, settings.trainer.seed),
-        SplitReader(task.eval_files, tft_output).batches(VALIDATION_BATCH_SIZE),
-        settings,
-        task.model_run_dir if writes else None,
-        strategy,
-    )
-    if writes:
-        with tf.io.gfile.GFile(f"{task.model_run_dir}/{HISTORY_FILE}", "w") as file:
-            json.dump(history, file)
-    return model
-
-
-def fit(
-    model: Autoencoder,
-    train: tf.data.Dataset,
-    validation: tf.data.Dataset,
-    settings: TrainerSettings,
-    log_dir: str | None,
-    strategy: tf.distribute.Strategy | None = None,
-) -> dict[str, list[float]]:
-    """Compiles and trains.
-
-    Args:
-        model: Is trained in place; with early stopping it ends with its best epoch's weights.
-        train: Pairs of (given, target), once an epoch.
-        validation: The same, of the eval split.
-        settings: How.
-        log_dir: TensorBoard's logs go there; None shows and writes nothing.
-        strategy: In whose scope the model was made; `batch_size` is then that of all replicas.
-
-    Returns:
-        `loss` and `val_loss`, one value for each epoch that was run.
-
-    Raises:
-        pipeline_config.UserInputError: A batch is too small to go round.
-    """
+    settings = TrainerSettings.from_custom_config(fn_args.custom_config)
     trainer = settings.trainer
-    callbacks = _callbacks(settings, log_dir)
-    with strategy.scope() if strategy else contextlib.nullcontext():
-        model.compile(
-            optimizer=keras.optimizers.Adam(trainer.learning_rate),
-            loss=settings.loss,
-            steps_per_execution=trainer.steps_per_execution,
-            # On a CPU, XLA is slower than TensorFlow's own kernels for models this small.
-            jit_compile=False,
-        )
-    if strategy:
-        require_an_example_each(strategy, settings)
-        return distributed_fit(strategy, model, train, validation, trainer.epochs, callbacks)
+    tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
+    strategy = _strategy(trainer)
+    replicas = strategy.num_replicas_in_sync
+    keras.utils.set_random_seed(trainer.seed)
+    with strategy.scope():
+        model = build_model(settings.model, settings.shape)
+        _compile(model, settings)
+    if fn_args.base_model:
+        start_from(model, fn_args.base_model)
+    train = SplitReader(fn_args.train_files, tft_output, trainer.normal_only)
+    validation = SplitReader(fn_args.eval_files, tft_output)
     history = model.fit(
-        train,
-        validation_data=validation,
+        train.batches(trainer.batch_size, trainer.seed, replicas=replicas),
+        validation_data=validation.batches(
+            VALIDATION_BATCH_SIZE // replicas * replicas, replicas=replicas
+        ),
         epochs=trainer.epochs,
-        callbacks=callbacks,
+        callbacks=_callbacks(settings, fn_args.model_run_dir),
         # The datasets shuffle themselves, with the seed.
         shuffle=False,
         verbose=0,
+    ).history
+    with tf.io.gfile.GFile(f"{fn_args.model_run_dir}/{HISTORY_FILE}", "w") as file:
+        json.dump({name: [float(value) for value in history[name]] for name in history}, file)
+    if trainer.distribution == "mirrored":
+        model = _undistributed(model, settings)
+    export_model(model, tft_output, settings, fn_args.serving_model_dir)
+
+
+def start_from(model: Autoencoder, saved_model: str) -> None:
+    """Takes over the weights of an exported model.
+
+    A model of another kind or size leaves `model` as it is, with a line in the log: training then
+    starts cold.
+    """
+    earlier = tf.saved_model.load(saved_model)
+    values = [variable.numpy() for variable in getattr(earlier, "model_variables", [])]
+    if [value.shape for value in values] != [tuple(weight.shape) for weight in model.weights]:
+        logging.warning("%s: other weights than this model's; starting cold", saved_model)
+        return
+    model.set_weights(values)
+    logging.info("%s: starting from its weights", saved_model)
+
+
+def _strategy(trainer: TrainerConfig) -> tf.distribute.Strategy:
+    if trainer.distribution == "none":
+        return tf.distribute.get_strategy()
+    strategy = _mirrored_strategy()
+    replicas = strategy.num_replicas_in_sync
+    if trainer.batch_size % replicas:
+        # Keras weighs the replicas' parts of a batch alike.
+        raise UserInputError(
+            f"trainer.batch_size={trainer.batch_size}: expected a multiple of {replicas}, "
+            "equal parts for the devices"
+        )
+    return strategy
+
+
+@functools.cache
+def _mirrored_strategy() -> tf.distribute.Strategy:
+    """Returns a strategy over this machine's GPUs, or its CPU devices if there is none.
+
+    One a process: a second one would number its exchanges of gradients from the start again, and
+    TensorFlow takes them for those of the first.
+    """
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    logging.info("mirrored training on %d device(s)", len(devices))
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def _compile(model: Autoencoder, settings: TrainerSettings) -> None:
+    trainer = settings.trainer
+    model.compile(
+        optimizer=keras.optimizers.Adam(trainer.learning_rate),
+        loss=settings.loss,
+        # Keras runs several steps at a time on one device only.
+        steps_per_execution=(trainer.steps_per_execution if trainer.distribution == "none" else 1),
+        # On a CPU, XLA is slower than TensorFlow's own kernels for models this small.
+        jit_compile=False,
     )
-    return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
-def _callbacks(settings: TrainerSettings, log_dir: str | None) -> list[keras.callbacks.Callback]:
-    callbacks: list[keras.callbacks.Callback] = []
-    if log_dir:
-        callbacks += [
-            keras.callbacks.TensorBoard(log_dir, write_graph=False),
-            TrainingProgress(f"{settings.name}: training", settings.trainer.epochs),
-        ]
+def _callbacks(settings: TrainerSettings, log_dir: str) -> list[keras.callbacks.Callback]:
+    callbacks: list[keras.callbacks.Callback] = [
+        keras.callbacks.TensorBoard(log_dir, write_graph=False),
+        TrainingProgress(f"{settings.name}: training", settings.trainer.epochs),
+    ]
     if settings.trainer.early_stopping_patience:
         callbacks.append(
             keras.callbacks.EarlyStopping(
@@ -160,8 +137,8 @@ def _callbacks(settings: TrainerSettings, log_dir: str | None) -> list[keras.cal
     return callbacks
 
 
-def _undistributed(settings: TrainerSettings, weights: Sequence[np.ndarray]) -> Autoencoder:
-    """A model of plain variables: what is exported holds nothing of devices and workers."""
-    model = build_model(settings.model, settings.shape)
-    model.set_weights(weights)
-    return model
+def _undistributed(model: Autoencoder, settings: TrainerSettings) -> Autoencoder:
+    """Returns the model with plain variables: the export holds nothing of devices."""
+    plain = build_model(settings.model, settings.shape)
+    plain.set_weights(model.get_weights())
+    return plain

@@ -24,6 +24,15 @@ def test_pairs_are_the_noisy_and_the_clean_example(pictures: Transformed) -> Non
     np.testing.assert_array_equal(np.concatenate([t for _, t in batches]), expected["target"])
 
 
+@pytest.mark.parametrize(("max_bytes", "sizes"), [(2**30, [12, 12, 12, 3]), (0, [12, 12, 12])])
+def test_replicas_get_equal_parts_of_every_batch(
+    max_bytes: int, sizes: list[int], beats: Transformed
+) -> None:
+    reader = SplitReader(beats.files("eval"), beats.output, max_in_memory_bytes=max_bytes)
+
+    assert [len(target) for _, target in reader.batches(12, replicas=3)] == sizes
+
+
 def test_without_noise_the_target_is_given(beats: Transformed) -> None:
     for given, target in SplitReader(beats.files("eval"), beats.output).batches(16):
         np.testing.assert_array_equal(given, target)
