@@ -16,11 +16,11 @@ from pipeline.commands.compile import compile_
 from pipeline.commands.data import data
 from pipeline.commands.doctor import doctor
 from pipeline.commands.history import report, runs, show
+from pipeline.commands.kubeflow import schedule
 from pipeline.commands.models import models
 from pipeline.commands.options import home_of
 from pipeline.commands.predict import predict
 from pipeline.commands.run import run
-from pipeline.commands.schedule import schedule
 from pipeline.commands.supervised import OWN_PROCESS, print_interruption
 from pipeline_config import UserInputError
 from serving.command import serve

@@ -1,13 +1,10 @@
 """`aepipe compile`: files for other systems to run."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from pipeline.commands.kubeflow_options import compile_files, target_options
-from pipeline.commands.options import home_option, pipelines_argument
-from pipeline.runners.kubeflow.target import KubeflowTarget
+from pipeline.commands.options import home_option
 from pipeline_config import PIPELINES, UserInputError
 
 
@@ -68,22 +65,3 @@ def kserve(
     except OSError as error:
         raise UserInputError(f"--out {out}: {error.strerror or error}") from error
     click.echo(out)
-
-
-@compile_.command()
-@pipelines_argument
-@target_options
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("build/kubeflow"),
-    show_default=True,
-    help="Folder for PIPELINE.yaml.",
-)
-def kubeflow(pipelines: list[str], settings: tuple[str, ...], out: Path, **target: Any) -> None:
-    """Write a pipeline as Kubeflow Pipelines 2 runs it; default all pipelines."""
-    from pipeline.settings import configured
-
-    for path in compile_files(configured(pipelines, settings), KubeflowTarget(**target), out):
-        click.echo(path)

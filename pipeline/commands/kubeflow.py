@@ -1,15 +1,17 @@
-"""Options of the commands that compile for Kubeflow Pipelines."""
+"""`aepipe compile kubeflow` and `aepipe schedule kubeflow`."""
 
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline.commands.options import settings_option
+from pipeline.commands.compile import compile_
+from pipeline.commands.options import json_option, pipelines_argument, settings_option
 from pipeline.runners.kubeflow.target import KubeflowTarget
-from pipeline_config import PipelineConfig
+from pipeline_config import PIPELINES, PipelineConfig
 
 
 def _image_of_this_version() -> str:
@@ -19,7 +21,7 @@ def _image_of_this_version() -> str:
     return f"aepipe:{version('aepipe')}"
 
 
-def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def _target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds what a `KubeflowTarget` is made of, and `--set`."""
     options = (
         click.option(
@@ -81,7 +83,92 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def compile_files(
+@compile_.command(name="kubeflow")
+@pipelines_argument
+@_target_options
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("build/kubeflow"),
+    show_default=True,
+    help="Folder for PIPELINE.yaml.",
+)
+def compile_kubeflow(
+    pipelines: list[str], settings: tuple[str, ...], out: Path, **target: Any
+) -> None:
+    """Write a pipeline as Kubeflow Pipelines 2 runs it; default all pipelines."""
+    from pipeline.settings import configured
+
+    for path in _compile_files(configured(pipelines, settings), KubeflowTarget(**target), out):
+        click.echo(path)
+
+
+@click.group()
+def schedule() -> None:
+    """Recurring runs on a Kubeflow Pipelines server."""
+
+
+@schedule.command(name="kubeflow")
+@click.argument("pipeline", type=click.Choice(list(PIPELINES)))
+@click.option(
+    "--cron",
+    required=True,
+    metavar="CRON",
+    help="Five fields as in a crontab, such as '30 2 * * *', or six with the second first.",
+)
+@click.option("--name", metavar="NAME", help="Of the schedule; default the pipeline's.")
+@_target_options
+@click.option(
+    "--endpoint",
+    required=True,
+    envvar="KF_PIPELINES_ENDPOINT",
+    show_envvar=True,
+    metavar="URL",
+    help="The server, such as http://127.0.0.1:8080.",
+)
+@click.option("--namespace", metavar="N", help="Yours, if the server has many users.")
+@click.option(
+    "--token",
+    envvar="KF_PIPELINES_TOKEN",
+    show_envvar=True,
+    metavar="T",
+    help="Bearer token, if the server wants one.",
+)
+@json_option
+def schedule_kubeflow(
+    pipeline: str,
+    cron: str,
+    name: str | None,
+    settings: tuple[str, ...],
+    endpoint: str,
+    namespace: str | None,
+    token: str | None,
+    as_json: bool,
+    **target: Any,
+) -> None:
+    """Compile PIPELINE, upload it, and run it by a schedule: one run at a time, without catch-up.
+
+    A schedule of the same name is replaced. `kfp recurring-run` lists, disables, enables and
+    deletes schedules.
+    """
+    from pipeline.runners.kubeflow.schedule import Server, check, create, kubeflow_cron
+    from pipeline.settings import configured
+    from pipeline.terminal import print_rows
+
+    # What is checked quickly is checked before TFX is loaded.
+    expression = kubeflow_cron(cron)
+    (config,) = configured([pipeline], settings)
+    aimed = KubeflowTarget(**target)
+    server = Server(endpoint=endpoint, namespace=namespace, token=token)
+    check(server)
+    with tempfile.TemporaryDirectory() as folder:
+        (specification,) = _compile_files([config], aimed, Path(folder))
+        created = create(server, name or pipeline, pipeline, specification, expression)
+    print_rows([created], as_json, "schedules")
+
+
+def _compile_files(
     configs: Sequence[PipelineConfig], target: KubeflowTarget, folder: Path
 ) -> list[Path]:
     """Writes PIPELINE.yaml for each pipeline, without TensorFlow's and TFX's greetings.
