@@ -30,6 +30,9 @@ TARGET_FEATURE = "target"
 NOISY_FEATURE = "noisy"
 """float32, `data.shape`; Transform's output if `transform.noise` > 0: the training input."""
 
+RAW_VALUES = "raw_values"
+"""Op of Transform's graph between decoding and scaling; the served model enters the graph there."""
+
 NORMAL_LABEL = 1
 
 SPLITS = ("train", "eval")

@@ -131,7 +131,7 @@ def _sample(config: PipelineConfig, cache_dir: Path, reason: str) -> DataSource:
     directory = (cache_dir / SAMPLE_FOLDER).absolute()
     write_sample(config, directory)
     notice = (
-        f"NOT REAL DATA: {config.name!r} runs on the built-in synthetic sample ({reason}); "
+        f"NOT REAL DATA: {config.name!r} runs on the built-in sample ({reason}); "
         f"for real data use --data-dir or {DATA_VARIABLE}"
     )
     return DataSource(directory / config.data.folder, "sample", notice)

@@ -8,10 +8,7 @@ operations and the same constants as in training, without the noise.
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipeline_config import TARGET_FEATURE
-
-RAW_VALUES = "raw_values"
-"""Name that `preprocessing_fn` gives to the decoded, not yet scaled values."""
+from pipeline_config import RAW_VALUES, TARGET_FEATURE
 
 _PROBE = 2.0**20
 """Far from the data's origin, so that rounding there does not show in the slope."""

@@ -7,10 +7,13 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipeline_config import ID_FEATURE, LABEL_FEATURE, NOISY_FEATURE, TARGET_FEATURE
-
-RAW_VALUES = "raw_values"
-"""Name of the op between decoding and scaling; the served model enters the graph here."""
+from pipeline_config import (
+    ID_FEATURE,
+    LABEL_FEATURE,
+    NOISY_FEATURE,
+    RAW_VALUES,
+    TARGET_FEATURE,
+)
 
 
 def preprocessing_fn(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from transformed_data import Transformed, train_in, transform
+from trainings import Transformed, train_in, transform
 
 
 @pytest.fixture(scope="session")

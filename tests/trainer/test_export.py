@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
-from transformed_data import Transformed
+from trainings import Transformed
 
-import components.preprocessing.preprocessing as preprocessing
-import trainer.preprocessing_graph as preprocessing_graph
+from trainer.preprocessing_graph import PreprocessingGraph
 
 
 def call(model: Path, signature: str, **inputs: object) -> dict[str, np.ndarray]:
@@ -30,10 +29,6 @@ def without_label(example: bytes) -> bytes:
     del parsed.features.feature["label"]
     del parsed.features.feature["example_id"]
     return parsed.SerializeToString()
-
-
-def test_the_two_sides_agree_on_the_name_where_serving_enters_the_graph() -> None:
-    assert preprocessing.RAW_VALUES == preprocessing_graph.RAW_VALUES
 
 
 def test_signatures_of_a_detector(detector: Path) -> None:
@@ -108,7 +103,7 @@ def test_serving_scales_as_transform_did(detector: Path, beats: Transformed) -> 
     outputs = call(detector, "serving_default", signal=beats.raw)
 
     # In any order: Transform's output is sorted by id, the raw examples are not.
-    graph = preprocessing_graph.PreprocessingGraph(beats.output, "signal")
+    graph = PreprocessingGraph(beats.output, "signal")
     scaled = graph.scale(tf.constant(beats.raw)).numpy()
     # TensorFlow may fold the division by a constant into a product: the last bit is its own.
     np.testing.assert_allclose(np.sort(scaled, axis=0), np.sort(target, axis=0), atol=1e-7)
@@ -126,7 +121,7 @@ def test_fractions_of_a_pixel_are_kept(denoiser: Path, pictures: Transformed) ->
 
 
 def test_score_adds_noise_and_clips(denoiser: Path, pictures: Transformed) -> None:
-    graph = preprocessing_graph.PreprocessingGraph(pictures.output, "image")
+    graph = PreprocessingGraph(pictures.output, "image")
     scaled = graph.scale(tf.constant(pictures.raw)).numpy()
     noise = np.random.default_rng(0).normal(0, 0.2, scaled.shape).astype(np.float32)
 

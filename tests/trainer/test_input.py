@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from transformed_data import Transformed
+from trainings import Transformed
 
 from trainer.input import SplitReader
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trained import assert_close, history, weights
-from transformed_data import Transformed, arguments, train_in
+from trainings import Transformed, arguments, assert_close, history, train_in, weights
 
 from pipeline_config import UserInputError
 

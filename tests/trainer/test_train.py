@@ -4,8 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from trained import history, weights
-from transformed_data import Transformed, settings_of, train_in
+from trainings import Transformed, history, settings_of, train_in, weights
 
 from pipeline_config import SettingError
 from trainer.settings import TrainerSettings
