@@ -72,12 +72,13 @@ def check(
     yield from _versions()
     yield from check_disk(home.root)
     for config in configs:
-        yield _data(config, environ, cache_dir)
-    yield _home(home)
+        yield Finding("data", config.name, *_data(config, environ, cache_dir))
+    yield Finding("home", str(home.root), *_home(home))
     for config in configs:
-        yield _metadata(home, config.name)
+        yield Finding("metadata", config.name, *_metadata(home, config.name))
     for config in configs:
-        yield _models(home.push_root / config.pusher.model_name)
+        model = config.pusher.model_name
+        yield Finding("models", model, *_models(home.push_root / model))
 
 
 def _versions() -> Iterator[Finding]:
@@ -100,13 +101,13 @@ def _versions() -> Iterator[Finding]:
 
 def check_disk(home: Path) -> Iterator[Finding]:
     """Yields the free space of the output folder and of the folder for temporary files."""
-    yield _free_space("output folder", home)
+    yield Finding("disk", "output folder", *_free_space(home, "--home"))
     try:
         temporary = Path(tempfile.gettempdir())
     except OSError as error:
         yield Finding("disk", "temporary files", False, f"{error.strerror}: set TMPDIR")
     else:
-        yield _free_space("temporary files", temporary)
+        yield Finding("disk", "temporary files", *_free_space(temporary, "TMPDIR"))
 
 
 def _nearest_folder(path: Path) -> Path:
@@ -114,20 +115,17 @@ def _nearest_folder(path: Path) -> Path:
     return next((folder for folder in (path, *path.parents) if folder.exists()), path)
 
 
-def _free_space(subject: str, path: Path) -> Finding:
+def _free_space(path: Path, setting: str) -> tuple[bool, str]:
     folder = _nearest_folder(path)
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return Finding("disk", subject, False, f"{folder}: {error.strerror}")
+        return False, f"{folder}: {error.strerror}"
     text = f"{free / 1e9:.1f} GB free in {path}"
     if free >= LEAST_FREE_BYTES:
-        return Finding("disk", subject, True, text)
+        return True, text
     least = f"{LEAST_FREE_BYTES / 1e9:.1f} GB"
-    variable = "--home" if subject == "output folder" else "TMPDIR"
-    return Finding(
-        "disk", subject, False, f"{text}: a run needs {least}: make room, or set {variable}"
-    )
+    return False, f"{text}: a run needs {least}: make room, or set {setting}"
 
 
 def _version(package: str) -> str | None:
@@ -137,7 +135,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _data(config: PipelineConfig, environ: Mapping[str, str], cache_dir: Path) -> Finding:
+def _data(config: PipelineConfig, environ: Mapping[str, str], cache_dir: Path) -> tuple[bool, str]:
     """Reports what a run would read. The data directory that is given never gives way to others."""
     if environ.get(DATA_VARIABLE):
         try:
@@ -145,8 +143,8 @@ def _data(config: PipelineConfig, environ: Mapping[str, str], cache_dir: Path) -
                 config, data_dir=None, environ=environ, cache_dir=cache_dir, fetch=False
             )
         except UserInputError as error:
-            return Finding("data", config.name, False, f"{error} (now {DATA_VARIABLE} names it)")
-        return Finding("data", config.name, True, f"given by {DATA_VARIABLE}: {given.directory}")
+            return False, f"{error} (now {DATA_VARIABLE} names it)"
+        return True, f"given by {DATA_VARIABLE}: {given.directory}"
     raw = (cache_dir / RAW_FOLDER).absolute()
     files = files_for(config.data, CATALOG)
     there = [file for file in files if (raw / file.path).is_file()]
@@ -154,60 +152,57 @@ def _data(config: PipelineConfig, environ: Mapping[str, str], cache_dir: Path) -
         verdict = verify(file, raw / file.path)
         if not verdict.genuine:
             line = f"{raw / file.path}: {verdict.note}: fetch it again with `aepipe data fetch`"
-            return Finding("data", config.name, False, line)
+            return False, line
     if files and len(there) == len(files):
-        return Finding("data", config.name, True, f"downloaded: {raw / config.data.folder}")
+        return True, f"downloaded: {raw / config.data.folder}"
     if is_offline(environ):
         text = f"none is given and {OFFLINE_VARIABLE} is set: a run takes the built-in sample"
     else:
         text = "none is given or fetched yet: a run downloads it, or takes the built-in sample"
-    return Finding("data", config.name, True, text)
+    return True, text
 
 
-def _home(home: Home) -> Finding:
+def _home(home: Home) -> tuple[bool, str]:
     root = home.root
     if not root.exists():
         parent = _nearest_folder(root)
         if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
-            return Finding("home", str(root), True, "there is none yet: the first run makes it")
-        return Finding(
-            "home", str(root), False, f"{parent}: cannot be written: name another --home"
-        )
+            return True, "there is none yet: the first run makes it"
+        return False, f"{parent}: cannot be written: name another --home"
     fault = home.unwritable_folder()
     if fault is not None:
-        return Finding("home", str(root), False, fault)
+        return False, fault
     runs = past_runs(home)
     interrupted = sum(outcome.status == "interrupted" for outcome in runs) + len(killed_runs(home))
     count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     text = f"writable, {count}, {_megabytes(root):.0f} MB"
     if interrupted:
         text += f"; {interrupted} interrupted or killed: `aepipe runs prune` removes what they left"
-    return Finding("home", str(root), True, text)
+    return True, text
 
 
-def _metadata(home: Home, pipeline: str) -> Finding:
+def _metadata(home: Home, pipeline: str) -> tuple[bool, str]:
     fault = find_fault(home, pipeline, wait_seconds=_LOCK_WAIT_SECONDS)
     if fault is not None:
-        return Finding("metadata", pipeline, False, fault.line)
+        return False, fault.line
     path = home.metadata_path(pipeline)
     text = f"{path}, {path.stat().st_size / 1e6:.1f} MB" if path.exists() else "no run yet"
-    return Finding("metadata", pipeline, True, text)
+    return True, text
 
 
-def _models(folder: Path) -> Finding:
-    model = folder.name
+def _models(folder: Path) -> tuple[bool, str]:
     try:
         versions = read_versions(folder)
         served = versions.served if versions.numbers else None
     except UserInputError as error:
-        return Finding("models", model, False, str(error))
+        return False, str(error)
     if served is None:
-        return Finding("models", model, True, "no version yet")
+        return True, "no version yet"
     count = len(versions.numbers)
     line = f"{count} version{'' if count == 1 else 's'}, {served} is served"
     for number, fault in versions.damaged.items():
         line = f"{line}; {folder}/{number} cannot be served: {fault}"
-    return Finding("models", model, not versions.damaged, line)
+    return not versions.damaged, line
 
 
 def _megabytes(root: Path) -> float:
