@@ -18,17 +18,12 @@ class Autoencoder(keras.Model):
         shape: Shape of one example.
         encoder: Built from `shape`.
         decoder: Built from the encoder's output.
-        **kwargs: Of `keras.Model`.
     """
 
     def __init__(
-        self,
-        shape: Sequence[int],
-        encoder: keras.Sequential,
-        decoder: keras.Sequential,
-        **kwargs: Any,
+        self, shape: Sequence[int], encoder: keras.Sequential, decoder: keras.Sequential
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__()
         self.shape = tuple(shape)
         self.encoder = encoder
         self.decoder = decoder
@@ -43,21 +38,15 @@ class Autoencoder(keras.Model):
         """Returns the reconstruction, float32 [N, *shape], of float32 [N, *shape]."""
         return self.decoder(self.encode(x))
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns what `from_config` needs to make an equal, untrained model."""
-        return {**super().get_config(), "shape": list(self.shape)}
 
-
-@keras.saving.register_keras_serializable(package="aepipe")
 class BasicAutoencoder(Autoencoder):
     """One dense layer each way, 64 latent values.
 
     Args:
         shape: Shape of one example, of any rank.
-        **kwargs: Of `keras.Model`.
     """
 
-    def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, shape: Sequence[int]) -> None:
         latent = 64
         encoder = keras.Sequential(
             [keras.Input(shape), layers.Flatten(), layers.Dense(latent, activation="relu")],
@@ -71,10 +60,9 @@ class BasicAutoencoder(Autoencoder):
             ],
             name="decoder",
         )
-        super().__init__(shape, encoder, decoder, **kwargs)
+        super().__init__(shape, encoder, decoder)
 
 
-@keras.saving.register_keras_serializable(package="aepipe")
 class DenoisingAutoencoder(Autoencoder):
     """Strided convolutions down to 8 channels at a quarter of the size, and back.
 
@@ -83,13 +71,12 @@ class DenoisingAutoencoder(Autoencoder):
 
     Args:
         shape: Height and width of an image.
-        **kwargs: Of `keras.Model`.
 
     Raises:
         UserInputError: `shape` is not a height and a width.
     """
 
-    def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, shape: Sequence[int]) -> None:
         if len(shape) != 2:
             raise UserInputError(
                 f"model=DenoisingAutoencoder: examples of shape {tuple(shape)}; "
@@ -116,7 +103,7 @@ class DenoisingAutoencoder(Autoencoder):
             ],
             name="decoder",
         )
-        super().__init__(shape, encoder, decoder, **kwargs)
+        super().__init__(shape, encoder, decoder)
 
     def encode(self, x: Any) -> Any:
         """Returns the latent code, float32 [N, H/4, W/4, 8] (rounded up), of [N, H, W]."""
@@ -128,19 +115,17 @@ class DenoisingAutoencoder(Autoencoder):
         return self.decoder(self.encode(x))[:, :height, :width, 0]
 
 
-@keras.saving.register_keras_serializable(package="aepipe")
 class AnomalyDetector(Autoencoder):
     """Dense layers 32, 16, 8 and back; what it reconstructs badly is unlike what it has seen.
 
     Args:
         shape: Shape of one example, `(length,)`.
-        **kwargs: Of `keras.Model`.
 
     Raises:
         UserInputError: `shape` is not a length.
     """
 
-    def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, shape: Sequence[int]) -> None:
         if len(shape) != 1:
             raise UserInputError(
                 f"model=AnomalyDetector: examples of shape {tuple(shape)}; "
@@ -164,7 +149,7 @@ class AnomalyDetector(Autoencoder):
             ],
             name="decoder",
         )
-        super().__init__(shape, encoder, decoder, **kwargs)
+        super().__init__(shape, encoder, decoder)
 
 
 MODELS: Mapping[str, Callable[[Sequence[int]], Autoencoder]] = {

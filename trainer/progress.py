@@ -13,10 +13,6 @@ class TrainingProgress(keras.callbacks.Callback):
     """Shows the epoch, loss and val_loss on stderr.
 
     Nothing is shown if stderr is not a terminal or `AEPIPE_PROGRESS` is 0.
-
-    Args:
-        description: Words before the bar.
-        epochs: Epochs to come.
     """
 
     def __init__(self, description: str, epochs: int) -> None:

@@ -31,16 +31,13 @@ class TrainerSettings:
 
     @classmethod
     def from_custom_config(cls, custom_config: Mapping[str, Any]) -> "TrainerSettings":
-        """Reads TFX's `custom_config` of the Trainer.
+        """Returns the settings in TFX's `custom_config` of the Trainer.
 
         Args:
             custom_config: `{"config": {...}}` with this class's attributes as keys: `shape` as a
                 list, `trainer` as `section_as_dict(config.trainer)`. Only what the Trainer uses
                 is in there, so that no other setting makes TFX train again. Keys beside
                 `config`, such as `fingerprint`, are ignored.
-
-        Returns:
-            The settings.
 
         Raises:
             pipeline_config.SettingError: A trainer setting is out of its range.
