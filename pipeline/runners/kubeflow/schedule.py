@@ -34,7 +34,9 @@ _FIELDS: tuple[tuple[str, int, int, Mapping[str, int]], ...] = (
 )
 """Name, least, greatest and names of values, in the order of a cron expression."""
 
-_PART = re.compile(r"(?P<first>\*|\?|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?")
+_PART = re.compile(r"(?:[*?]|(\w+)(?:-(\w+))?)(?:/0*[1-9]\d*)?", re.ASCII)
+"""Of a field: all values, one, or the first and the last; and the step between them."""
+
 _DESCRIPTOR = re.compile(r"@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \d+[smh])")
 
 
@@ -111,20 +113,11 @@ def kubeflow_cron(expression: str) -> str:
 
 def _is_valid(part: str, least: int, greatest: int, names: Mapping[str, int]) -> bool:
     found = _PART.fullmatch(part)
-    if found is None or (found["step"] is not None and int(found["step"]) < 1):
+    if found is None:
         return False
-    if found["first"] in ("*", "?"):
-        return found["last"] is None
-    ends = [_number(end, names) for end in (found["first"], found["last"]) if end is not None]
-    if any(end is None or not least <= end <= greatest for end in ends):
-        return False
-    return ends == sorted(ends, key=lambda end: end or 0)
-
-
-def _number(text: str, names: Mapping[str, int]) -> int | None:
-    if text.isascii() and text.isdigit():
-        return int(text)
-    return names.get(text.upper())
+    given = [end.upper() for end in found.groups() if end is not None]
+    ends = [int(end) if end.isdigit() else names.get(end, -1) for end in given]
+    return ends == sorted(ends) and all(least <= end <= greatest for end in ends)
 
 
 def check(server: Server) -> None:
