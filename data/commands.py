@@ -6,9 +6,8 @@ from pathlib import Path
 
 from data.catalog import CATALOG, SourceFile, files_for, verify
 from data.download import Patience, download
-from data.sample import DEFAULT_SEED, write_sample
+from data.sample import write_sample
 from data.sources import DATA_VARIABLE, RAW_FOLDER, folder_in
-from data.spans.files import matching_files, patterns_of
 from pipeline_config import PipelineConfig, UserInputError
 
 
@@ -86,22 +85,16 @@ def status(
     return [_status(file, folder_in(root, file.folder) / file.name) for file in catalog]
 
 
-def sample(
-    pipelines: Iterable[PipelineConfig], out_dir: Path, *, seed: int = DEFAULT_SEED
-) -> list[WrittenSample]:
+def sample(pipelines: Iterable[PipelineConfig], out_dir: Path) -> list[WrittenSample]:
     """Writes the sample of each pipeline to `out_dir`, which then serves as a data directory.
 
     Raises:
         UserInputError: `out_dir` cannot be written or holds other data.
     """
-    written = []
-    for config in pipelines:
-        write_sample(config, out_dir, seed=seed)
-        folder = out_dir / config.data.folder
-        files = matching_files(folder, patterns_of(config.data))
-        sizes = {path.name: path.stat().st_size for path in files}
-        written.append(WrittenSample(config.name, folder, sizes))
-    return written
+    return [
+        WrittenSample(config.name, out_dir / config.data.folder, write_sample(config, out_dir))
+        for config in pipelines
+    ]
 
 
 def _fetch(file: SourceFile, raw: Path, patience: Patience | None) -> FetchedFile:

@@ -27,8 +27,10 @@ _GENERATOR = 3
 """Rises with every change of the sample's content, so that an old sample is written anew."""
 
 
-def write_sample(config: PipelineConfig, directory: Path, *, seed: int = DEFAULT_SEED) -> None:
-    """Writes a pipeline's sample to `directory / config.data.folder`.
+def write_sample(
+    config: PipelineConfig, directory: Path, *, seed: int = DEFAULT_SEED
+) -> dict[str, int]:
+    """Writes a pipeline's sample to `directory / config.data.folder`; returns each file's size.
 
     Sizes and shape come from `config.data`. A sample of the same settings is left as it is. Files
     are written under temporary names and renamed, the marker last.
@@ -43,7 +45,7 @@ def write_sample(config: PipelineConfig, directory: Path, *, seed: int = DEFAULT
     written = _marker(folder)
     _refuse_foreign_files(config.data, folder, written["files"])
     if written == {"settings": settings, "files": _sizes(folder, written["files"])}:
-        return
+        return dict(written["files"])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".sample-", dir=folder))
@@ -53,13 +55,14 @@ def write_sample(config: PipelineConfig, directory: Path, *, seed: int = DEFAULT
         ) from error
     try:
         _generate(config.data, scratch, seed)
-        names = _names(config.data)
-        marker = {"settings": settings, "files": _sizes(scratch, names)}
+        sizes = _sizes(scratch, _names(config.data))
+        marker = {"settings": settings, "files": sizes}
         (scratch / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
-        for name in (*names, MARKER):
+        for name in (*sizes, MARKER):
             publish(scratch / name, folder / name)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    return sizes
 
 
 def _marker(folder: Path) -> dict[str, Any]:
