@@ -59,11 +59,6 @@ class Home:
         """MLMD's SQLite file of one pipeline."""
         return self.root / "metadata" / f"{pipeline}.sqlite"
 
-    @classmethod
-    def of_metadata_path(cls, path: Path) -> tuple["Home", str]:
-        """Returns the output folder and the pipeline of a metadata file."""
-        return cls(path.parent.parent), path.stem
-
     def artifacts(self, pipeline: str) -> Path:
         """TFX's pipeline root of one pipeline."""
         return self.root / "artifacts" / pipeline

@@ -72,7 +72,7 @@ def prune_runs(home: Home, pipeline: str, keep: int, *, dry_run: bool = False) -
     if path.exists() and path.stat().st_size:
         from pipeline.run.lineage import open_store
 
-        store = open_store(str(path))
+        store = open_store(home, pipeline)
         # A run in MLMD without a folder was pruned before, unless no run here has a record.
         there = {*pushed, *(folder.name for folder in home.runs.iterdir())} if status else None
         unused, outputs = _unused_artifacts(store, artifacts, {*removed, *killed}, there)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from rich import filesize
@@ -64,7 +64,7 @@ def print_data(console: Console, facts: DataFacts) -> None:
     noun = "file" if facts.files == 1 else "files"
     size = filesize.decimal(facts.bytes or 0)
     line = f"  data: {facts.source}, {facts.directory}, {facts.files} {noun}, {size}"
-    console.print(line, soft_wrap=True, markup=False, highlight=False)
+    console.print(line, soft_wrap=True)
 
 
 def print_notice(console: Console, notice: str) -> None:
@@ -152,8 +152,8 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _rows(outcome: RunOutcome) -> list[tuple[str, str | Text]]:
     words, style, rest = _STATUS_TEXT[outcome.status]
     rows: list[tuple[str, str | Text]] = [("verdict", Text.assemble((words, style), rest))]
-    rows += _data_rows(outcome)
-    rows += _span_rows(outcome)
+    if outcome.data:
+        rows += _data_rows(outcome.data)
     rows += [("because", reason) for reason in outcome.reasons]
     rows += [(name, _figure(value)) for name, value in outcome.metrics.items()]
     if outcome.threshold is not None:
@@ -165,21 +165,14 @@ def _rows(outcome: RunOutcome) -> list[tuple[str, str | Text]]:
     return rows
 
 
-def _data_rows(outcome: RunOutcome) -> list[tuple[str, str]]:
-    if outcome.data is None or not outcome.data.examples:
-        return []
-    rows = (f"{split} {rows:,}" for split, rows in outcome.data.examples.items())
-    return [("examples", ", ".join(rows))]
-
-
-def _span_rows(outcome: RunOutcome) -> list[tuple[str, str]]:
-    if outcome.data is None or not outcome.data.spans:
-        return []
-    rows = [("spans", ", ".join(span.name for span in outcome.data.spans))]
-    if outcome.data.previous_span and outcome.data.drift:
-        drift = ", ".join(f"{name} {_figure(value)}" for name, value in outcome.data.drift.items())
-        rows.append((f"drift from {outcome.data.previous_span.name}", drift))
-    return rows
+def _data_rows(data: DataFacts) -> Iterator[tuple[str, str]]:
+    if data.examples:
+        yield "examples", ", ".join(f"{split} {rows:,}" for split, rows in data.examples.items())
+    if data.spans:
+        yield "spans", ", ".join(span.name for span in data.spans)
+    if data.spans and data.previous_span and data.drift:
+        drift = ", ".join(f"{name} {_figure(value)}" for name, value in data.drift.items())
+        yield f"drift from {data.previous_span.name}", drift
 
 
 def _figure(value: Any) -> str:

@@ -121,7 +121,7 @@ def report(run_id: str | None, home: Path) -> None:
     require_usable(where, outcome.pipeline)
     if not where.metadata_path(outcome.pipeline).exists():
         raise UserInputError(f"run {outcome.run_id} ended before its first stage: no report of it")
-    store = open_store(str(where.metadata_path(outcome.pipeline)))
+    store = open_store(where, outcome.pipeline)
     written = where.runs / outcome.run_id / REPORT_FILE
     if written.exists() and not run_executions(store, outcome.run_id):
         raise UserInputError(

@@ -172,7 +172,7 @@ def _record(push_root: Path, made: "Change") -> str | None:
         return f"not recorded: there is no {home.metadata_path(pipeline)}"
     from pipeline.models.change_record import record_change
 
-    return record_change(home.metadata_path(pipeline), made)
+    return record_change(home, pipeline, made)
 
 
 def _push_root(home: Path, models_dir: Path | None) -> Path:

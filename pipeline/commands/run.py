@@ -34,7 +34,7 @@ class _RunCommand(SupervisedCommand):
     def on_interruption(self, context: click.Context, interruption: Interruption) -> None:
         """Closes the record of the run that was interrupted, prints and posts its outcome."""
         from pipeline.home import Home
-        from pipeline.run.record import close_interrupted
+        from pipeline.run.end import close_interrupted
         from pipeline.run.webhook import post_outcome
         from pipeline.settings import configured
 

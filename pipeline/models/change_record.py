@@ -14,6 +14,7 @@ from pathlib import Path
 from ml_metadata import MetadataStore, errors
 from ml_metadata.proto.metadata_store_pb2 import Artifact, Event, Execution, ExecutionType
 
+from pipeline.home import Home
 from pipeline.run.lineage import open_store
 from pipeline_config import UserInputError
 from serving.push_directory.layout import version_number
@@ -31,13 +32,14 @@ def execution_type(action: str) -> str:
     return f"aepipe.Model{action.capitalize()}"
 
 
-def record_change(metadata_path: Path, change: Change) -> str | None:
+def record_change(home: Home, pipeline: str, change: Change) -> str | None:
     """Writes a change as an execution with the pushed models as its inputs.
 
     It belongs to no run and no pipeline node, so neither TFX's cache nor `aepipe runs` reads it.
 
     Args:
-        metadata_path: MLMD's SQLite file of the pipeline that pushed the model.
+        home: The output folder.
+        pipeline: The pipeline that pushed the model.
         change: A change that has been made.
 
     Returns:
@@ -45,11 +47,11 @@ def record_change(metadata_path: Path, change: Change) -> str | None:
     """
     for _ in range(_ATTEMPTS):
         try:
-            _put(open_store(str(metadata_path)), change)
+            _put(open_store(home, pipeline), change)
         except UserInputError as error:
             line = str(error)
         except errors.StatusError as error:
-            line = f"{metadata_path}: {str(error).splitlines()[0]}"
+            line = f"{home.metadata_path(pipeline)}: {str(error).splitlines()[0]}"
         else:
             return None
     return f"not recorded: {line}"

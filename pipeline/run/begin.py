@@ -129,7 +129,7 @@ def begin_run(
     from pipeline.run.compiled import compile_run, write_compiled
 
     home = record.home
-    mark_incomplete(home.metadata_path(read.config.name))
+    mark_incomplete(home, read.config.name)
     pipeline = build_pipeline(
         read.config,
         data_directory=read.facts.directory,

@@ -15,6 +15,7 @@ from pathlib import Path
 from ml_metadata import MetadataStore
 from ml_metadata.proto.metadata_store_pb2 import Artifact, Execution, Value
 
+from pipeline.home import Home
 from pipeline.run.lineage import open_store, outputs_of
 from serving.push_directory.integrity import damage_of
 from serving.push_directory.layout import list_versions
@@ -47,7 +48,7 @@ def record_outputs(store: MetadataStore, executions: Iterable[Execution]) -> Non
         store.put_executions(unrecorded)
 
 
-def mark_incomplete(metadata_path: Path) -> list[str]:
+def mark_incomplete(home: Home, pipeline: str) -> list[str]:
     """Marks what earlier runs left behind, so that no run takes it.
 
     Executions that a killed run left as running become failed; artifacts that lost files, or whose
@@ -57,9 +58,9 @@ def mark_incomplete(metadata_path: Path) -> list[str]:
     Returns:
         The URIs of the artifacts.
     """
-    if not metadata_path.exists():
+    if not home.metadata_path(pipeline).exists():
         return []
-    store = open_store(str(metadata_path))
+    store = open_store(home, pipeline)
     executions = store.get_executions()
     killed = [execution for execution in executions if execution.last_known_state in UNDER_WAY]
     for execution in killed:

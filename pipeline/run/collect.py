@@ -12,7 +12,6 @@ from components.data_gate.component import VERDICT_FILE
 from components.infra_validator.component import BLESSED_PROPERTY, LOG_FILE, REASON_PROPERTY
 from components.threshold_evaluator.outputs import EVALUATION_FILE
 from components.versioned_pusher.executor import NOTICE_PROPERTY
-from data.facts import DataFacts
 from pipeline.home import Home
 from pipeline.models.pushed_versions import why_not_served
 from pipeline.run.lineage import open_store, output_artifacts, run_executions
@@ -20,38 +19,24 @@ from pipeline.run.outcome import RunOutcome
 
 
 def collect_outcome(begun: RunOutcome, home: Home) -> RunOutcome:
-    """Reads what a run produced whose every stage has ended.
+    """Returns the outcome of a run whose every stage has ended.
 
     Args:
         begun: What its record has of it.
         home: The output folder.
     """
-    assert begun.data is not None, "it began with its data"
-    store = open_store(str(home.metadata_path(begun.pipeline)))
+    store = open_store(home, begun.pipeline)
     executions = run_executions(store, begun.run_id)
-    gate = output_artifacts(store, executions, "DataGate")["verdict"]
-    judged = output_artifacts(store, executions, "ThresholdEvaluator")
     pushed = output_artifacts(store, executions, "VersionedPusher")["pushed_model"]
     is_fresh = "VersionedPusher" not in begun.cached
-    outcome = judged_outcome(
-        begun.pipeline,
-        begun.run_id,
-        begun.data,
-        gate_uri=gate.uri,
-        evaluation_uri=judged["evaluation"].uri,
+    notices = _notices(pushed) if is_fresh else []
+    return judged_outcome(
+        dataclasses.replace(begun, notices=[*begun.notices, *notices]),
+        gate_uri=output_artifacts(store, executions, "DataGate")["verdict"].uri,
+        evaluation_uri=output_artifacts(store, executions, "ThresholdEvaluator")["evaluation"].uri,
         infra_refusal=_infra_refusal(output_artifacts(store, executions, "InfraValidator")),
         destination=_destination(pushed),
         fresh=is_fresh,
-    )
-    notices = [*begun.notices, *(_notices(pushed) if is_fresh else []), *outcome.notices]
-    return dataclasses.replace(
-        outcome,
-        # A run may be ended twice, if its last step was killed.
-        notices=list(dict.fromkeys(notices)),
-        log=begun.log,
-        seconds=begun.seconds,
-        cached=begun.cached,
-        inputs_sha256=begun.inputs_sha256,
     )
 
 
@@ -60,7 +45,7 @@ def class_counts(home: Home, pipeline: str, run_id: str) -> tuple[str, list[str]
 
     Call it once the gate has passed.
     """
-    store = open_store(str(home.metadata_path(pipeline)))
+    store = open_store(home, pipeline)
     gate = output_artifacts(store, run_executions(store, run_id), "DataGate")["verdict"]
     passed = _read_json(Path(gate.uri) / VERDICT_FILE)
     labels = passed.get("labels", {}).values()
@@ -69,9 +54,7 @@ def class_counts(home: Home, pipeline: str, run_id: str) -> tuple[str, list[str]
 
 
 def judged_outcome(
-    pipeline: str,
-    run_id: str,
-    facts: DataFacts,
+    begun: RunOutcome,
     *,
     gate_uri: str,
     evaluation_uri: str,
@@ -79,33 +62,33 @@ def judged_outcome(
     destination: Path | None,
     fresh: bool,
 ) -> RunOutcome:
-    """Reads what a run came to whose every stage has ended.
+    """Returns the outcome of a run by what its gates wrote.
 
     Args:
-        pipeline: Its name.
-        run_id: The run.
-        facts: Which data it read.
+        begun: The run, with the data that it read.
         gate_uri: The data gate's verdict.
         evaluation_uri: The evaluator's findings.
-        infra_refusal: Why the infra validator refused; nothing where it did not.
-        destination: Folder that was pushed to; None where nothing was.
+        infra_refusal: Why the infra validator refused; empty if it did not.
+        destination: Folder that was pushed to; None if nothing was pushed.
         fresh: Whether this run pushed, rather than an earlier one with the same result.
-
-    Returns:
-        The outcome, without its log and times.
     """
+    assert begun.data is not None, "it began with its data"
     evaluation = _read_json(Path(evaluation_uri) / EVALUATION_FILE)
     passed = _read_json(Path(gate_uri) / VERDICT_FILE)
     # Of a model that was not blessed, the infra validator only says that.
     reasons = infra_refusal if evaluation["blessed"] else evaluation["reasons"]
     blessed = bool(evaluation["blessed"]) and not reasons
-    notices = [*passed.get("notices", []), *evaluation.get("notices", [])]
-    return RunOutcome(
-        pipeline=pipeline,
-        run_id=run_id,
+    notices = [
+        *begun.notices,
+        *passed.get("notices", []),
+        *evaluation.get("notices", []),
+        *(why_not_served(destination) if destination else []),
+    ]
+    return dataclasses.replace(
+        begun,
         status=("pushed" if fresh else "unchanged") if blessed else "not_blessed",
         data=dataclasses.replace(
-            facts,
+            begun.data,
             examples=passed["examples"],
             drift=passed["drift"],
             labels=passed.get("labels", {}),
@@ -114,13 +97,14 @@ def judged_outcome(
         threshold=evaluation["threshold"],
         blessed=blessed,
         reasons=reasons,
-        notices=[*notices, *(why_not_served(destination) if destination else [])],
+        # A run may be ended twice, if its last step was killed.
+        notices=list(dict.fromkeys(notices)),
         pushed=str(destination) if destination else None,
     )
 
 
 def _infra_refusal(outputs: Mapping[str, Artifact]) -> list[str]:
-    """Tells why the infra validator refused; nothing where it did not, or is turned off."""
+    """Returns why the infra validator refused; empty if it did not, or is turned off."""
     if "blessing" not in outputs:
         return []
     blessing = outputs["blessing"]

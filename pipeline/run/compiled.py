@@ -29,8 +29,17 @@ def compile_run(pipeline: TfxPipeline, run_id: str, rerun_from: str | None = Non
     runtime_parameter_utils.substitute_runtime_parameter(
         compiled, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
     )
-    if rerun_from is not None:
-        _disable_cache_from(compiled, rerun_from)
+    if rerun_from is None:
+        return compiled
+    nodes = [node.pipeline_node for node in compiled.nodes]
+    names = [node.node_info.id for node in nodes]
+    if rerun_from not in names:
+        raise UserInputError(f"--from {rerun_from}: no such stage; stages: {', '.join(names)}")
+    affected = {rerun_from}
+    for node in nodes:
+        if node.node_info.id == rerun_from or affected.intersection(node.upstream_nodes):
+            affected.add(node.node_info.id)
+            node.execution_options.caching_options.enable_cache = False
     return compiled
 
 
@@ -52,23 +61,6 @@ def stage_graph(compiled: Pipeline) -> Mapping[str, frozenset[str]]:
     """Returns the stages, in an order in which they can run -> the stages that each waits for."""
     nodes = [node.pipeline_node for node in compiled.nodes]
     return {node.node_info.id: frozenset(node.upstream_nodes) for node in nodes}
-
-
-def _disable_cache_from(pipeline: Pipeline, stage: str) -> None:
-    """Turns the cache off for `stage` and for all nodes that depend on it.
-
-    Raises:
-        UserInputError: The pipeline has no such stage.
-    """
-    nodes = [node.pipeline_node for node in pipeline.nodes]
-    names = [node.node_info.id for node in nodes]
-    if stage not in names:
-        raise UserInputError(f"--from {stage}: no such stage; stages: {', '.join(names)}")
-    affected = {stage}
-    for node in nodes:
-        if node.node_info.id == stage or affected.intersection(node.upstream_nodes):
-            affected.add(node.node_info.id)
-            node.execution_options.caching_options.enable_cache = False
 
 
 def only_stage(pipeline: Pipeline, stage: str) -> Pipeline:

@@ -6,9 +6,11 @@ import logging
 
 from pipeline.home import Home, unwritable
 from pipeline.run.failures import classify
-from pipeline.run.outcome import RunOutcome, Status, write_outcome
+from pipeline.run.history import after_push
+from pipeline.run.outcome import RunOutcome, Status, read_outcome, write_outcome
 from pipeline.run.record import RunRecord
 from pipeline.run.webhook import post_outcome
+from pipeline.supervisor import Interruption
 from pipeline_config import PipelineConfig, ScheduleConfig
 
 
@@ -59,6 +61,35 @@ def notify(outcome: RunOutcome, schedule: ScheduleConfig, home: Home) -> RunOutc
     return outcome
 
 
+def close_interrupted(home: Home, interruption: Interruption) -> tuple[list[RunOutcome], bool]:
+    """Closes the record of the run that was interrupted, the last of its command.
+
+    Returns:
+        The outcomes of the command's runs, in order, and whether the last one was interrupted.
+    """
+    stage = interruption.messages[-1].get("stage") if interruption.messages else None
+    outcomes: list[RunOutcome] = []
+    was_open = False
+    for run_id in (message["run"] for message in interruption.messages if "run" in message):
+        with contextlib.suppress(OSError, ValueError):
+            outcomes.append(read_outcome(home.runs / run_id))
+            was_open = outcomes[-1].status == "interrupted"
+    if was_open:
+        last = outcomes[-1]
+        place = f" in {stage}" if stage else ""
+        outcomes[-1] = last = after_push(
+            dataclasses.replace(
+                last,
+                status="interrupted" if interruption.asked_for else "failed",
+                reasons=[f"{interruption.reason}{place}; see {last.log}"],
+            ),
+            home,
+        )
+        with contextlib.suppress(OSError):
+            write_outcome(last, home.runs / last.run_id)
+    return outcomes, was_open
+
+
 def _collect(record: RunRecord) -> None:
     from pipeline.run.collect import collect_outcome
     from pipeline.run.compiled import read_compiled, stage_graph
@@ -82,7 +113,7 @@ def _write_report(record: RunRecord, config: PipelineConfig) -> None:
 
     outcome = record.outcome
     try:
-        store = open_store(str(record.home.metadata_path(config.name)))
+        store = open_store(record.home, config.name)
         report = write_report(outcome, config, store, record.directory)
     except Exception:
         logging.exception("no report of run %s", outcome.run_id)

@@ -1,12 +1,30 @@
 """Past runs, from their folders."""
 
+import contextlib
+import dataclasses
 import difflib
+import fcntl
+import json
+import os
+import time
 from pathlib import Path
 
 from pipeline.home import Home
-from pipeline.run.outcome import OUTCOME_FILE, RunOutcome, recorded_number
-from pipeline.run.record import recorded_outcome
+from pipeline.run.outcome import (
+    OUTCOME_FILE,
+    RunOutcome,
+    read_outcome,
+    recorded_number,
+    write_outcome,
+)
 from pipeline_config import UserInputError
+from serving.push_directory.manifest import pushed_by, read_manifest
+
+FAILURES_KEY = "failures"
+"""Key of an open `run.json` whose stages are processes of their own: step -> status and reason."""
+
+_DAYS_UNDER_WAY = 7
+"""How long the record of such a run may stay as it is until the run counts as killed."""
 
 
 def past_runs(home: Home) -> list[RunOutcome]:
@@ -57,3 +75,66 @@ def _started(outcome: RunOutcome) -> str:
     """The UTC time within a run's name; a folder's own times do not survive a copy."""
     parts = outcome.run_id.rsplit("-", 2)
     return parts[1] if len(parts) == 3 else ""
+
+
+def recorded_outcome(home: Home, run_id: str) -> RunOutcome | None:
+    """Returns the outcome of a run; None if it goes on now.
+
+    Raises:
+        OSError: There is no record, or it cannot be read.
+        ValueError: It is not the record of a run.
+    """
+    outcome = read_outcome(home.runs / run_id)
+    if outcome.status != "interrupted":
+        return outcome
+    return None if _is_running(home.runs / run_id) else after_push(outcome, home)
+
+
+def _is_running(directory: Path) -> bool:
+    """Returns whether a process holds the run's folder, or the run's next step may follow."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    record = directory / OUTCOME_FILE
+    idle_days = (time.time() - record.stat().st_mtime) / 86_400
+    return FAILURES_KEY in json.loads(record.read_text()) and idle_days < _DAYS_UNDER_WAY
+
+
+def after_push(outcome: RunOutcome, home: Home) -> RunOutcome:
+    """Returns the outcome of a run that ended badly: a push, if it had pushed by then."""
+    version = None
+    # A push directory that cannot be read is the run's own fault to report, not this one's.
+    with contextlib.suppress(OSError):
+        models = sorted(home.push_root.iterdir())
+        version = next(filter(None, (pushed_by(model, outcome.run_id) for model in models)), None)
+    if version is None:
+        return outcome
+    manifest = read_manifest(version)
+    notice = f"the run ended after its push: {'; '.join(outcome.reasons)}"
+    return dataclasses.replace(
+        outcome,
+        status="pushed",
+        reasons=[],
+        notices=[*outcome.notices, notice],
+        metrics=manifest.get("metrics", {}),
+        threshold=manifest.get("threshold"),
+        blessed=True,
+        pushed=str(version),
+    )
+
+
+def close_killed(home: Home) -> None:
+    """Closes the records of runs that were killed after their push.
+
+    Their versions may be removed one day, so what these say is kept.
+    """
+    for directory in home.runs.iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            if read_outcome(directory).status == "interrupted":
+                outcome = recorded_outcome(home, directory.name)
+                if outcome is not None and outcome.status == "pushed":
+                    write_outcome(outcome, directory)

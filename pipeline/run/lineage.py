@@ -39,21 +39,18 @@ _CONFIG_PROPERTIES = {
 """Execution properties that hold what was configured; TFX keeps others of its own beside them."""
 
 
-def open_store(sqlite_path: str) -> MetadataStore:
+def open_store(home: Home, pipeline: str) -> MetadataStore:
     """Opens the metadata store of one pipeline.
-
-    Args:
-        sqlite_path: `Home.metadata_path` of the pipeline.
 
     Raises:
         UserInputError: The file is damaged, lost or held by another process.
     """
-    path = Path(sqlite_path)
-    require_usable(*Home.of_metadata_path(path))
+    require_usable(home, pipeline)
+    path = home.metadata_path(pipeline)
     if not path.exists():
         raise UserInputError(f"{path}: there is no such file: run the pipeline first")
     config = ConnectionConfig()
-    config.sqlite.filename_uri = sqlite_path
+    config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = SqliteMetadataSourceConfig.READWRITE
     try:
         return MetadataStore(config)
@@ -116,8 +113,8 @@ def lineage(home: Home, run_id: str) -> dict[str, Any]:
     examples: dict[str, Any] = {}
     stages: list[dict[str, Any]] = []
     require_usable(home, outcome.pipeline)
-    if (path := home.metadata_path(outcome.pipeline)).exists():
-        store = open_store(str(path))
+    if home.metadata_path(outcome.pipeline).exists():
+        store = open_store(home, outcome.pipeline)
         executions = run_executions(store, run_id)
         outputs = {stage: output_artifacts(store, executions, stage) for stage in executions}
         if ingested := outputs.get("ExampleGen", {}).get("examples"):

@@ -12,12 +12,12 @@ import dataclasses
 import fcntl
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pipeline.home import Home, unwritable
+from pipeline.run.history import FAILURES_KEY, after_push
 from pipeline.run.outcome import (
     LOG_FILE,
     OUTCOME_FILE,
@@ -26,17 +26,10 @@ from pipeline.run.outcome import (
     read_outcome,
     write_outcome,
 )
-from pipeline.supervisor import Interruption, notify_supervisor
+from pipeline.supervisor import notify_supervisor
 from pipeline_config import UserInputError
-from serving.push_directory.manifest import pushed_by, read_manifest
 
 _NOT_CLOSED = "its process ended before the run did, by a kill or with the machine"
-
-_FAILURES_KEY = "failures"
-"""Key of an open `run.json` whose stages are processes of their own: step -> status and reason."""
-
-_DAYS_UNDER_WAY = 7
-"""How long the record of such a run may stay as it is until the run counts as killed."""
 
 
 class RunRecord:
@@ -107,7 +100,7 @@ class RunRecord:
 
     def _save(self) -> None:
         is_open = self.outcome.status == "interrupted"
-        beside = {_FAILURES_KEY: self.failures} if is_open and self.by_steps else {}
+        beside = {FAILURES_KEY: self.failures} if is_open and self.by_steps else {}
         write_outcome(self.outcome, self.directory, reserve=is_open, **beside)
 
 
@@ -149,7 +142,7 @@ def resume_record(home: Home, run_id: str) -> Iterator[RunRecord]:
     """
     directory = home.runs / run_id
     record = RunRecord(home, read_outcome(directory), by_steps=True)
-    kept = json.loads((directory / OUTCOME_FILE).read_text()).get(_FAILURES_KEY, {})
+    kept = json.loads((directory / OUTCOME_FILE).read_text()).get(FAILURES_KEY, {})
     record.failures = {step: (status, reason) for step, (status, reason) in kept.items()}
     with _held(record):
         yield record
@@ -173,95 +166,3 @@ def _held(record: RunRecord) -> Iterator[None]:
 def bug(error: BaseException) -> str:
     """Returns the reason of a run that ended with an error of the program."""
     return f"a bug in aepipe: {type(error).__name__}: {error}"
-
-
-def recorded_outcome(home: Home, run_id: str) -> RunOutcome | None:
-    """Returns the outcome of a run; None if it goes on now.
-
-    Raises:
-        OSError: There is no record, or it cannot be read.
-        ValueError: It is not the record of a run.
-    """
-    outcome = read_outcome(home.runs / run_id)
-    if outcome.status != "interrupted":
-        return outcome
-    return None if _is_running(home.runs / run_id) else after_push(outcome, home)
-
-
-def _is_running(directory: Path) -> bool:
-    """Returns whether a process holds the run's folder, or the run's next step may follow."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    record = directory / OUTCOME_FILE
-    idle_days = (time.time() - record.stat().st_mtime) / 86_400
-    return _FAILURES_KEY in json.loads(record.read_text()) and idle_days < _DAYS_UNDER_WAY
-
-
-def after_push(outcome: RunOutcome, home: Home) -> RunOutcome:
-    """Returns the outcome of a run that ended badly: a push, if it had pushed by then."""
-    version = None
-    # A push directory that cannot be read is the run's own fault to report, not this one's.
-    with contextlib.suppress(OSError):
-        models = sorted(home.push_root.iterdir())
-        version = next(filter(None, (pushed_by(model, outcome.run_id) for model in models)), None)
-    if version is None:
-        return outcome
-    manifest = read_manifest(version)
-    notice = f"the run ended after its push: {'; '.join(outcome.reasons)}"
-    return dataclasses.replace(
-        outcome,
-        status="pushed",
-        reasons=[],
-        notices=[*outcome.notices, notice],
-        metrics=manifest.get("metrics", {}),
-        threshold=manifest.get("threshold"),
-        blessed=True,
-        pushed=str(version),
-    )
-
-
-def close_killed(home: Home) -> None:
-    """Closes the records of runs that were killed after their push.
-
-    Their versions may be removed one day, so what these say is kept.
-    """
-    for directory in home.runs.iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            if read_outcome(directory).status == "interrupted":
-                outcome = recorded_outcome(home, directory.name)
-                if outcome is not None and outcome.status == "pushed":
-                    write_outcome(outcome, directory)
-
-
-def close_interrupted(home: Home, interruption: Interruption) -> tuple[list[RunOutcome], bool]:
-    """Closes the record of the run that was interrupted, the last of its command.
-
-    Returns:
-        The outcomes of the command's runs, in order, and whether the last one was interrupted.
-    """
-    stage = interruption.messages[-1].get("stage") if interruption.messages else None
-    outcomes: list[RunOutcome] = []
-    was_open = False
-    for run_id in (message["run"] for message in interruption.messages if "run" in message):
-        with contextlib.suppress(OSError, ValueError):
-            outcomes.append(read_outcome(home.runs / run_id))
-            was_open = outcomes[-1].status == "interrupted"
-    if was_open:
-        last = outcomes[-1]
-        place = f" in {stage}" if stage else ""
-        outcomes[-1] = last = after_push(
-            dataclasses.replace(
-                last,
-                status="interrupted" if interruption.asked_for else "failed",
-                reasons=[f"{interruption.reason}{place}; see {last.log}"],
-            ),
-            home,
-        )
-        with contextlib.suppress(OSError):
-            write_outcome(last, home.runs / last.run_id)
-    return outcomes, was_open

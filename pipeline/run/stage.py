@@ -32,7 +32,7 @@ def run_stage(record: RunRecord, stage: str) -> None:
     start = time.monotonic()
     with program_arguments_hidden():
         LocalDagRunner().run_with_ir(only_stage(read_compiled(record.directory), stage))
-    store = open_store(str(home.metadata_path(record.outcome.pipeline)))
+    store = open_store(home, record.outcome.pipeline)
     executions = run_executions(store, run_id).get(stage, [])
     record_outputs(store, executions)
     is_cached = {execution.last_known_state for execution in executions} == {Execution.CACHED}
@@ -54,11 +54,10 @@ def clear_earlier_try(record: RunRecord, stage: str) -> None:
     home, pipeline = record.home, record.outcome.pipeline
     record.reopen(stage)
     require_usable(home, pipeline, writing=True)
-    metadata_path = home.metadata_path(pipeline)
-    if not metadata_path.exists():
+    if not home.metadata_path(pipeline).exists():
         return
-    executions = run_executions(open_store(str(metadata_path)), record.outcome.run_id)
-    mark_incomplete(metadata_path)
+    executions = run_executions(open_store(home, pipeline), record.outcome.run_id)
+    mark_incomplete(home, pipeline)
     # TFX takes the same execution again, and so its folders.
     for execution in executions.get(stage, []):
         if execution.last_known_state in UNDER_WAY:

@@ -18,9 +18,10 @@ from pipeline.prune import prune_after_run
 from pipeline.run.begin import begin_run, read_data, unchanged_outcome
 from pipeline.run.end import end_run, notify, record_failure
 from pipeline.run.failures import home_fault
+from pipeline.run.history import close_killed
 from pipeline.run.log import logs_to_file
 from pipeline.run.outcome import LOG_FILE, RunOutcome
-from pipeline.run.record import RunRecord, bug, close_killed, open_record
+from pipeline.run.record import RunRecord, bug, open_record
 from pipeline.run.webhook import post_outcome
 from pipeline.settings import configured
 from pipeline.terminal import (

@@ -34,7 +34,7 @@ class FinishedRun:
         return run_pipelines(request, sys.stderr)[0]
 
     def artifact(self, stage: str, key: str) -> Artifact:
-        store = open_store(str(Home(self.home).metadata_path(self.outcome.pipeline)))
+        store = open_store(Home(self.home), self.outcome.pipeline)
         return output_artifacts(store, run_executions(store, self.outcome.run_id), stage)[key]
 
 

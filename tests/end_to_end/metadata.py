@@ -24,7 +24,7 @@ STAGES = [
 
 def executed(home: Path, run: dict[str, str]) -> list[str]:
     """Stages of a run that did work, in order; a resolver always looks anew and is left out."""
-    store = open_store(str(Home(home).metadata_path(run["pipeline"])))
+    store = open_store(Home(home), run["pipeline"])
     executions = run_executions(store, run["run_id"])
     return [
         stage
@@ -39,7 +39,7 @@ def executed(home: Path, run: dict[str, str]) -> list[str]:
 
 def states(home: Path, pipeline: str) -> set[int]:
     """States of all executions of a pipeline."""
-    store = open_store(str(Home(home).metadata_path(pipeline)))
+    store = open_store(Home(home), pipeline)
     return {execution.last_known_state for execution in store.get_executions()}
 
 

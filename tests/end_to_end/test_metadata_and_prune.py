@@ -116,7 +116,7 @@ def test_a_pruned_home_goes_on(anomaly: Anomaly) -> None:
     again = anomaly.run("evaluator.threshold_k=1.1").runs[0]
     assert again["status"] == "pushed"
     assert executed(home.root, again) == ["Trainer", "ThresholdEvaluator", "VersionedPusher"]
-    store = open_store(str(home.metadata_path("anomaly")))
+    store = open_store(home, "anomaly")
     evaluation = run_executions(store, again["run_id"])["ThresholdEvaluator"][-1]
     (baseline,) = [
         event.artifact_id

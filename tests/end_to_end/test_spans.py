@@ -59,7 +59,7 @@ class Feed:
         return pushed_versions(self.home, MODEL)
 
     def artifact(self, run_id: str, stage: str, key: str) -> Path:
-        store = open_store(str(Home(self.home).metadata_path("anomaly")))
+        store = open_store(Home(self.home), "anomaly")
         return Path(output_artifacts(store, run_executions(store, run_id), stage)[key].uri)
 
 

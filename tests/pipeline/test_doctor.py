@@ -140,7 +140,7 @@ def test_a_sound_pipeline_stays_when_another_is_repaired(aepipe: Aepipe, home: H
     put_executions(home.metadata_path("basic"), 1)
     home.metadata_path("anomaly").write_bytes(b"")
     assert aepipe("doctor", "--repair", "--home", home.root).exit_code == 0
-    assert len(open_store(str(home.metadata_path("basic"))).get_executions()) == 1
+    assert len(open_store(home, "basic").get_executions()) == 1
     assert not home.metadata_path("anomaly").exists()
 
 

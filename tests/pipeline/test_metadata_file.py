@@ -87,7 +87,7 @@ def test_opening_the_store_raises_the_same_line(fault: str, home: Home) -> None:
     damage, text = FAULTS[fault]
     damage(path)
     with pytest.raises(UserInputError) as raised:
-        open_store(str(path))
+        open_store(home, "anomaly")
     assert text in str(raised.value)
 
 
@@ -183,4 +183,4 @@ def test_bytes_changed_anywhere_never_end_in_another_error(
         return
     # SQLite does not notice each change, such as another letter in a name; nor need MLMD.
     with contextlib.suppress(UserInputError):
-        open_store(str(home.metadata_path("anomaly")))
+        open_store(home, "anomaly")

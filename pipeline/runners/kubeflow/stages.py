@@ -144,10 +144,9 @@ def RecordOutcome(  # noqa: N802 - TFX names a component as a class.
         span_window: ResolveData's.
         infra_blessing: The infra validator's; none if it is turned off.
     """
+    facts = _data_facts(data_folder, span_window)
     outcome = judged_outcome(
-        pipeline,
-        run_id,
-        _data_facts(data_folder, span_window),
+        RunOutcome(pipeline, run_id, "interrupted", facts),
         gate_uri=verdict.uri,
         evaluation_uri=evaluation.uri,
         infra_refusal=_infra_refusal(infra_blessing),

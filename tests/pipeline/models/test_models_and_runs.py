@@ -68,7 +68,7 @@ def test_a_run_says_where_its_result_is_not_what_is_served(tmp_path: Path, aepip
     ]
 
     # What was changed by hand is in MLMD, and is no run.
-    store = open_store(str(home.metadata_path("anomaly")))
+    store = open_store(home, "anomaly")
     (rollback, restore) = store.get_executions_by_type("aepipe.ModelRollback")
     inputs = store.get_artifacts_by_id(
         [event.artifact_id for event in store.get_events_by_execution_ids([rollback.id])]

@@ -113,7 +113,7 @@ def test_a_busy_database_delays_the_record_only(aepipe: Aepipe, home: Home, fold
     assert result.exit_code == 0
     assert "notice" not in result.err
     assert served_version(folder) == 12
-    store = open_store(str(home.metadata_path("anomaly")))
+    store = open_store(home, "anomaly")
     assert len(store.get_executions_by_type("aepipe.ModelRollback")) == 1
 
 

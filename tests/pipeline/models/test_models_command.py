@@ -50,7 +50,7 @@ def tf_serving_versions(folder: Path) -> list[int]:
 
 def recorded(home: Home) -> list[tuple[str, dict[str, Any], dict[str, str]]]:
     """Type, properties and input artifacts (role -> URI) of what is recorded, oldest first."""
-    store = open_store(str(home.metadata_path("anomaly")))
+    store = open_store(home, "anomaly")
     found = []
     for execution in sorted(store.get_executions(), key=lambda execution: execution.id):
         assert execution.last_known_state == Execution.COMPLETE

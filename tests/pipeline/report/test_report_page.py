@@ -22,7 +22,7 @@ from tests.pipeline.conftest import SQUARES, run_once
 def report(outcome: RunOutcome, home: Home, directory: Path | None = None) -> HtmlElement:
     directory = directory or home.runs / outcome.run_id
     directory.mkdir(parents=True, exist_ok=True)
-    store = open_store(str(home.metadata_path(outcome.pipeline)))
+    store = open_store(home, outcome.pipeline)
     path = write_report(outcome, PIPELINES[outcome.pipeline], store, directory)
     assert path == directory / "report.html"
     return lxml.html.fromstring(path.read_bytes())

@@ -13,7 +13,7 @@ from pipeline_config import ANOMALY
 
 
 def test_a_run_gives_a_picture_on_white(home: Home, pushed: RunOutcome, tmp_path: Path) -> None:
-    store = open_store(str(home.metadata_path("anomaly")))
+    store = open_store(home, "anomaly")
     (path,) = write_pictures(pushed, ANOMALY, store, tmp_path / "docs")
     assert path == tmp_path / "docs" / "anomaly-result.png"
     assert 10_000 < path.stat().st_size < 200_000
@@ -28,6 +28,6 @@ def test_a_run_gives_a_picture_on_white(home: Home, pushed: RunOutcome, tmp_path
 def test_a_run_without_a_judged_model_gives_none(
     home: Home, data_refused: RunOutcome, tmp_path: Path
 ) -> None:
-    store = open_store(str(home.metadata_path("anomaly")))
+    store = open_store(home, "anomaly")
     assert write_pictures(data_refused, ANOMALY, store, tmp_path) == []
     assert list(tmp_path.iterdir()) == []

@@ -19,6 +19,7 @@ from ml_metadata.proto.metadata_store_pb2 import (
     SqliteMetadataSourceConfig,
 )
 
+from pipeline.home import Home
 from pipeline.run.cached_outputs import mark_incomplete, record_outputs
 from pipeline.run.lineage import run_executions
 from tests.serving.push_directory.whole_version import write_pushed_version
@@ -49,9 +50,11 @@ class Recorded:
         self, root: Path, *kinds: str, recorded: bool = True, pushed: Path | None = None
     ) -> None:
         self.root = root
-        self.metadata = root / "anomaly.sqlite"
+        self.home = Home(root)
+        path = self.home.metadata_path("anomaly")
+        path.parent.mkdir()
         config = ConnectionConfig()
-        config.sqlite.filename_uri = str(self.metadata)
+        config.sqlite.filename_uri = str(path)
         config.sqlite.connection_mode = SqliteMetadataSourceConfig.READWRITE_OPENCREATE
         self.store = MetadataStore(config)
         self._context("pipeline_run", RUN)
@@ -136,15 +139,15 @@ def test_an_artifact_that_lost_files_is_taken_no_more(
     other = "Model" if kind == "Schema" else "Schema"
     run = Recorded(tmp_path, kind, other)
     lose(tmp_path / kind)
-    assert mark_incomplete(run.metadata) == [str(tmp_path / kind)]
+    assert mark_incomplete(run.home, "anomaly") == [str(tmp_path / kind)]
     assert run.live() == {other}
-    assert mark_incomplete(run.metadata) == []
+    assert mark_incomplete(run.home, "anomaly") == []
 
 
 def test_whole_artifacts_stay(tmp_path: Path) -> None:
     run = Recorded(tmp_path, *KINDS)
     (tmp_path / "Model" / ".DS_Store").touch()
-    assert mark_incomplete(run.metadata) == []
+    assert mark_incomplete(run.home, "anomaly") == []
     assert run.live() == KINDS.keys()
 
 
@@ -155,7 +158,7 @@ def test_a_stage_without_a_note_is_judged_by_its_splits(
     run = Recorded(tmp_path, "Examples", "Schema", "PushedModel", recorded=False)
     lose(tmp_path / "Examples")
     # Without a note, an empty folder is one that lost its files.
-    assert {Path(uri).name for uri in mark_incomplete(run.metadata)} == {
+    assert {Path(uri).name for uri in mark_incomplete(run.home, "anomaly")} == {
         "Examples",
         "PushedModel",
     }
@@ -183,10 +186,10 @@ def test_a_push_counts_until_its_version_is_gone_or_damaged(
     for version in damaged:
         (model / str(version) / "saved_model.pb").write_text("another graph")
     run = Recorded(tmp_path, "PushedModel", pushed=model / "7")
-    mark_incomplete(run.metadata)
+    mark_incomplete(run.home, "anomaly")
     assert ("PushedModel" in run.live()) == taken
 
 
 def test_there_is_nothing_to_mark_before_the_first_run(tmp_path: Path) -> None:
-    assert mark_incomplete(tmp_path / "none.sqlite") == []
-    assert not (tmp_path / "none.sqlite").exists()
+    assert mark_incomplete(Home(tmp_path), "anomaly") == []
+    assert list(tmp_path.iterdir()) == []

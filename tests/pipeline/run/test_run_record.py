@@ -14,10 +14,10 @@ import pytest
 
 from pipeline.home import Home
 from pipeline.run.begin import previous_outcome
-from pipeline.run.end import end_run
-from pipeline.run.history import past_runs
+from pipeline.run.end import close_interrupted, end_run
+from pipeline.run.history import close_killed, past_runs
 from pipeline.run.outcome import RunOutcome, read_outcome
-from pipeline.run.record import close_interrupted, close_killed, open_record, resume_record
+from pipeline.run.record import open_record, resume_record
 from pipeline.supervisor import Interruption
 from pipeline_config import ANOMALY
 from serving.push_directory.integrity import file_digests

@@ -149,8 +149,8 @@ class Trial:
 
     def executions(self, run_id: str, stage: str) -> list[int]:
         """States of a stage's executions in MLMD."""
-        path = self.home.metadata_path("anomaly")
-        if not path.exists():
+        if not self.home.metadata_path("anomaly").exists():
             return []
-        executions = run_executions(open_store(str(path)), run_id).get(stage, [])
+        store = open_store(self.home, "anomaly")
+        executions = run_executions(store, run_id).get(stage, [])
         return [execution.last_known_state for execution in executions]
