@@ -13,7 +13,6 @@ from pathlib import Path
 
 from components.schema.curated import SCHEMA_DIRECTORY
 from data.choice import RunData, choose_data
-from data.facts import DataFacts
 from data.sources import resolve
 from pipeline.fingerprint import REPOSITORY, source_fingerprint
 from pipeline.home import DATA_CACHE, Home
@@ -29,7 +28,7 @@ def read_data(config: PipelineConfig, home: Home, data_dir: Path | None = None) 
 
     Args:
         config: The pipeline.
-        home: Output folder; its past runs say which spans were refused.
+        home: The output folder; its past runs say which spans were refused.
         data_dir: Folder of raw data; None to look for it.
 
     Raises:
@@ -45,7 +44,7 @@ def read_data(config: PipelineConfig, home: Home, data_dir: Path | None = None) 
 
 def unchanged_outcome(read: RunData, home: Home) -> RunOutcome | None:
     """Returns the outcome of a run with no new data, or None if there is something to run."""
-    last = previous_outcome(read.config, inputs_sha256(read.config, read.facts), past_runs(home))
+    last = previous_outcome(read, past_runs(home))
     if last is None:
         return None
     ended = f"{last.status}: {last.reasons[0]}" if last.reasons else last.status
@@ -55,8 +54,24 @@ def unchanged_outcome(read: RunData, home: Home) -> RunOutcome | None:
     )
 
 
-def inputs_sha256(config: PipelineConfig, facts: DataFacts) -> str:
+def previous_outcome(read: RunData, past: Sequence[RunOutcome]) -> RunOutcome | None:
+    """Returns the pipeline's last run, of those newest first, if another would end like it.
+
+    That is a run with the same inputs that came to a verdict: a refusal is one too, and comes out
+    alike each time. A failure is none, as its cause (a full disk, a file without rights) may be
+    gone while data and settings are the same; nor is a push of which the version is gone.
+    """
+    last = next((run for run in past if run.pipeline == read.config.name), None)
+    if last is None or last.status in ("failed", "interrupted"):
+        return None
+    if last.pushed and not Path(last.pushed).is_dir():
+        return None
+    return last if last.inputs_sha256 == inputs_sha256(read) else None
+
+
+def inputs_sha256(read: RunData) -> str:
     """Returns a digest of all that a run's result depends on: data, spans, settings and code."""
+    config, facts = read.config, read.facts
     inputs = {
         "data": facts.sha256,
         "spans": [span.number for span in facts.spans],
@@ -70,28 +85,6 @@ def inputs_sha256(config: PipelineConfig, facts: DataFacts) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def previous_outcome(
-    config: PipelineConfig, inputs: str, past: Sequence[RunOutcome]
-) -> RunOutcome | None:
-    """Returns the pipeline's last run if another one would come to the same result.
-
-    That is a run with the same inputs that came to a verdict: a refusal is one too, and comes out
-    alike each time. A failure is none, as its cause (a full disk, a file without rights) may be
-    gone while data and settings are the same; nor is a push of which the version is gone.
-
-    Args:
-        config: The pipeline.
-        inputs: `inputs_sha256` of the run that might start.
-        past: Runs, newest first.
-    """
-    last = next((run for run in past if run.pipeline == config.name), None)
-    if last is None or last.inputs_sha256 != inputs or last.status in ("failed", "interrupted"):
-        return None
-    if last.pushed and not Path(last.pushed).is_dir():
-        return None
-    return last
-
-
 def begin_run(
     record: RunRecord,
     read: RunData,
@@ -102,11 +95,11 @@ def begin_run(
 ) -> list[str]:
     """Records what a run reads, and compiles its pipeline into its folder.
 
-    Call it while holding the pipeline's lock.
+    Call this while holding the pipeline's lock.
 
     Args:
-        record: The run's.
-        read: What it reads.
+        record: Of the run.
+        read: Its data.
         beam_args: Options of Beam's pipelines.
         cache: Whether a stage's result of an earlier run may be taken.
         rerun_from: Stage that runs again, with all that follows it, whatever the cache holds.
@@ -117,11 +110,7 @@ def begin_run(
     Raises:
         UserInputError: There is no stage `rerun_from`, or the metadata file cannot be used.
     """
-    record.update(
-        data=read.facts,
-        notices=[*read.notices],
-        inputs_sha256=inputs_sha256(read.config, read.facts),
-    )
+    record.update(data=read.facts, notices=[*read.notices], inputs_sha256=inputs_sha256(read))
     # The models are Keras 3 on TensorFlow, whatever a user's own Keras settings say.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     from pipeline.build import build_pipeline

@@ -73,9 +73,6 @@ def run_pipelines(request: RunRequest, human_output: TextIO) -> list[RunOutcome]
         request: What to run.
         human_output: Where the lines for a person go, standard output or standard error.
 
-    Returns:
-        One outcome a pipeline.
-
     Raises:
         UserInputError: A setting or an option of Beam is unknown or wrong; nothing was run.
     """
@@ -91,7 +88,7 @@ def _run_and_notify(
     home = Home(request.home.absolute())
     begun = RunOutcome(config.name, new_run_id(config.name), "failed")
     try:
-        outcome = _run_at_home(config, request, home, begun.run_id, human_output)
+        outcome = _run(config, request, home, begun.run_id, human_output)
     except Exception as error:
         user_error = str(error) if isinstance(error, UserInputError) else None
         line = user_error or home_fault(error, home.root, (home.runs, home.push_root))
@@ -106,7 +103,7 @@ def _run_and_notify(
     return outcome
 
 
-def _run_at_home(
+def _run(
     config: PipelineConfig, request: RunRequest, home: Home, run_id: str, human_output: TextIO
 ) -> RunOutcome:
     home.prepare(config)

@@ -42,7 +42,7 @@ def read(data: RunData) -> list[int]:
 
 
 def run_of(data: RunData, status: Status, run_id: str = "anomaly-1", **values: Any) -> RunOutcome:
-    inputs = inputs_sha256(data.config, data.facts)
+    inputs = inputs_sha256(data)
     return RunOutcome("anomaly", run_id, status, data=data.facts, inputs_sha256=inputs, **values)
 
 
@@ -140,12 +140,12 @@ def test_a_broken_span_is_left_out_and_one_that_met_a_full_disk_is_not(
 def test_a_verdict_on_the_same_inputs_stands(source: DataSource, status: Status) -> None:
     data = choose(source)
     run = run_of(data, status)
-    assert previous_outcome(data.config, inputs_sha256(data.config, data.facts), [run]) == run
+    assert previous_outcome(data, [run]) == run
 
 
 def _is_new(source: DataSource, run: RunOutcome, *settings: str) -> bool:
     data = choose(source, *settings)
-    return previous_outcome(data.config, inputs_sha256(data.config, data.facts), [run]) is None
+    return previous_outcome(data, [run]) is None
 
 
 def test_whatever_changes_the_result_is_new(source: DataSource, tmp_path: Path) -> None:
@@ -154,6 +154,7 @@ def test_whatever_changes_the_result_is_new(source: DataSource, tmp_path: Path) 
     assert _is_new(source, run, "trainer.epochs=3")
     assert _is_new(source, run, "data.window=2")
     assert _is_new(source, run_of(choose(source), "failed", reasons=["no space left"]))
+    assert _is_new(source, run_of(choose(source), "interrupted"))
     assert _is_new(source, run_of(choose(source), "pushed", pushed=str(tmp_path / "deleted")))
     assert _is_new(source, dataclasses.replace(run, inputs_sha256=None))
     (source.directory / "span-5").mkdir()

@@ -60,7 +60,7 @@ def choose_data(
         if params[IF_NEW_DATA] and (unchanged := unchanged_outcome(read, home)):
             _LOG.info("no new data: %s", unchanged.reasons[0])
             return False
-    run_id = name_of_run(pipeline, dag_run, inputs_sha256(read.config, read.facts))
+    run_id = name_of_run(pipeline, dag_run, inputs_sha256(read))
     ti.xcom_push(key=_RUN_ID, value=run_id)
     with (
         _opened(config, home, run_id) as record,

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.home import Home
-from pipeline.run.begin import previous_outcome
 from pipeline.run.end import close_interrupted, end_run
 from pipeline.run.history import close_killed, past_runs
 from pipeline.run.outcome import RunOutcome, read_outcome
@@ -116,7 +115,6 @@ def test_an_interruption_closes_the_record(
     assert outcome.status == status
     assert said in outcome.reasons[0]
     assert read_outcome(record.directory) == outcome
-    assert previous_outcome(ANOMALY, "", past_runs(home)) is None
 
 
 def test_an_interruption_after_the_push_is_a_push(tmp_path: Path) -> None:

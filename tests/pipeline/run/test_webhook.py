@@ -11,7 +11,7 @@ from pipeline.run.outcome import RunOutcome, Status
 from pipeline.run.webhook import post_outcome
 from pipeline.runners.local import RunRequest, run_pipelines
 from pipeline_config import ScheduleConfig
-from tests.conftest import Aepipe
+from tests.conftest import Aepipe, Result
 from tests.pipeline.webhook_server import Webhook
 
 
@@ -83,43 +83,30 @@ def test_no_server_at_all(url: str) -> None:
     assert "\n" not in line
 
 
+def run_without_data(aepipe: Aepipe, pipeline: str, folder: Path, *options: str) -> Result:
+    """Runs a pipeline that fails of a missing data directory."""
+    places = "--home", folder / "home", "--data-dir", folder / "missing"
+    result = aepipe("run", pipeline, *places, *options)
+    assert result.exit_code == 2
+    return result
+
+
 def test_a_local_run_posts_a_users_mistake(
     aepipe: Aepipe, webhook: Webhook, tmp_path: Path
 ) -> None:
-    missing = tmp_path / "missing"
-    result = aepipe(
-        "run",
-        "anomaly",
-        "--json",
-        "--home",
-        tmp_path / "home",
-        "--data-dir",
-        missing,
-        "--set",
-        f"schedule.webhook_url={webhook.url}",
-    )
-    assert result.exit_code == 2
+    setting = f"schedule.webhook_url={webhook.url}"
+    result = run_without_data(aepipe, "anomaly", tmp_path, "--json", "--set", setting)
     ((_, body),) = webhook.received
     assert body == json.loads(result.out)
-    assert str(missing) in body["runs"][0]["reasons"][0]
+    assert str(tmp_path / "missing") in body["runs"][0]["reasons"][0]
 
 
 def test_a_webhook_that_fails_changes_nothing_of_a_local_run(
     aepipe: Aepipe, webhook: Webhook, tmp_path: Path
 ) -> None:
     webhook.answers = [404]
-    result = aepipe(
-        "run",
-        "anomaly",
-        "--json",
-        "--home",
-        tmp_path / "home",
-        "--data-dir",
-        tmp_path / "missing",
-        "--set",
-        f"schedule.webhook_url={webhook.url}",
-    )
-    assert result.exit_code == 2
+    setting = f"schedule.webhook_url={webhook.url}"
+    result = run_without_data(aepipe, "anomaly", tmp_path, "--json", "--set", setting)
     (run,) = result.runs
     assert "answered 404" in run["notices"][-1]
     assert "answered 404" in result.err
@@ -133,8 +120,7 @@ def test_the_url_may_come_from_the_environment_and_is_written_nowhere(
     monkeypatch.setenv("AEPIPE_WEBHOOK_URL", f"{webhook.url}/token-of-nobody")
     webhook.answers = [404]
     home = tmp_path / "home"
-    result = aepipe("run", "anomaly", "--home", home, "--data-dir", tmp_path / "missing")
-    assert result.exit_code == 2
+    result = run_without_data(aepipe, "anomaly", tmp_path)
     assert len(webhook.received) == 1
     (run,) = (home / "runs").iterdir()
     shown = [aepipe(command, run.name, "--home", home) for command in ("show", "report")]
@@ -147,17 +133,8 @@ def test_the_url_may_come_from_the_environment_and_is_written_nowhere(
 def test_of_several_pipelines_each_is_posted(
     aepipe: Aepipe, webhook: Webhook, tmp_path: Path
 ) -> None:
-    result = aepipe(
-        "run",
-        "all",
-        "--home",
-        tmp_path / "home",
-        "--data-dir",
-        tmp_path / "missing",
-        "--set",
-        f"schedule.webhook_url={webhook.url}",
-    )
-    assert result.exit_code == 2
+    setting = f"schedule.webhook_url={webhook.url}"
+    run_without_data(aepipe, "all", tmp_path, "--set", setting)
     assert [body["runs"][0]["pipeline"] for _, body in webhook.received] == [
         "basic",
         "denoise",
