@@ -128,7 +128,7 @@ def write_outcome(
 ) -> Path:
     """Writes the outcome as `run.json` into the run's folder and returns its path.
 
-    The run's number in its output folder orders runs, whatever the clock said. Call this while
+    The run's number in its output folder orders runs, whatever the clock showed. Call this while
     holding the pipeline's lock.
 
     Args:

@@ -120,37 +120,39 @@ def test_an_unknown_run_is_answered_with_the_nearest(tmp_path: Path) -> None:
     keep(home, "basic-20260102T000000-aaaa")
     keep(home, "anomaly-20260103T000000-aaaa")
     for wrong in ("basic-20260102T000000-aaab", "basic"):
-        with pytest.raises(UserInputError, match="did you mean basic-20260102T000000-aaaa") as told:
+        with pytest.raises(
+            UserInputError, match="did you mean basic-20260102T000000-aaaa"
+        ) as raised:
             lineage(home, wrong)
-        assert len(str(told.value).splitlines()) == 1
+        assert len(str(raised.value).splitlines()) == 1
 
 
 def test_a_run_that_never_reached_mlmd_has_an_outcome_and_no_stages(tmp_path: Path) -> None:
     home = Home(tmp_path)
     kept = keep(home, "basic-20260102T000000-aaaa", reasons=["no such folder"])
-    told = lineage(home, kept.run_id)
-    assert told["outcome"]["reasons"] == ["no such folder"]
-    assert told["stages"] == []
-    assert told["data"]["directory"] is None
-    assert told["pushed_version"] is None
+    found = lineage(home, kept.run_id)
+    assert found["outcome"]["reasons"] == ["no such folder"]
+    assert found["stages"] == []
+    assert found["data"]["directory"] is None
+    assert found["pushed_version"] is None
 
 
 def test_the_lineage_of_a_pushed_run(home: Home, waves: Path, pushed: RunOutcome) -> None:
     assert pushed.status == "pushed", pushed.reasons
-    told = lineage(home, pushed.run_id)
-    assert json.loads(json.dumps(told)) == told
-    assert told["outcome"] == pushed.as_dict()
-    assert told["data"]["directory"] == str(waves)
+    found = lineage(home, pushed.run_id)
+    assert json.loads(json.dumps(found)) == found
+    assert found["outcome"] == pushed.as_dict()
+    assert found["data"]["directory"] == str(waves)
     assert pushed.data is not None
-    assert told["data"]["sha256"] == pushed.data.sha256
-    assert told["data"]["span"] == 0
+    assert found["data"]["sha256"] == pushed.data.sha256
+    assert found["data"]["span"] == 0
     assert pushed.data.files == 1
-    assert told["data"]["input_fingerprint"]
-    assert told["config"]["Trainer"]["custom_config"]["config"]["trainer"]["epochs"] == 8
-    assert told["config"]["ThresholdEvaluator"]["config"]["gate"]["lower_bounds"]["recall"] == 0.5
-    assert told["config"]["InfraValidator"]["config"]["requests"] == 1
-    assert told["config"]["VersionedPusher"]["config"]["model_name"] == "ecg_anomaly_detector"
-    assert told["code"] == {
+    assert found["data"]["input_fingerprint"]
+    assert found["config"]["Trainer"]["custom_config"]["config"]["trainer"]["epochs"] == 8
+    assert found["config"]["ThresholdEvaluator"]["config"]["gate"]["lower_bounds"]["recall"] == 0.5
+    assert found["config"]["InfraValidator"]["config"]["requests"] == 1
+    assert found["config"]["VersionedPusher"]["config"]["model_name"] == "ecg_anomaly_detector"
+    assert found["code"] == {
         "ExampleGen": source_fingerprint("components/example_gen", "data/formats"),
         "DataGate": source_fingerprint("components/data_gate"),
         "Transform": source_fingerprint("components/preprocessing"),
@@ -161,10 +163,10 @@ def test_the_lineage_of_a_pushed_run(home: Home, waves: Path, pushed: RunOutcome
             "components/versioned_pusher", "serving/push_directory"
         ),
     }
-    assert told["blessed"] is True
-    assert told["metrics"] == pushed.metrics
+    assert found["blessed"] is True
+    assert found["metrics"] == pushed.metrics
     assert pushed.pushed is not None
-    assert told["pushed_version"] == Path(pushed.pushed).name
+    assert found["pushed_version"] == Path(pushed.pushed).name
 
 
 def test_the_stages_of_a_pushed_run(home: Home, pushed: RunOutcome) -> None:
@@ -193,11 +195,11 @@ def test_an_unchanged_run_leads_to_the_artifacts_of_the_first(
 
 
 def test_a_refused_run_ends_at_the_gate(home: Home, data_refused: RunOutcome) -> None:
-    told = lineage(home, data_refused.run_id)
-    states = {stage["stage"]: stage["state"] for stage in told["stages"]}
+    found = lineage(home, data_refused.run_id)
+    states = {stage["stage"]: stage["state"] for stage in found["stages"]}
     assert states["DataGate"] == "FAILED"
     assert states["ExampleGen"] == "COMPLETE"
     assert "Trainer" not in states
-    assert told["blessed"] is None
-    assert told["data"]["directory"] == data_refused.data.directory  # type: ignore[union-attr]
-    assert (told["data"]["span"], told["data"]["version"]) == (3, 2)
+    assert found["blessed"] is None
+    assert found["data"]["directory"] == data_refused.data.directory  # type: ignore[union-attr]
+    assert (found["data"]["span"], found["data"]["version"]) == (3, 2)

@@ -96,7 +96,7 @@ def test_a_run_that_ended_is_what_it_came_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "said"),
+    ("number", "status", "reason"),
     [
         (signal.SIGTERM, "interrupted", "interrupted by SIGTERM in Trainer; see /h/log.txt"),
         (signal.SIGKILL, "failed", "memory runs out in Trainer"),
@@ -104,7 +104,7 @@ def test_a_run_that_ended_is_what_it_came_to(tmp_path: Path) -> None:
     ],
 )
 def test_an_interruption_closes_the_record(
-    number: signal.Signals, status: str, said: str, tmp_path: Path
+    number: signal.Signals, status: str, reason: str, tmp_path: Path
 ) -> None:
     home = Home(tmp_path)
     with open_record(home, OPENED) as record:
@@ -113,7 +113,7 @@ def test_an_interruption_closes_the_record(
     (outcome,), was_interrupted = close_interrupted(home, Interruption(number, messages))
     assert was_interrupted
     assert outcome.status == status
-    assert said in outcome.reasons[0]
+    assert reason in outcome.reasons[0]
     assert read_outcome(record.directory) == outcome
 
 
