@@ -13,7 +13,7 @@ import tensorflow as tf
 from components.scorer import ModelLoadError, SavedModel
 from data.formats.csv_rows import values_as_text
 from data.formats.rows import Block, Rejected, Rows, batched
-from pipeline.scoring.summary import ERROR, IS_ANOMALY, RunningSummary
+from pipeline.scoring.summary import ERROR, IS_ANOMALY, Summary
 from pipeline_config import UserInputError
 
 Outputs = Mapping[str, npt.NDArray[np.generic]]
@@ -68,7 +68,7 @@ def score_blocks(
     batch_size: int,
     write: Callable[[Rows, Outputs], None],
     reject: Callable[[Rejected], None],
-) -> RunningSummary:
+) -> Summary:
     """Scores rows in the order of the file, in memory that does not grow with it.
 
     Args:
@@ -81,7 +81,7 @@ def score_blocks(
     Returns:
         A summary of what was written and rejected.
     """
-    summary = RunningSummary()
+    summary = Summary()
 
     def count_and_reject(rejected: Iterable[Rejected]) -> None:
         for row in rejected:

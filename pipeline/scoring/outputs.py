@@ -18,8 +18,8 @@ from pipeline.scoring.request import Format
 from pipeline.scoring.summary import ERROR, IS_ANOMALY
 from pipeline_config import UserInputError
 
-OpenFile = Callable[[], AbstractContextManager[BinaryIO]]
-"""Opens a new file to write; it takes its name if the block ends well."""
+NewFile = AbstractContextManager[BinaryIO]
+"""Opens a file to write when it is entered; it takes its name if the block ends well."""
 
 REJECTS_HEADER = ",".join(REJECT_COLUMNS)
 
@@ -48,31 +48,31 @@ def table_schema(model: ServedModel, kind: Format, *, reconstruction: bool) -> p
 
 @contextlib.contextmanager
 def scores_writer(
-    open_file: OpenFile | None, kind: Format, schema: pa.Schema
+    new_file: NewFile | None, kind: Format, schema: pa.Schema
 ) -> Iterator[Callable[[Rows, Outputs], None]]:
     """Yields what adds the scores of some rows to an output.
 
     Args:
-        open_file: None for an output that nobody asked for.
+        new_file: None for an output that nobody asked for.
         kind: What to write; a number's text in a CSV reads back to the same float32.
         schema: From `table_schema`.
     """
-    if open_file is None:
+    if new_file is None:
         yield lambda rows, outputs: None
         return
     writer = _parquet_writer if kind == "parquet" else _csv_writer
-    with open_file() as file, writer(file, schema) as write:
+    with new_file as file, writer(file, schema) as write:
         yield lambda rows, outputs: write(_as_table(rows, outputs, schema))
 
 
 @contextlib.contextmanager
-def rejects_writer(open_file: OpenFile | None) -> Iterator[Callable[[Rejected], None]]:
+def rejects_writer(new_file: NewFile | None) -> Iterator[Callable[[Rejected], None]]:
     """Yields what adds a rejected row to a CSV: its number, what is wrong with it, and its text.
 
     Args:
-        open_file: Is called at the first rejected row; None if nobody asked for the file.
+        new_file: Is opened at the first rejected row; None if nobody asked for the file.
     """
-    if open_file is None:
+    if new_file is None:
         yield lambda rejected: None
         return
     with contextlib.ExitStack() as stack:
@@ -81,7 +81,7 @@ def rejects_writer(open_file: OpenFile | None) -> Iterator[Callable[[Rejected], 
         def write(rejected: Rejected) -> None:
             nonlocal file
             if file is None:
-                file = stack.enter_context(open_file())
+                file = stack.enter_context(new_file)
                 file.write(f"{REJECTS_HEADER}\n".encode())
             file.write(f"{rejected.as_csv_line()}\n".encode())
 

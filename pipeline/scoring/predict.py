@@ -23,7 +23,6 @@ from pipeline.beam_profiles import beam_arguments
 from pipeline.run.failures import full_disk, full_temporary_folder, user_mistake
 from pipeline.scoring.engine import ServedModel, score_blocks
 from pipeline.scoring.outputs import (
-    OpenFile,
     rejects_writer,
     require_rejects,
     scores_writer,
@@ -129,14 +128,14 @@ def score_streaming(request: PredictRequest, model: ServedModel, source: Source)
             written under the names that were asked for.
     """
     schema = table_schema(model, request.kind, reconstruction=request.reconstruction)
-    rejects = request.rejects_path
+    output, rejects = request.output, request.rejects_path
     with (
         _progress_bar(source, wanted=request.show_progress) as advance,
-        scores_writer(_hidden(request.output), request.kind, schema) as write,
-        rejects_writer(_hidden(rejects)) as reject,
+        scores_writer(_new_file(output) if output else None, request.kind, schema) as write,
+        rejects_writer(_new_file(rejects) if rejects else None) as reject,
     ):
         blocks = read_source(source, model.shape, advance)
-        summary = score_blocks(blocks, model, request.batch_size, write, reject).finish()
+        summary = score_blocks(blocks, model, request.batch_size, write, reject)
         summary.require_examples(source.path)
     if rejects is not None and not summary.rejected:
         # It would describe a former output.
@@ -144,14 +143,10 @@ def score_streaming(request: PredictRequest, model: ServedModel, source: Source)
     return summary
 
 
-def _hidden(path: str | None) -> OpenFile | None:
-    @contextlib.contextmanager
-    def open_file() -> Iterator[BinaryIO]:
-        assert path is not None
-        with hidden_file(Path(path)) as hidden, hidden.open("wb") as file:
-            yield file
-
-    return None if path is None else open_file
+@contextlib.contextmanager
+def _new_file(path: str) -> Iterator[BinaryIO]:
+    with hidden_file(Path(path)) as hidden, hidden.open("wb") as file:
+        yield file
 
 
 @contextlib.contextmanager

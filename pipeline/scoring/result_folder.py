@@ -3,30 +3,30 @@
 import contextlib
 import dataclasses
 import json
+import pickle
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from data.formats.rows import Rejected
 from pipeline.home import require_literal
 from pipeline.scoring.outputs import REJECTS_HEADER
 from pipeline.scoring.request import is_remote
-from pipeline.scoring.summary import RunningSummary, Summary
+from pipeline.scoring.summary import Summary
 from pipeline_config import UserInputError
 from serving.push_directory.durable_files import hidden_file, hidden_folder
 
 SUMMARY_FILE = "_summary.json"
 """What reads a folder of Parquet files passes over names that begin like this."""
 
-FOUND_FILE = "_found.json"
-"""From the workers; no part of the output."""
-
 _REJECTS = "_rejects"
+_WORKERS = "_of-workers"
+"""Begins the names of files that are no part of the output."""
 
 MARK_FILE = "_aepipe.json"
 """Lists the files of a prediction. Only a folder that has it, and no other file, is replaced."""
@@ -77,65 +77,68 @@ def result_folder(output: str | None, scratch: str | None) -> Iterator[str]:
         FileSystems.rename(written, [f"{output}/{_name(path)}" for path in written])
 
 
-def found_json(summary: RunningSummary, files: Sequence[str]) -> str:
-    """Returns what the workers write to `FOUND_FILE` of a result folder.
+@contextlib.contextmanager
+def new_part(folder: str, name: str) -> Iterator[BinaryIO]:
+    """Opens a new file of a result folder; it takes its name when it is whole.
+
+    A retried worker replaces the file of its former attempt.
+    """
+    attempt, final = f"{folder}/{_WORKERS}-{name}.{secrets.token_hex(4)}", f"{folder}/{name}"
+    with FileSystems.create(attempt, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        yield file
+    if FileSystems.exists(final):
+        FileSystems.delete([final])
+    FileSystems.rename([attempt], [final])
+
+
+def save_summary(summary: Summary, folder: str) -> None:
+    """Writes the workers' summary of all rows for `read_summary`."""
+    with new_part(folder, f"{_WORKERS}-summary") as file:
+        file.write(pickle.dumps(summary))
+
+
+def read_summary(folder: str) -> Summary:
+    """Returns what `save_summary` wrote."""
+    path = f"{folder}/{_WORKERS}-summary"
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        summary: Summary = pickle.loads(file.read())
+    return summary
+
+
+def finish_folder(folder: str, summary: Summary, rejects: str | None) -> None:
+    """Writes the summary's file, and removes what is no part of the output.
 
     Args:
+        folder: From `result_folder`, with all parts written.
         summary: Of all rows.
-        files: Names of the files that hold them, each with a suffix of the attempt that wrote it.
-    """
-    return json.dumps({"summary": dataclasses.asdict(summary.finish()), "files": files})
-
-
-def read_found(folder: str) -> tuple[Summary, list[str]]:
-    """Returns the summary and the names of files that `found_json` holds."""
-    with FileSystems.open(f"{folder}/{FOUND_FILE}") as file:
-        found = json.loads(file.read())
-    summary = found["summary"]
-    summary["first_rejects"] = [Rejected(**rejected) for rejected in summary["first_rejects"]]
-    return Summary(**summary), found["files"]
-
-
-def finish_parts(folder: str, summary: Summary, files: Sequence[str]) -> None:
-    """Gives the files of a result folder their names, and removes those of failed attempts.
-
-    Args:
-        folder: From `result_folder`.
-        summary: Is written beside them.
-        files: Names as the workers wrote them: a name, a dot and a suffix.
-    """
-    written = [f"{folder}/{name}" for name in files]
-    finished = [path.rpartition(".")[0] for path in written]
-    if written:
-        FileSystems.rename(written, finished)
-    if left := sorted(set(_files(folder)) - set(finished)):
-        FileSystems.delete(left)
-    _write_json(f"{folder}/{SUMMARY_FILE}", dataclasses.asdict(summary))
-
-
-def publish_rejects(folder: str, path: str | None) -> None:
-    """Takes the rejected rows out of a result folder to the file that was asked for, if any.
-
-    Args:
-        folder: From `result_folder`, with its parts finished.
-        path: Where to; a former file there is replaced, or removed if no row was rejected.
+        rejects: Where the rejected rows go, if anywhere; a former file there is replaced, or
+            removed if no row was rejected.
     """
     parts = sorted(_files(folder, f"{_REJECTS}-*"))
-    if path is None:
-        pass
-    elif not parts:
+    if rejects is not None:
+        _publish_rejects(parts, folder, rejects)
+    FileSystems.delete([*parts, *_files(folder, f"{_WORKERS}-*")])
+    content = {
+        "examples": summary.examples,
+        "anomalies": summary.anomalies,
+        "quantiles": summary.quantiles,
+        "rejected": summary.rejected,
+        "first_rejects": [dataclasses.asdict(rejected) for rejected in summary.first_rejects],
+    }
+    _write_json(f"{folder}/{SUMMARY_FILE}", content)
+
+
+def _publish_rejects(parts: list[str], folder: str, path: str) -> None:
+    if not parts:
         _remove(path)
     elif is_remote(path):
-        joined = f"{folder}/{_REJECTS}.csv"
+        joined = f"{folder}/{_WORKERS}-rejects"
         with FileSystems.create(joined) as file:
             _join_rejects(parts, file)
         FileSystems.copy([joined], [path])
-        parts.append(joined)
     else:
         with hidden_file(Path(path).absolute()) as hidden, hidden.open("wb") as file:
             _join_rejects(parts, file)
-    if parts:
-        FileSystems.delete(parts)
 
 
 @contextlib.contextmanager
@@ -198,7 +201,7 @@ def _remove(path: str) -> None:
         FileSystems.delete([path])
 
 
-def _join_rejects(parts: Sequence[str], file: BinaryIO) -> None:
+def _join_rejects(parts: list[str], file: BinaryIO) -> None:
     file.write(f"{REJECTS_HEADER}\n".encode())
     for part in parts:
         with FileSystems.open(part) as source:

@@ -1,13 +1,11 @@
-"""The file that is scored: what it is, and its rows a block at a time."""
+"""The file that is scored: what it is, and its rows or those of a range of it, block by block."""
 
 import contextlib
 import dataclasses
-import gzip
 import io
 import itertools
 import os
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
@@ -18,9 +16,9 @@ from apache_beam.io.filesystems import FileSystems
 from data.formats.csv_file import find_layout
 from data.formats.csv_rows import CsvLayout, parse_block
 from data.formats.first_bytes import GZIP
-from data.formats.idx_file import find_images, read_images
-from data.formats.line_blocks import read_line_blocks
-from data.formats.raw_file import gunzip, unzipped
+from data.formats.idx_file import IdxHeader, find_images, read_images
+from data.formats.line_blocks import MAX_LINE_BYTES, LineBlock, read_line_blocks
+from data.formats.raw_file import BLOCK_BYTES, gunzip, unzipped
 from data.formats.rows import Block
 from pipeline.scoring.request import STANDARD_INPUT, is_remote
 from pipeline_config import UserInputError
@@ -40,7 +38,7 @@ class Source:
         path: As the user named it.
         kind: By its content.
         is_gzip: By its content; such a file cannot be read from its middle.
-        bytes: What `Advance` is called with at the end; None if nobody knows.
+        bytes: What `Advance` is called with at the end; None for standard input.
         drop_columns: Columns of a CSV to leave out, from 0.
     """
 
@@ -49,6 +47,26 @@ class Source:
     is_gzip: bool
     bytes: int | None
     drop_columns: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class FileRange:
+    """A part of a file; by default all of it.
+
+    Attributes:
+        index: Its place among the ranges of the file.
+        start: First byte of a CSV, or first item, from 0, of an IDX file.
+        stop: The byte or item after the last; None for the rest, whatever its length.
+        first_line: Number of the first line of a CSV that begins in it.
+    """
+
+    index: int = 0
+    start: int = 0
+    stop: int | None = None
+    first_line: int = 1
+
+
+WHOLE = FileRange()
 
 
 def find_source(path: str, drop_columns: tuple[int, ...] = ()) -> Source:
@@ -63,15 +81,28 @@ def find_source(path: str, drop_columns: tuple[int, ...] = ()) -> Source:
     """
     if path == STANDARD_INPUT:
         return Source("standard input", "csv", False, None, drop_columns)
-    with open_file(path) as file:
+    with _open_file(path) as file:
         is_gzip = file.read(len(GZIP)) == GZIP
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
-        with unzipped(file, path) as content:
-            is_idx = _start(content) == _IDX_START
+        is_idx = False
+        # Damage is reported when the file is read, with more context.
+        with contextlib.suppress(UserInputError), unzipped(file, path) as content:
+            is_idx = content.read(len(_IDX_START)) == _IDX_START
     if is_idx and drop_columns:
         raise UserInputError(f"{path}: an IDX file has no columns: take --drop-column away")
     return Source(path, "idx" if is_idx else "csv", is_gzip, size, drop_columns)
+
+
+def find_columns(source: Source, shape: tuple[int, ...]) -> CsvLayout | IdxHeader:
+    """Returns what examples of a shape look like in a file.
+
+    Raises:
+        UserInputError: The file is not of the kind that the model takes.
+    """
+    if source.kind == "idx":
+        return find_images(source.path, shape)
+    return find_layout(read_lines(source), shape, source.path, source.drop_columns)[1]
 
 
 def read_source(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[Block]:
@@ -86,21 +117,118 @@ def read_source(source: Source, shape: tuple[int, ...], advance: Advance) -> Ite
         UserInputError: The file is torn, damaged, or not of the kind that the model takes.
     """
     if source.kind == "idx":
-        yield from _read_idx(source, shape, advance)
+        images, size = find_images(source.path, shape), source.bytes or 0
+        for block in read_range(source, images, WHOLE):
+            # Within gzip data the images read so far are as good a measure as the bytes.
+            advance(size * int(block.rows.numbers[-1]) // images.shape[0])
+            yield block
+        return
+    # Standard input is read only once, so the layout is found on the way.
+    blocks = read_lines(source, WHOLE, advance)
+    first, layout = find_layout(blocks, shape, source.path, source.drop_columns)
+    for lines in itertools.chain([first], blocks):
+        yield parse_block(lines, layout, source.path)
+
+
+def read_range(source: Source, columns: CsvLayout | IdxHeader, part: FileRange) -> Iterator[Block]:
+    """Yields the rows of a range in order; see `read_source`."""
+    if isinstance(columns, IdxHeader):
+        for block in read_images(columns, first=part.start, stop=part.stop):
+            yield Block(block.path, block.rows.as_float32())
     else:
-        yield from _read_csv(source, shape, advance)
+        for lines in read_lines(source, part):
+            yield parse_block(lines, columns, source.path)
 
 
-def read_layout(source: Source, shape: tuple[int, ...]) -> CsvLayout:
-    """Returns the layout of a CSV file; see `find_layout`."""
-    with open_file(source.path) as file, unzipped(file, source.path) as lines:
-        blocks = read_line_blocks(lines, source.path)
-        _, layout = find_layout(blocks, shape, source.path, source.drop_columns)
-        return layout
+def cut(source: Source, units: int, unit_bytes: int, range_bytes: int) -> list[FileRange]:
+    """Returns ranges of about `range_bytes` that cover a file.
+
+    Args:
+        source: The file. Gzip data has no middle to start from, so it is one range.
+        units: How many bytes, or items, there are.
+        unit_bytes: Bytes of one of them.
+        range_bytes: Bytes of a range.
+    """
+    if source.is_gzip:
+        return [WHOLE]
+    starts = range(0, max(units, 1), max(1, range_bytes // unit_bytes))
+    ends = [*starts[1:], None]
+    return [FileRange(index, *ends) for index, ends in enumerate(zip(starts, ends, strict=True))]
+
+
+def count_lines(source: Source, part: FileRange) -> int:
+    """Returns how many lines of a CSV begin within a range, that is not the file's last."""
+    first = max(part.start - 1, 0)
+    left = (part.stop or 0) - 1 - first
+    count = int(part.start == 0)
+    with _open_file(source.path) as file:
+        file.seek(first)
+        while left > 0 and (data := file.read(min(left, BLOCK_BYTES))):
+            count += data.count(b"\n")
+            left -= len(data)
+    return count
+
+
+def read_lines(
+    source: Source, part: FileRange = WHOLE, advance: Advance = lambda read: None
+) -> Iterator[LineBlock]:
+    """Yields the lines of a CSV that begin within a range.
+
+    Raises:
+        UserInputError: See `read_line_blocks`.
+    """
+    with _open_text(source, part) as (text, position):
+        read = 0
+        for block in read_line_blocks(text, source.path, first_line=part.first_line):
+            read += len(block.data)
+            advance(position() if position else read)
+            yield block
 
 
 @contextlib.contextmanager
-def open_file(path: str) -> Iterator[BinaryIO]:
+def _open_text(
+    source: Source, part: FileRange
+) -> Iterator[tuple[BinaryIO, Callable[[], int] | None]]:
+    """Yields a range's bytes, and what returns the place in the file if bytes alone do not."""
+    if source.bytes is None:
+        # A pipe does not go back to its start, so its first bytes are peeked at.
+        pipe = cast(io.BufferedReader, sys.stdin.buffer)
+        if pipe.peek(len(GZIP)).startswith(GZIP):
+            with gunzip(pipe, source.path) as text:
+                yield text, None
+        else:
+            yield pipe, None
+        return
+    with _open_file(source.path) as file:
+        if source.is_gzip:
+            with gunzip(file, source.path) as text:
+                yield text, file.tell
+            return
+        if part.start:
+            file.seek(part.start - 1)
+            file.readline(MAX_LINE_BYTES)
+        yield (file if part.stop is None else cast(BinaryIO, _LinesUntil(file, part.stop))), None
+
+
+class _LinesUntil:
+    """Reads on from a file's position, until the end of the line that reaches `stop`."""
+
+    def __init__(self, file: BinaryIO, stop: int) -> None:
+        self._file = file
+        self._left = stop - file.tell()
+
+    def read(self, size: int) -> bytes:
+        if self._left <= 0:
+            return b""
+        data = self._file.read(min(size, self._left))
+        if len(data) == self._left and not data.endswith(b"\n"):
+            data += self._file.readline(MAX_LINE_BYTES + 1)
+        self._left -= len(data)
+        return data
+
+
+@contextlib.contextmanager
+def _open_file(path: str) -> Iterator[BinaryIO]:
     """Opens a file as it lies on its file system, compressed or not.
 
     Raises:
@@ -117,46 +245,3 @@ def open_file(path: str) -> Iterator[BinaryIO]:
         raise UserInputError(f"{path}: cannot be read: {reason}") from error
     with file:
         yield cast(BinaryIO, file)
-
-
-def _start(content: BinaryIO) -> bytes:
-    # Damage is reported when the file is read, with more context.
-    with contextlib.suppress(EOFError, gzip.BadGzipFile, zlib.error):
-        return content.read(len(_IDX_START))
-    return b""
-
-
-def _read_idx(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[Block]:
-    header = find_images(source.path, shape)
-    size = source.bytes or 0
-    for block in read_images(header):
-        # Within gzip data the images read so far are as good a measure as the bytes.
-        advance(size * int(block.rows.numbers[-1]) // header.shape[0])
-        yield Block(block.path, block.rows.as_float32())
-
-
-def _read_csv(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[Block]:
-    with _open_csv(source) as (lines, position):
-        blocks = read_line_blocks(lines, source.path)
-        first, layout = find_layout(blocks, shape, source.path, source.drop_columns)
-        read = 0
-        for block in itertools.chain([first], blocks):
-            read += len(block.data)
-            advance(position() if position else read)
-            yield parse_block(block, layout, source.path)
-
-
-@contextlib.contextmanager
-def _open_csv(source: Source) -> Iterator[tuple[BinaryIO, Callable[[], int] | None]]:
-    """Yields the text's bytes, and what tells how many bytes of the file that took."""
-    if source.bytes is not None:
-        with open_file(source.path) as file, unzipped(file, source.path) as lines:
-            yield lines, file.tell
-        return
-    # A pipe does not go back to its start, so its first bytes are peeked at.
-    pipe = cast(io.BufferedReader, sys.stdin.buffer)
-    if pipe.peek(len(GZIP)).startswith(GZIP):
-        with gunzip(pipe, source.path) as lines:
-            yield lines, None
-    else:
-        yield pipe, None

@@ -2,7 +2,7 @@
 
 import dataclasses
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,23 +34,58 @@ _QUANTILES = ApproximateQuantilesCombineFn.create(
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Summary:
-    """What was found.
+    """A summary that grows while rows are scored; it travels between Beam's workers.
 
     Attributes:
         examples: Rows that were scored.
         anomalies: How many of them the detector calls anomalies; 0 for other models.
-        quantiles: Of the errors, by the names in `QUANTILES`; empty if there are none.
         rejected: Rows that could not be scored.
         first_rejects: The first `REJECTS_SHOWN` of them.
+        sketch: Beam's, of the errors.
     """
 
-    examples: int
-    anomalies: int
-    quantiles: dict[str, float]
-    rejected: int
-    first_rejects: Sequence[Rejected]
+    examples: int = 0
+    anomalies: int = 0
+    rejected: int = 0
+    first_rejects: list[Rejected] = dataclasses.field(default_factory=list)
+    sketch: Any = dataclasses.field(default_factory=_QUANTILES.create_accumulator, compare=False)
+
+    def add(self, outputs: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Adds a model's outputs for some rows, all of them finite."""
+        errors = outputs[ERROR].tolist()
+        self.examples += len(errors)
+        if IS_ANOMALY in outputs:
+            self.anomalies += int(np.count_nonzero(outputs[IS_ANOMALY]))
+        self.sketch = _QUANTILES.add_input(self.sketch, errors)
+
+    def reject(self, rejected: Rejected) -> None:
+        """Adds a row that could not be scored."""
+        self.rejected += 1
+        self.first_rejects = heapq.nsmallest(REJECTS_SHOWN, [*self.first_rejects, rejected])
+
+    @classmethod
+    def merged(cls, parts: Iterable["Summary"]) -> "Summary":
+        """Returns one summary of the rows of several."""
+        parts = list(parts)
+        return cls(
+            sum(part.examples for part in parts),
+            sum(part.anomalies for part in parts),
+            sum(part.rejected for part in parts),
+            heapq.nsmallest(REJECTS_SHOWN, [row for part in parts for row in part.first_rejects]),
+            _QUANTILES.merge_accumulators([part.sketch for part in parts]),
+        )
+
+    @property
+    def quantiles(self) -> dict[str, float]:
+        """Of the errors, by the names in `QUANTILES`; empty if there are none."""
+        percentiles = _QUANTILES.extract_output(self.sketch)
+        # Fewer examples than percentiles are all returned, once each.
+        last = len(percentiles) - 1
+        return {
+            name: percentiles[last * pc // 100] for name, pc in QUANTILES.items() if percentiles
+        }
 
     def require_examples(self, file: str) -> None:
         """Checks that a row was scored.
@@ -67,54 +102,3 @@ class Summary:
             f"{file}: not one of its {self.rejected} rows can be scored; "
             f"row {first.row}: {first.reason}"
         )
-
-
-class RunningSummary:
-    """A summary that grows while rows are scored; it travels between Beam's workers."""
-
-    def __init__(self) -> None:
-        self._examples = self._anomalies = self._rejected = 0
-        self._first_rejects: list[Rejected] = []
-        self._sketch: Any = _QUANTILES.create_accumulator()
-
-    def add(self, outputs: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        """Adds a model's outputs for some rows, all of them finite."""
-        errors = outputs[ERROR].tolist()
-        self._examples += len(errors)
-        if IS_ANOMALY in outputs:
-            self._anomalies += int(np.count_nonzero(outputs[IS_ANOMALY]))
-        self._sketch = _QUANTILES.add_input(self._sketch, errors)
-
-    def reject(self, rejected: Rejected) -> None:
-        """Adds a row that could not be scored."""
-        self._rejected += 1
-        self._first_rejects = _first([*self._first_rejects, rejected])
-
-    @classmethod
-    def merged(cls, parts: Iterable["RunningSummary"]) -> "RunningSummary":
-        """Returns one summary of the rows of several."""
-        found, parts = cls(), list(parts)
-        found._examples = sum(part._examples for part in parts)
-        found._anomalies = sum(part._anomalies for part in parts)
-        found._rejected = sum(part._rejected for part in parts)
-        found._first_rejects = _first([row for part in parts for row in part._first_rejects])
-        found._sketch = _QUANTILES.merge_accumulators([part._sketch for part in parts])
-        return found
-
-    def finish(self) -> Summary:
-        """Returns what it came to."""
-        percentiles = _QUANTILES.extract_output(self._sketch)
-        # Fewer examples than percentiles are all returned, once each.
-        last = len(percentiles) - 1
-        return Summary(
-            self._examples,
-            self._anomalies,
-            {name: percentiles[last * pc // 100] for name, pc in QUANTILES.items() if percentiles},
-            self._rejected,
-            self._first_rejects,
-        )
-
-
-def _first(rejected: Sequence[Rejected]) -> list[Rejected]:
-    """Returns the first few by their place in the file."""
-    return heapq.nsmallest(REJECTS_SHOWN, rejected)

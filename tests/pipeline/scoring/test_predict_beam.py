@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.scoring.distributed import count_lines, cut, read_lines, score_distributed
+from pipeline.scoring.distributed import score_distributed
 from pipeline.scoring.engine import ServedModel
 from pipeline.scoring.predict import score_streaming
 from pipeline.scoring.request import PredictRequest
-from pipeline.scoring.source import find_source
+from pipeline.scoring.source import count_lines, cut, find_source, read_lines
 from tests.pipeline.scoring.conftest import Predict, mistake
 from tests.pipeline.scoring.shelf import on_shelf
 from tests.pipeline.scoring.tiny_served import (

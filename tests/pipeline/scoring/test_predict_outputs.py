@@ -27,7 +27,11 @@ def start_and_wait_for_rows(models: Path, output: Path) -> subprocess.Popen[byte
     rows = as_lines(make_signals(30_000))
     process.stdin.write("".join(f"{row}\n" for row in rows).encode())
     deadline = time.monotonic() + 120
-    while not any(part.stat().st_size for part in output.parent.glob(".scores.*.part-*")):
+    # Of Parquet nothing is on the disk before the first row group.
+    is_parquet = output.suffix == ".parquet"
+    while not any(
+        is_parquet or part.stat().st_size for part in output.parent.glob(".scores.*.part-*")
+    ):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
