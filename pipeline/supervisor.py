@@ -183,6 +183,9 @@ def _guard(
         end = time.monotonic() + grace_seconds
         while _reaped(work) is None and time.monotonic() < end:
             time.sleep(_POLL_SECONDS)
+    elif status is None:
+        # At once: the imports below take longer than the work may need to replace an output.
+        os.kill(work, signal.SIGKILL)
     _end_descendants()
     if got == _PARENT_ENDED:
         return 1

@@ -143,7 +143,6 @@ def test_a_signal_ends_a_run(
 
 @pytest.mark.slow
 def test_the_run_after_all_of_them_ends_well(home: Path, small_sample: Path) -> None:
-    before = set(pushed_versions(home, MODEL))
     done = subprocess.run(
         command(home, small_sample, "--json"),
         cwd=REPOSITORY,
@@ -154,5 +153,6 @@ def test_the_run_after_all_of_them_ends_well(home: Path, small_sample: Path) -> 
     assert done.returncode == 0, done.stderr
     (run,) = json.loads(done.stdout)["runs"]
     assert run["status"] == "pushed"
-    assert len(set(pushed_versions(home, MODEL)) - before) == 1
+    # One in all, whether or not the signal to the pusher came before its rename.
+    assert len(pushed_versions(home, MODEL)) == 1
     assert list((home / "tmp").iterdir()) == []
