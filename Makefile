@@ -26,7 +26,7 @@ lint: setup-dev ## ruff, mypy, import-linter
 test: lint ## lint, types, unit tests and one short end-to-end run of each pipeline
 	$(PY) -m pytest -m "not slow" --numprocesses=auto --maxprocesses=4 $(ARGS)
 
-test-slow: setup-dev ## full real data (where AEPIPE_DATA names it), faults, orchestrators
+test-slow: setup-dev ## full real data (if AEPIPE_DATA names its folder), faults, orchestrators
 	$(PY) -m pytest -m slow --numprocesses=auto --maxprocesses=4 $(ARGS)
 
 format: setup-dev ## format and sort imports

@@ -46,7 +46,7 @@ def beam_arguments(profile: str, extra: Sequence[str] = ()) -> list[str]:
         extra: Options of Beam, `--name=value` or `--name` each.
 
     Raises:
-        UserInputError: Beam's own parser does not know an option or takes no such value, or what
+        UserInputError: Beam's own parser does not accept an option or its value, or what
             the runner needs is missing; the message is one line.
     """
     options = PROFILES[profile]()

@@ -43,7 +43,7 @@ _LOCK_WAIT_SECONDS = 2.0
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What was looked at, and what it came to.
+    """Result of one check.
 
     Attributes:
         check: `versions`, `disk`, `data`, `home`, `metadata` or `models`.

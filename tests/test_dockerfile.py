@@ -97,8 +97,8 @@ def test_the_install_steps_make_an_environment_that_runs_a_step_and_the_server(
     step = run_in(tmp_path, installed, *write_schema_step(tmp_path, schema))
     assert step.returncode == 0, step.stdout
     assert (schema / "schema.pbtxt").read_text() == 'feature {\n  name: "signal"\n}\n'
-    told = json.loads((tmp_path / "outputs" / "metadata.json").read_text())
-    assert told["artifacts"]["schema"]["artifacts"][0]["uri"] == str(schema)
+    reported = json.loads((tmp_path / "outputs" / "metadata.json").read_text())
+    assert reported["artifacts"]["schema"]["artifacts"][0]["uri"] == str(schema)
 
 
 def run_in(folder: Path, installed: Path, *command: str) -> subprocess.CompletedProcess[str]:

@@ -150,7 +150,7 @@ def test_the_same_minimum_and_maximum(in_process: FinishedRun, on_flink: Finishe
 
 
 def scaled_zero_and_one(run: FinishedRun) -> np.ndarray:
-    """What Transform makes of 0 and 1; the two tell the line through them, so min and max."""
+    """What Transform makes of 0 and 1; the line through them gives min and max."""
     output = tft.TFTransformOutput(run.artifact("Transform", "transform_graph").uri)
     raw = {
         "signal": tf.stack([tf.zeros(140), tf.ones(140)]),

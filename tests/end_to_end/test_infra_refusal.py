@@ -52,10 +52,10 @@ def test_a_candidate_that_does_not_answer_in_time_is_not_pushed(
         assert executed(tmp_path, refused) == stages
         assert pushed_versions(tmp_path, MODEL) == served
 
-    told = run(*hurried)
-    assert told.exit_code == 3
-    assert "infra validator: the server did not start within 0.5 s" in told.out
-    assert "try again with --from InfraValidator" in " ".join(told.out.split())
+    reported = run(*hurried)
+    assert reported.exit_code == 3
+    assert "infra validator: the server did not start within 0.5 s" in reported.out
+    assert "try again with --from InfraValidator" in " ".join(reported.out.split())
 
     code, patient = run_json("trainer.epochs=13")
     assert (code, patient["status"]) == (0, "pushed")

@@ -54,10 +54,10 @@ def test_a_minority_of_normal_rows_is_reported_before_training(
 
     before_training = capfd.readouterr().err.partition("Trainer")[0]
     assert "120 normal, 230 abnormal" in before_training
-    for told in (
+    for reported in (
         before_training,
         "\n".join(outcome.notices),
         Path(str(outcome.report)).read_text(),
     ):
-        assert "only 120 of 350 examples are labelled normal (label 1)" in told
-        assert "swap 0 and 1 in their last column" in told
+        assert "only 120 of 350 examples are labelled normal (label 1)" in reported
+        assert "swap 0 and 1 in their last column" in reported

@@ -18,13 +18,13 @@ URI = "s3://bucket/serving"
 
 
 class KServeAndKubernetes(ApiClient):
-    """KServe's client knows only its own types; its services are made of Kubernetes' too."""
+    """KServe's client holds only its own types; its services are made of Kubernetes' too."""
 
     NATIVE_TYPES_MAPPING = {**vars(kubernetes_models), **ApiClient.NATIVE_TYPES_MAPPING}
 
 
 def services(text: str) -> list[V1beta1InferenceService]:
-    """Deserialises the YAML with client-side validation; a field nobody knows is refused."""
+    """Deserialises the YAML with client-side validation; an unknown field is refused."""
     client = KServeAndKubernetes()
     read = []
     for document in yaml.safe_load_all(text):

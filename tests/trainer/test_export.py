@@ -54,7 +54,7 @@ def test_signatures_of_a_detector(detector: Path) -> None:
         ),
     }
 
-    told = {
+    reported = {
         name: (
             signature.structured_input_signature[1],
             {
@@ -65,7 +65,7 @@ def test_signatures_of_a_detector(detector: Path) -> None:
         for name, signature in signatures.items()
     }
 
-    assert told == expected
+    assert reported == expected
 
 
 def test_examples_and_tensors_give_the_same(

@@ -10,7 +10,7 @@ from trainer.input import SplitReader
 
 
 def ids_of(batches: tf.data.Dataset) -> list[bytes]:
-    """Tells examples apart by their clean values."""
+    """Identifies examples by their clean values."""
     return [row.tobytes() for _, target in batches.as_numpy_iterator() for row in target]
 
 

@@ -120,6 +120,6 @@ def test_a_batch_that_does_not_split_evenly_is_reported(beats: Transformed, tmp_
     )
 
     assert done.returncode == 1
-    told = done.stderr.splitlines()[-1]
-    assert told.startswith(f"{UserInputError.__module__}.UserInputError: trainer.batch_size=5")
+    sentence = done.stderr.splitlines()[-1]
+    assert sentence.startswith(f"{UserInputError.__module__}.UserInputError: trainer.batch_size=5")
     assert not (tmp_path / "model").exists()

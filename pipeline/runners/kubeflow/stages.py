@@ -131,7 +131,7 @@ def RecordOutcome(  # noqa: N802 - TFX names a component as a class.
     span_window: Parameter[str] = "",
     infra_blessing: InputArtifact[InfraBlessing] = None,
 ) -> None:
-    """Records what a run came to whose every stage has ended; never out of the cache.
+    """Records the outcome of a run that ended with its last stage; never taken from the cache.
 
     Args:
         verdict: The data gate's.
@@ -183,7 +183,7 @@ def NotifyWebhook(  # noqa: N802 - TFX names a component as a class.
 
 
 def ended(folder: Path, pipeline: str, run_id: str) -> RunOutcome:
-    """Returns what came of a run, by what its steps left in its folder."""
+    """Returns the outcome of a run, from what its steps left in its folder."""
     try:
         return outcome_from_dict(json.loads((folder / OUTCOME_FILE).read_text()))
     except FileNotFoundError:

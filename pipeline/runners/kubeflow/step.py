@@ -24,7 +24,7 @@ from pipeline.run.failures import gate_refusal, user_mistake
 from pipeline.run.outcome import Status
 
 ABSENT_PROPERTY = "absent"
-"""Custom property of an artifact that stands for none: KFP has no optional output."""
+"""Custom property of an artifact that says there is none: KFP has no optional output."""
 
 LAUNCHER_FOLDERS: Mapping[str, str] = MappingProxyType(
     {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
@@ -33,7 +33,7 @@ LAUNCHER_FOLDERS: Mapping[str, str] = MappingProxyType(
 
 RUN_ID_PARAMETER = "run_id"
 RUN_ID_PLACEHOLDER = "{{$.pipeline_job_uuid}}"
-"""The server puts the run's id in its place, in a parameter that is this and nothing else."""
+"""The server replaces it by the run's id, in a parameter that holds nothing else."""
 
 REMOTE_FLAG = "--remote"
 NOTES_FLAG = "--notes"
@@ -98,7 +98,7 @@ def _note_error(error: Exception, invocation: dict[str, Any], folder: str, stage
 
 
 def run_of_step(invocation: dict[str, Any], stage: str) -> str | None:
-    """Returns the run that a step is part of; None if that cannot be found out.
+    """Returns the id of the run that a step belongs to; None if its invocation does not name it.
 
     As a parameter, the run's id would keep a step's result from being found in the server's cache.
     So most steps find it in their outputs' URIs, `ROOT/PIPELINE/RUN/STAGE/…`.
@@ -117,7 +117,7 @@ def run_of_step(invocation: dict[str, Any], stage: str) -> str | None:
 
 
 def note_failure(run: Path, stage: str, status: Status, reason: str) -> None:
-    """Writes down why a step failed.
+    """Notes why a step failed.
 
     Args:
         run: The run's folder.

@@ -30,7 +30,7 @@ UNKNOWN_OPS = (
 """In a process that has imported TensorFlow and nothing that would add operations to it."""
 
 PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
-"""TensorFlow knows them, but they call into the Python process that made the graph."""
+"""Operations of TensorFlow that call into the Python process that made the graph."""
 
 Tensors = dict[str, tuple[tf.DType, tuple[int | None, ...]]]
 
@@ -132,7 +132,7 @@ def test_all_operations_are_in_tensorflow_itself(graph: MetaGraphDef) -> None:
 
 
 def test_an_older_server_can_read_the_graph(graph: MetaGraphDef) -> None:
-    # An attribute that it does not know is absent if it has its default.
+    # An attribute new to it is absent if it has its default.
     assert graph.meta_info_def.stripped_default_attrs
 
 

@@ -1,4 +1,4 @@
-"""Schedules on a Kubeflow Pipelines server: the requests, and what a user is told."""
+"""Schedules on a Kubeflow Pipelines server: the requests, and the sentences a user reads."""
 
 import json
 import socket

@@ -67,7 +67,7 @@ def test_the_server_can_run_each_part_of_it(documents: Documents) -> None:
         assert set(task.inputs.artifacts) == set(component.input_definitions.artifacts)
         assert set(dependencies(task)) <= set(spec.root.dag.tasks) - {name}
         for declared in component.input_definitions.parameters.values():
-            assert declared.parameter_type, "the server knows no other kind of type"
+            assert declared.parameter_type, "the server takes no other kind of type"
 
 
 def spec_as_struct(document: dict[str, Any]) -> Any:
