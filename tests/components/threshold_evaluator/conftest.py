@@ -27,6 +27,7 @@ from tiny_models import (
 
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.executor import Executor
+from pipeline.beam_profiles import beam_arguments
 
 
 class Bench:
@@ -87,7 +88,7 @@ class Bench:
         if baseline is not None:
             inputs["baseline_model"] = [baseline]
         context = Executor.Context(
-            beam_pipeline_args=["--runner=FnApiRunner"],
+            beam_pipeline_args=beam_arguments("local"),
             tmp_dir=str(self._folder / "tmp"),
             unique_id=str(self._artifacts),
         )

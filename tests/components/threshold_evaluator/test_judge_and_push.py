@@ -21,6 +21,7 @@ from components.blessed_model_resolver.strategy import LatestBlessedModelBefore
 from components.threshold_evaluator.component import ThresholdEvaluator
 from components.threshold_evaluator.config import EvaluationConfig
 from components.versioned_pusher.component import VersionedPusher
+from pipeline.beam_profiles import beam_arguments
 from pipeline_config import PusherConfig, ThresholdEvaluatorConfig, section_as_dict
 from serving.push_directory.layout import list_versions
 
@@ -78,7 +79,7 @@ def create_pipeline(home: Path, *, level: float) -> Pipeline:
         components=[ingest, train, baseline, evaluator, pusher],
         enable_cache=True,
         metadata_connection_config=connection(home),
-        beam_pipeline_args=["--runner=FnApiRunner"],
+        beam_pipeline_args=beam_arguments("local"),
     )
 
 
