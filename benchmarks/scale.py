@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,16 +31,14 @@ from rich.console import Console
 from rich.table import Table
 
 from data.sample_heartbeats import write_csv
-from pipeline.beam_profiles import beam_arguments
-from pipeline.home import Home
-from pipeline_config import ANOMALY, UserInputError
+from pipeline_config import ANOMALY
 
 ROWS = 5_000
 ROWS_A_FILE = 25_000
 ALL = "local,multicore,flink"
-STAGES = ("ExampleGen", "SchemaGen", "Transform")
 TIMED = ("ExampleGen", "Transform", "scoring")
 SAMPLED_EVERY_S = 0.2
+POINT = Path(__file__).with_name("scale_point.py")
 
 
 def main() -> None:
@@ -54,12 +51,7 @@ def main() -> None:
     parser.add_argument("--model", help="folder of a pushed model to score with, else one is made")
     parser.add_argument("--out", type=Path, help="file for the JSON, else standard output")
     parser.add_argument("--limit", type=float, default=3600, help="seconds a point may take")
-    parser.add_argument("--point", nargs=3, metavar=("PROFILE", "DATA", "MODEL"), help="internal")
     arguments = parser.parse_args()
-    if arguments.point:
-        profile, data, model = arguments.point
-        print(json.dumps(run_point(profile, Path(data), model, arguments.work)))
-        return
     with contextlib.ExitStack() as stack:
         work = arguments.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         result = measure(arguments, work)
@@ -84,12 +76,12 @@ def measure(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
         points = []
         for factor in arguments.factors:
             home = work / f"home-{profile}-{factor}"
-            command = ["--point", profile, str(data[factor]), model, "--work", str(home)]
+            command = [sys.executable, str(POINT), profile, str(data[factor]), model, str(home)]
             runs = []
             for _ in range(arguments.repeats):
                 # In a used one TFX finds the stages done, and there is nothing to measure.
                 shutil.rmtree(home, ignore_errors=True)
-                runs.append(measured([sys.executable, __file__, *command], arguments.limit))
+                runs.append(measured(command, arguments.limit))
             point = best_of(runs)
             rows = arguments.rows * factor
             if "scored" in point and sum(point["scored"].values()) != rows:
@@ -225,83 +217,6 @@ def show(result: dict[str, Any]) -> None:
     console.print(table)
     for line in failed:
         console.print(line, soft_wrap=True)
-
-
-def run_point(profile: str, data: Path, model: str, root: Path) -> dict[str, Any]:
-    """Runs the stages, in this process, and returns their seconds and the examples scored."""
-    try:
-        beam_args = beam_arguments(profile)
-    except UserInputError as fault:
-        sys.exit(str(fault))
-    from pipeline.run.log import logs_to_file
-
-    with logs_to_file(root / "log.txt", verbose=False):
-        seconds = ingest_and_transform(data, root, beam_args)
-        start = time.monotonic()
-        scored = score(root, model, beam_args)
-        seconds["scoring"] = time.monotonic() - start
-    return {
-        "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
-        "total_s": round(sum(seconds.values()), 2),
-        "scored": scored,
-    }
-
-
-def ingest_and_transform(data: Path, root: Path, beam_args: list[str]) -> dict[str, float]:
-    """Runs ExampleGen and Transform of the `anomaly` pipeline and returns their seconds."""
-    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-
-    from pipeline.build import build_pipeline
-    from pipeline.run.compiled import compile_run, only_stage
-
-    home = Home(root)
-    home.prepare(ANOMALY)
-    pipeline = build_pipeline(
-        ANOMALY,
-        data_directory=str(data / "ecg"),
-        data_sha256="",
-        home=home,
-        beam_args=beam_args,
-        cache=False,
-    )
-    compiled = compile_run(pipeline, "scale")
-    wanted = [node for node in compiled.nodes if node.pipeline_node.node_info.id in STAGES]
-    del compiled.nodes[:]
-    seconds = {}
-    for node in wanted:
-        for neighbours in (node.pipeline_node.upstream_nodes, node.pipeline_node.downstream_nodes):
-            kept = [name for name in neighbours if name in STAGES]
-            neighbours[:] = kept
-        compiled.nodes.append(node)
-    for node in wanted:
-        stage = node.pipeline_node.node_info.id
-        start = time.monotonic()
-        LocalDagRunner().run_with_ir(only_stage(compiled, stage))
-        seconds[stage] = time.monotonic() - start
-    return seconds
-
-
-def score(root: Path, model: str, beam_args: list[str]) -> dict[str, int]:
-    """Scores both splits as the evaluator does and returns how many examples each has."""
-    import apache_beam as beam
-    from tfx.types.standard_artifacts import Examples
-
-    from components.threshold_evaluator.config import EvaluationConfig
-    from components.threshold_evaluator.score_shards import ScoreShards, list_shards, read_scores
-
-    examples = Examples()
-    (folder,) = Home(root).artifacts(ANOMALY.name).glob("ExampleGen/examples/*")
-    examples.uri, examples.split_names = str(folder), '["train", "eval"]'
-    shards = {split: list_shards([examples], split) for split in ("train", "eval")}
-    config = EvaluationConfig.from_pipeline(ANOMALY)
-    output = str(root / "scores")
-    with beam.Pipeline(argv=beam_args) as pipeline:
-        _ = (
-            pipeline
-            | beam.Create([shard for of_split in shards.values() for shard in of_split])
-            | ScoreShards(model, "", config, output)
-        )
-    return {split: len(read_scores(output, of_split).error) for split, of_split in shards.items()}
 
 
 if __name__ == "__main__":
