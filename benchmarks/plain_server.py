@@ -1,4 +1,4 @@
-"""The peer of `benchmarks/serving.py`: the handler that one would write in ten minutes.
+"""The peer of `benchmarks/server.py`: the handler that one would write in ten minutes.
 
 A FastAPI function that calls the same SavedModel's `serving_default`, run by uvicorn: no batching,
 no versions, no checks but pydantic's. Run as `python benchmarks/plain_server.py SAVED_MODEL PORT`.

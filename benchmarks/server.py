@@ -1,6 +1,6 @@
 """Throughput and latency of `aepipe serve` beside a plain FastAPI handler, in one run.
 
-    python benchmarks/serving.py output/serving/ecg_anomaly_detector [--seconds 5] [--json]
+    python benchmarks/server.py output/serving/ecg_anomaly_detector [--seconds 5] [--json]
 
 Both servers are up all the time and are asked in turn with the same requests over the same client,
 which runs in this process; the version is the newest in the folder. A client is one connection
