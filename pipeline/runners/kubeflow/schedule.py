@@ -228,14 +228,9 @@ def _named(name: str) -> str:
 @contextlib.contextmanager
 def _errors_in_one_line(server: Server) -> Iterator[None]:
     """Raises what the client raises as a UserInputError; what it prints goes to standard error."""
-    try:
-        import urllib3
-        from kfp_server_api import ApiException
-    except ModuleNotFoundError as error:
-        raise UserInputError(
-            "kfp, the SDK of Kubeflow Pipelines, is not installed: install "
-            "requirements/kubeflow.txt"
-        ) from error
+    import urllib3
+    from kfp_server_api import ApiException
+
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
