@@ -11,15 +11,14 @@ from typing import Any
 import click
 
 from pipeline_config import UserInputError
-from serving.ports_and_files import bound_socket, connections_for
-from serving.settings import ServerSettings, options
+from serving.settings import ServerSettings, bound_socket, connections_for, options
 from serving.tensorflow_greeting import import_tensorflow
 
 _LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "filters": {"clients": {"()": "serving.error_answers.WithoutClientMistakes"}},
+    "filters": {"clients": {"()": "serving.errors.WithoutClientMistakes"}},
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["clients"]}
     },

@@ -9,8 +9,8 @@ from typing import Any
 
 from grpc import aio
 
+from serving.decoding import LARGE_BYTES, Result, convert, return_freed_memory
 from serving.errors import InvalidRequestError, TooMuchInHandError
-from serving.large_requests import LARGE_BYTES, Result, convert, return_freed_memory
 
 _SMALL_SECONDS = 0.25
 """A message that takes longer to arrive counts as large, or as stalled."""

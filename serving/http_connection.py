@@ -1,6 +1,7 @@
-"""One HTTP connection: bounds on its request heads and its waits; refusals."""
+"""HTTP connections: bounds on their number, their request heads and their waits; refusals."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import httptools
@@ -8,7 +9,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from serving.body_limit import BODY_ARRIVED
-from serving.open_connections import OpenConnections
+from serving.settings import ServerSettings
 
 _UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
 
@@ -23,6 +24,68 @@ _QUIET_SECONDS = 1.0
 """While the server ends: how long it waits for a request on an idle connection."""
 
 _STEP_BYTES = 16 * 2**10
+
+
+class OpenConnections:
+    """The open connections of a server.
+
+    A new connection beyond the bound closes the one that has waited the longest for its client.
+
+    Attributes:
+        settings: The bounds.
+        strangers: Connections that wait for a first request; the longest waiting one first.
+        waiting: Connections that wait for more after an answer, in the same order; they are closed
+            only if there is no stranger.
+        lingering: Number of refused connections that are still open.
+        ending: Whether the server ends.
+
+    Args:
+        settings: The bounds.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self.strangers: dict[HttpConnection, None] = {}
+        self.waiting: dict[HttpConnection, None] = {}
+        self.lingering = 0
+        self.ending = False
+        self._open: set[HttpConnection] = set()
+
+    def add(self, connection: "HttpConnection") -> bool:
+        """Adds a connection; closes the longest waiting one if there are too many.
+
+        Returns:
+            Whether there is room for it.
+        """
+        if len(self._open) >= self.settings.connections:
+            oldest = next(itertools.chain(self.strangers, self.waiting), None)
+            if oldest is None:
+                return False
+            oldest.give_way()
+        self._open.add(connection)
+        return True
+
+    def remove(self, connection: "HttpConnection") -> None:
+        """Removes a connection that is closed or about to be closed."""
+        self._open.discard(connection)
+        self.strangers.pop(connection, None)
+        self.waiting.pop(connection, None)
+
+    async def watch(self) -> None:
+        """Closes connections that have waited too long, until it is cancelled."""
+        settings = self.settings
+        pause = min(1.0, settings.header_seconds / 4, settings.idle_seconds / 4)
+        while True:
+            await asyncio.sleep(pause)
+            now = asyncio.get_running_loop().time()
+            for connection in [*self.strangers, *self.waiting]:
+                connection.check_patience(now)
+
+    def end(self) -> None:
+        """Makes each answer the last one of its connection from now on."""
+        self.ending = True
+        for connection in self._open:
+            connection.shutdown()
 
 
 class HttpConnection(HttpToolsProtocol):

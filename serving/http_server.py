@@ -14,9 +14,8 @@ from kserve.protocol.rest.server import RESTServer
 from starlette.middleware.cors import CORSMiddleware
 
 from serving.body_limit import BodyLimit
-from serving.error_answers import HTTP_HANDLERS
-from serving.http_connection import HttpConnection
-from serving.open_connections import OpenConnections
+from serving.errors import HTTP_HANDLERS
+from serving.http_connection import HttpConnection, OpenConnections
 from serving.open_inference import ReadOnlyRepositoryExtension
 from serving.open_inference_rest import open_inference_routes
 from serving.settings import ServerSettings

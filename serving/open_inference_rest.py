@@ -15,11 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from serving.decoding import check_amount, convert_body, decode_json
 from serving.errors import InvalidRequestError
-from serving.large_requests import convert_body
 from serving.open_inference import OpenInferenceModel, versioned_name
 from serving.open_inference_tensors import check_declared, signature_name
-from serving.request_json import check_amount, decode_json
 
 _JSON_LENGTH = "inference-header-content-length"
 

@@ -16,8 +16,7 @@ from serving.open_inference import (
     PushDirectoryRepository,
     ReadOnlyRepositoryExtension,
 )
-from serving.ports_and_files import port_in_use
-from serving.settings import ServerSettings
+from serving.settings import ServerSettings, port_in_use
 from serving.watched_directory import PushDirectory
 
 _LOG = logging.getLogger(__name__)

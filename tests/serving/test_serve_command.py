@@ -74,7 +74,7 @@ def test_connections_stay_below_the_open_files(
 ) -> None:
     program = (
         f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, {limits});"
-        "from serving.ports_and_files import connections_for;"
+        "from serving.settings import connections_for;"
         f"print(connections_for({wanted}), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     command = [sys.executable, "-c", program]

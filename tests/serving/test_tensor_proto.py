@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.errors import InvalidRequestError, RequestError, TooLargeError
-from serving.tensor_proto import read_tensor, write_tensor
 from serving.tensors import STRING, TensorSpec
+from serving.tf_serving_grpc import read_tensor, write_tensor
 
 MOST_ROWS = 1000
 SPECS = {
