@@ -262,9 +262,9 @@ async def _refuse(
     """Answers, and closes the connection if the body is incomplete."""
     headers = {"accept-encoding": "gzip"} if isinstance(error, EncodingError) else {}
     if complete:
-        await JSONResponse({"error": error.reason}, error.http, headers)(scope, receive, send)
+        await JSONResponse({"error": str(error)}, error.http, headers)(scope, receive, send)
         return
-    response = JSONResponse({"error": error.reason}, error.http, headers | {"connection": "close"})
+    response = JSONResponse({"error": str(error)}, error.http, headers | {"connection": "close"})
     seconds = _SLOW_LINGER_SECONDS if isinstance(error, SlowBodyError) else _LINGER_SECONDS
     start = {"type": "http.response.start", "status": response.status_code}
     await send(start | {"headers": response.raw_headers})

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-import grpc
 from fastapi.exceptions import RequestValidationError
 from grpc import StatusCode
 from kserve.errors import (
@@ -19,16 +18,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+_LOG = logging.getLogger(__name__)
+
+_REASON_CHARACTERS = 1000
+"""A gRPC status travels in headers, of which clients accept 8 KiB; the reason may quote a name of
+any length from the request."""
+
+LOADED_BY_PUSH = "models are loaded and unloaded as the push directory says, not on request"
+
 
 class RequestError(Exception):
-    """A request that is not answered with a prediction.
+    """A request that is not answered with a prediction; the message is one sentence for the client.
 
     Attributes:
         http: Status of the HTTP answer.
         grpc: Status of the gRPC answer.
-
-    Args:
-        reason: One sentence for the client.
     """
 
     http: HTTPStatus
@@ -37,10 +41,6 @@ class RequestError(Exception):
     def __init_subclass__(cls, http: HTTPStatus, grpc: StatusCode, **more: Any) -> None:
         super().__init_subclass__(**more)
         cls.http, cls.grpc = http, grpc
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class InvalidRequestError(
@@ -57,9 +57,6 @@ class UnimplementedError(
     RequestError, http=HTTPStatus.NOT_IMPLEMENTED, grpc=StatusCode.UNIMPLEMENTED
 ):
     """The method is not served."""
-
-
-LOADED_BY_PUSH = "models are loaded and unloaded as the push directory says, not on request"
 
 
 class OverloadedError(
@@ -105,17 +102,11 @@ def too_many_examples(examples: int, most: int) -> TooLargeError:
     )
 
 
-_LOG = logging.getLogger(__name__)
-
-_REASON_CHARACTERS = 1000
-"""A gRPC status travels in headers, of which clients accept 8 KiB; the reason may quote a name of
-any length from the request."""
-
-_GRPC_STATUS_OF_KSERVE: Mapping[type[Exception], grpc.StatusCode] = {
-    InferenceError: grpc.StatusCode.INVALID_ARGUMENT,
-    InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
-    ModelNotFound: grpc.StatusCode.NOT_FOUND,
-    ModelNotReady: grpc.StatusCode.UNAVAILABLE,
+_GRPC_STATUS_OF_KSERVE: Mapping[type[Exception], StatusCode] = {
+    InferenceError: StatusCode.INVALID_ARGUMENT,
+    InvalidInput: StatusCode.INVALID_ARGUMENT,
+    ModelNotFound: StatusCode.NOT_FOUND,
+    ModelNotReady: StatusCode.UNAVAILABLE,
 }
 
 _CLIENT_MISTAKES = (
@@ -128,7 +119,7 @@ _CLIENT_MISTAKES = (
 )
 
 
-def grpc_status(error: Exception, method: str) -> tuple[grpc.StatusCode, str]:
+def grpc_status(error: Exception, method: str) -> tuple[StatusCode, str]:
     """Returns the status and the reason for a client; logs an error that is a bug of the server.
 
     Args:
@@ -136,17 +127,17 @@ def grpc_status(error: Exception, method: str) -> tuple[grpc.StatusCode, str]:
         method: Name of the gRPC method, for the log.
     """
     if isinstance(error, RequestError):
-        return error.grpc, error.reason[:_REASON_CHARACTERS]
+        return error.grpc, str(error)[:_REASON_CHARACTERS]
     code = _GRPC_STATUS_OF_KSERVE.get(type(error))
     if code is not None:
         return code, str(error)[:_REASON_CHARACTERS]
     _LOG.error("%s", method, exc_info=error)
-    return grpc.StatusCode.INTERNAL, "internal error"
+    return StatusCode.INTERNAL, "internal error"
 
 
 async def _request_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
-    return JSONResponse({"error": error.reason}, error.http)
+    return JSONResponse({"error": str(error)}, error.http)
 
 
 async def _validation_error(_: Request, error: Exception) -> Response:

@@ -1,32 +1,26 @@
-"""KServe's gRPC server, with TensorFlow Serving's services beside its own; bounds and errors.
+"""The gRPC server: services of both protocols and health checking, bounds and errors.
 
 Each request passes `RequestHandling`, which receives it within bounds and answers its errors.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
-from google.protobuf.runtime_version import VersionError
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc
-from kserve.protocol.grpc.server import GRPCServer
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.errors import InvalidRequestError, NotServedError, UnimplementedError, grpc_status
 from serving.grpc_intake import Intake
-from serving.open_inference import ReadOnlyRepositoryExtension
+from serving.open_inference import PushDirectoryDataPlane
 from serving.open_inference_grpc import VersionedInferenceServicer
 from serving.settings import ServerSettings
 from serving.tf_serving_grpc import ModelService, PredictionService
 from serving.watched_directory import PushDirectory
-
-_LOG = logging.getLogger(__name__)
 
 _RPCS_IN_HAND = 1024
 """gRPC answers RESOURCE_EXHAUSTED beyond."""
@@ -35,21 +29,36 @@ _MESSAGES_IN_MEMORY = 4
 """Messages of the largest size that may be in memory; of small ones it is thousands."""
 
 
-class GrpcServer(GRPCServer):
-    """KServe's gRPC server with TensorFlow Serving's services beside its own."""
+_GRACE_SECONDS = 30
+"""How long requests in hand may take once the server ends; KServe's HTTP server has the same."""
 
-    def __init__(
-        self,
-        data_plane: DataPlane,
-        extension: ReadOnlyRepositoryExtension,
-        directory: PushDirectory,
-        settings: ServerSettings,
-    ) -> None:
-        super().__init__(settings.grpc_port, data_plane, extension, kwargs={})
+_SERVICES = (
+    "",
+    "inference.GRPCInferenceService",
+    "tensorflow.serving.ModelService",
+    "tensorflow.serving.PredictionService",
+)
+"""Names of the whole server."""
+
+_WATCH_SECONDS = 0.5
+
+_Status = health_pb2.HealthCheckResponse
+
+
+class GrpcServer:
+    """The gRPC server: KServe's services, TensorFlow Serving's, and gRPC's health checking.
+
+    Args:
+        data_plane: The models.
+        settings: Settings of the server.
+    """
+
+    def __init__(self, data_plane: PushDirectoryDataPlane, settings: ServerSettings) -> None:
         intake = Intake(
             held_bytes=_MESSAGES_IN_MEMORY * settings.body_bytes,
             executor=ThreadPoolExecutor(1, thread_name_prefix="grpc-large"),
         )
+        self._health = ModelHealth(data_plane.directory)
         self._server = aio.server(
             ThreadPoolExecutor(max_workers=1),
             maximum_concurrent_rpcs=_RPCS_IN_HAND,
@@ -62,15 +71,15 @@ class GrpcServer(GRPCServer):
             ],
         )
         grpc_predict_v2_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-            VersionedInferenceServicer(data_plane, extension, intake), self._server
+            VersionedInferenceServicer(data_plane, intake), self._server
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(directory, intake), self._server
+            PredictionService(data_plane.directory, intake), self._server
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            ModelService(directory), self._server
+            ModelService(data_plane.directory), self._server
         )
-        self._stop_health = _add_health(directory, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 
     def bind(self, address: str) -> int:
         """Binds the port and returns its number.
@@ -80,15 +89,15 @@ class GrpcServer(GRPCServer):
         """
         return int(self._server.add_insecure_port(address))
 
-    async def start(self, max_workers: int = 1) -> None:
+    async def start(self) -> None:
         """Serves until `stop` is called."""
         await self._server.start()
         await self._server.wait_for_termination()
 
-    async def stop(self, sig: int | None = None) -> None:
+    async def stop(self) -> None:
         """Refuses new requests; ends after those in hand, or after the grace period."""
-        self._stop_health()
-        await self._server.stop(self._grace_period)
+        self._health.stop()
+        await self._server.stop(_GRACE_SECONDS)
 
 
 class RequestHandling(aio.ServerInterceptor):
@@ -148,33 +157,6 @@ def _decoded(deserializer: Callable[[bytes], Any], content: bytes) -> Any:
         ) from error
 
 
-def _add_health(directory: PushDirectory, server: aio.Server) -> Callable[[], None]:
-    """Adds health checking and returns the function that ends it."""
-    try:
-        from grpc_health.v1 import health_pb2_grpc
-
-        from serving.grpc_server import ModelHealth
-    except (ImportError, VersionError) as error:
-        _LOG.warning("no gRPC health checking: %s; install the locked requirements", error)
-        return lambda: None
-    health = ModelHealth(directory)
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    return health.stop
-
-
-SERVICES = (
-    "",
-    "inference.GRPCInferenceService",
-    "tensorflow.serving.ModelService",
-    "tensorflow.serving.PredictionService",
-)
-"""Names of the whole server."""
-
-_WATCH_SECONDS = 0.5
-
-_Status = health_pb2.HealthCheckResponse
-
-
 class ModelHealth(health_pb2_grpc.HealthServicer):
     """Health of the server, which serves if one of its models does, and of each model.
 
@@ -222,7 +204,7 @@ class ModelHealth(health_pb2_grpc.HealthServicer):
 
     def _status(self, service: str) -> int:
         model = self._directory.models.get(service)
-        if service in SERVICES:
+        if service in _SERVICES:
             serves = self._directory.ready
         elif model is not None:
             serves = model.default is not None

@@ -32,15 +32,11 @@ class OpenConnections:
     A new connection beyond the bound closes the one that has waited the longest for its client.
 
     Attributes:
-        settings: The bounds.
         strangers: Connections that wait for a first request; the longest waiting one first.
         waiting: Connections that wait for more after an answer, in the same order; they are closed
             only if there is no stranger.
         lingering: Number of refused connections that are still open.
         ending: Whether the server ends.
-
-    Args:
-        settings: The bounds.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -52,11 +48,7 @@ class OpenConnections:
         self._open: set[HttpConnection] = set()
 
     def add(self, connection: "HttpConnection") -> bool:
-        """Adds a connection; closes the longest waiting one if there are too many.
-
-        Returns:
-            Whether there is room for it.
-        """
+        """Adds a connection if there is room for it, or if a waiting one can be closed instead."""
         if len(self._open) >= self.settings.connections:
             oldest = next(itertools.chain(self.strangers, self.waiting), None)
             if oldest is None:
@@ -89,12 +81,7 @@ class OpenConnections:
 
 
 class HttpConnection(HttpToolsProtocol):
-    """uvicorn's connection, with bounds.
-
-    Args:
-        connections: All connections of the server.
-        given: Arguments of uvicorn's own class.
-    """
+    """uvicorn's connection, with bounds."""
 
     def __init__(self, connections: OpenConnections, **given: Any) -> None:
         super().__init__(**given)
@@ -208,8 +195,7 @@ class HttpConnection(HttpToolsProtocol):
     def check_patience(self, now: float) -> None:
         """Closes the connection if its client has been waited for too long.
 
-        Args:
-            now: The event loop's time, in seconds.
+        `now` is the event loop's time, in seconds.
         """
         settings = self._connections.settings
         waited = now - self._since

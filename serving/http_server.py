@@ -9,18 +9,16 @@ from socket import socket
 
 import uvicorn
 from fastapi import FastAPI
-from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.rest.server import RESTServer
 from starlette.middleware.cors import CORSMiddleware
 
 from serving.body_limit import BodyLimit
 from serving.errors import HTTP_HANDLERS
 from serving.http_connection import HttpConnection, OpenConnections
-from serving.open_inference import ReadOnlyRepositoryExtension
+from serving.open_inference import PushDirectoryDataPlane, ReadOnlyRepositoryExtension
 from serving.open_inference_rest import open_inference_routes
 from serving.settings import ServerSettings
 from serving.tf_serving_rest import tf_serving_routes
-from serving.watched_directory import PushDirectory
 
 _BODIES_IN_MEMORY = 4
 """Bodies of the largest size that may be in memory; of small ones it is thousands."""
@@ -34,14 +32,11 @@ class HttpServer(RESTServer):
     """KServe's HTTP server on a socket that is bound already."""
 
     def __init__(
-        self,
-        data_plane: DataPlane,
-        extension: ReadOnlyRepositoryExtension,
-        directory: PushDirectory,
-        settings: ServerSettings,
-        bound: socket,
+        self, data_plane: PushDirectoryDataPlane, settings: ServerSettings, bound: socket
     ) -> None:
+        extension = ReadOnlyRepositoryExtension(data_plane.model_registry)
         super().__init__("kserve.model_server:app", data_plane, extension, bound.getsockname()[1])
+        self._models = data_plane
         self._connections = OpenConnections(settings)
         # A log line would take longer than the request itself.
         self.config.access_log = False
@@ -49,7 +44,6 @@ class HttpServer(RESTServer):
         self.config.ws = "none"
         self.config.timeout_keep_alive = settings.idle_seconds
         self._server = EndingServer(self.config, self._connections)
-        self._directory = directory
         self._settings = settings
         self._bound = bound
         self._decoding = ThreadPoolExecutor(_DECODED_AT_A_TIME, thread_name_prefix="decode")
@@ -65,8 +59,8 @@ class HttpServer(RESTServer):
 
     def _register_endpoints(self, app: FastAPI) -> None:
         # The first route that matches answers, so these come before KServe's.
-        app.router.routes.extend(tf_serving_routes(self._directory, self._decoding))
-        app.router.routes.extend(open_inference_routes(self.dataplane, self._decoding))
+        app.router.routes.extend(tf_serving_routes(self._models.directory, self._decoding))
+        app.router.routes.extend(open_inference_routes(self._models, self._decoding))
         super()._register_endpoints(app)
 
     def _add_exception_handlers(self, app: FastAPI) -> None:

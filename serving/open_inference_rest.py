@@ -7,8 +7,7 @@ from typing import Any
 
 import orjson
 from kserve import InferRequest
-from kserve.errors import ModelNotFound, ModelNotReady
-from kserve.protocol.dataplane import DataPlane
+from kserve.errors import ModelNotReady
 from kserve.protocol.rest.v2_datamodels import InferenceRequest, InferenceResponse
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -17,95 +16,86 @@ from starlette.routing import BaseRoute, Route
 
 from serving.decoding import check_amount, convert_body, decode_json
 from serving.errors import InvalidRequestError
-from serving.open_inference import OpenInferenceModel, versioned_name
-from serving.open_inference_tensors import check_declared, signature_name
+from serving.open_inference import OpenInferenceModel, PushDirectoryDataPlane
 
 _JSON_LENGTH = "inference-header-content-length"
 
 
-def open_inference_routes(data_plane: DataPlane, executor: Executor) -> list[BaseRoute]:
+def open_inference_routes(
+    data_plane: PushDirectoryDataPlane, executor: Executor
+) -> list[BaseRoute]:
     """Returns the routes of `/v2/models/MODEL`.
 
     KServe's own routes accept JSON only with its content type, which many clients do not send,
     and have no versions.
 
     Args:
-        data_plane: KServe's data plane.
+        data_plane: The models.
         executor: Decodes large requests.
     """
-    rest = _OpenInferenceRest(data_plane, executor)
-    routes: list[BaseRoute] = []
-    for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
-        routes += [
-            Route(path, rest.metadata, methods=["GET"]),
-            Route(f"{path}/ready", rest.ready, methods=["GET"]),
-            Route(f"{path}/infer", rest.infer, methods=["POST"]),
-        ]
-    return routes
 
+    def found(request: Request) -> OpenInferenceModel:
+        parameters = request.path_params
+        return data_plane.find(parameters["model"], parameters.get("version", ""))
 
-class _OpenInferenceRest:
-    def __init__(self, data_plane: DataPlane, executor: Executor) -> None:
-        self._data_plane = data_plane
-        self._executor = executor
+    async def found_ready(request: Request) -> OpenInferenceModel:
+        model = found(request)
+        if not await model.healthy():
+            raise ModelNotReady(model.name)
+        return model
 
-    async def metadata(self, request: Request) -> Response:
-        return _json(await self._data_plane.model_metadata(_name(request)))
+    async def metadata(request: Request) -> Response:
+        return _json(found(request).metadata())
 
-    async def ready(self, request: Request) -> Response:
-        model = await self._ready_model(_name(request))
+    async def ready(request: Request) -> Response:
+        model = await found_ready(request)
         return _json({"name": model.name, "ready": True})
 
-    async def infer(self, request: Request) -> Response:
-        name = _name(request)
-        model = await self._ready_model(name)
+    async def infer(request: Request) -> Response:
+        model = await found_ready(request)
         body = await request.body()
         asked = await convert_body(
-            self._executor, len(body), self._decoded, body, request.headers, model
+            executor, len(body), _decoded, body, request.headers, model, data_plane
         )
         del body
-        answered, _ = await self._data_plane.infer(name, asked)
+        answered, _ = await model(asked)
         content, json_length = answered.to_rest()
         if json_length is not None:
             headers = {_JSON_LENGTH: str(json_length)}
             return Response(content, headers=headers, media_type="application/octet-stream")
         return _json(InferenceResponse.model_validate(content).model_dump())
 
-    async def _ready_model(self, name: str) -> OpenInferenceModel:
-        model = self._data_plane.model_registry.get_model(name)
-        if model is None:
-            raise ModelNotFound(name)
-        if not await model.healthy():
-            raise ModelNotReady(name)
-        return model
+    routes: list[BaseRoute] = []
+    for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+        routes += [
+            Route(path, metadata, methods=["GET"]),
+            Route(f"{path}/ready", ready, methods=["GET"]),
+            Route(f"{path}/infer", infer, methods=["POST"]),
+        ]
+    return routes
 
-    def _decoded(
-        self, body: bytes, headers: Mapping[str, str], model: OpenInferenceModel
-    ) -> InferRequest:
-        json_length = headers.get(_JSON_LENGTH)
-        json_part = body if json_length is None else body[: _length(json_length, body)]
-        check_amount(json_part, model.version, model.most_rows)
-        values = decode_json(json_part)
-        binary = json_length is not None
-        try:
-            checked = InferenceRequest.model_validate(
-                _with_data(values) if binary else values, strict=binary
-            )
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in ("body", *first["loc"]))
-            raise InvalidRequestError(f"{where}: {first['msg']}"[:300]) from error
-        signature = model.version.signature(signature_name(checked.parameters))
-        for given in checked.inputs:
-            check_declared(signature, given.name, given.datatype, given.shape, model.most_rows)
-        return self._data_plane.decode_inference_request(
-            body if binary else checked, headers, model.name
+
+def _decoded(
+    body: bytes,
+    headers: Mapping[str, str],
+    model: OpenInferenceModel,
+    data_plane: PushDirectoryDataPlane,
+) -> InferRequest:
+    json_length = headers.get(_JSON_LENGTH)
+    json_part = body if json_length is None else body[: _length(json_length, body)]
+    check_amount(json_part, model.version, model.most_rows)
+    values = decode_json(json_part)
+    binary = json_length is not None
+    try:
+        checked = InferenceRequest.model_validate(
+            _with_data(values) if binary else values, strict=binary
         )
-
-
-def _name(request: Request) -> str:
-    parameters = request.path_params
-    return versioned_name(parameters["model"], parameters.get("version", ""))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in ("body", *first["loc"]))
+        raise InvalidRequestError(f"{where}: {first['msg']}"[:300]) from error
+    model.check_declared(checked.parameters, checked.inputs)
+    return data_plane.decode_inference_request(body if binary else checked, headers, model.name)
 
 
 def _length(text: str, body: bytes) -> int:

@@ -13,14 +13,9 @@ from pipeline_config import UserInputError
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """Command-line option of a setting.
+    """Command-line option of a setting, with its default and range in the option's own unit.
 
     Attributes:
-        name: The option, such as `--body-mib`.
-        default: Its default, in its own unit.
-        least: Smallest value allowed, in its own unit.
-        most: Largest value allowed.
-        help: What `--help` says.
         unit: The setting's value for 1 of the option, such as 2**20 bytes for 1 MiB.
     """
 
@@ -41,27 +36,15 @@ def _setting(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """Settings of the server.
+    """Settings of the server; the help of each option says what it sets.
 
     Attributes:
         models_dir: The push directory: MODEL/VERSION/saved_model.pb.
         host: Address to listen at.
-        port: Port of HTTP; 0 takes a free one.
-        grpc_port: Port of gRPC; 0 takes a free one.
-        poll_seconds: Time between two reads of the push directory.
-        batch_rows: Most examples computed in one go; a larger request is cut into such pieces.
-        batch_delay_seconds: How long a batch that is not full waits for more requests. With 0 a
-            request for an idle model is computed at once; those that arrive meanwhile make the
-            next batch.
-        queue_rows: Examples that may wait for one model; beyond that a request is answered 503.
-            A request with more examples is refused even if the queue is empty.
-        body_bytes: Largest body of a request.
-        body_seconds: How long the next 16 KiB of an HTTP body, or its rest, may take to arrive.
-        header_bytes: Largest head of an HTTP request: its line and headers.
-        header_seconds: How long the head of an HTTP request may take to arrive.
-        idle_seconds: How long an HTTP connection may stay open without a request.
-        connections: HTTP connections at a time; beyond that, the one that has waited the longest
-            for its client is closed.
+        batch_rows: A larger request is cut into pieces of that many examples.
+        batch_delay_seconds: With 0 a request for an idle model is computed at once; those that
+            arrive meanwhile make the next batch.
+        queue_rows: A request with more examples is refused even if the queue is empty.
         cors_origins: Origins whose web pages may send requests over HTTP; `*` for all.
 
     Raises:

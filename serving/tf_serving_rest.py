@@ -5,9 +5,8 @@ See https://www.tensorflow.org/tfx/serving/api_rest.
 
 import base64
 import binascii
-import dataclasses
 import itertools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any
 
@@ -29,9 +28,10 @@ from serving.tf_serving_status import SIGNATURE_DEF, model_metadata, model_statu
 from serving.watched_directory import PushDirectory
 
 _PROTOCOL = "tf_serving_rest"
-_VERBS = ("predict",)
 
-Handler = Callable[[Request], Awaitable[Response]]
+_ROW = "instances"
+_COLUMN = "inputs"
+_KEYS_SHOWN = 5
 
 
 def tf_serving_routes(directory: PushDirectory, executor: Executor) -> list[BaseRoute]:
@@ -41,29 +41,12 @@ def tf_serving_routes(directory: PushDirectory, executor: Executor) -> list[Base
         directory: The models.
         executor: Decodes large requests.
     """
-    rest = _TfServingRest(directory, executor)
-    model = "/v1/models/{model}"
-    routes: list[BaseRoute] = []
-    for path in (model, f"{model}/versions/{{version}}", f"{model}/labels/{{label}}"):
-        routes += [
-            Route(path, rest.status, methods=["GET"]),
-            Route(f"{path}/metadata", rest.metadata, methods=["GET"]),
-            Route(path, rest.predict, methods=["POST"]),
-        ]
-    return routes
 
+    async def status(request: Request) -> Response:
+        return JSONResponse(_as_dict(model_status(*_named(directory, request))))
 
-class _TfServingRest:
-    def __init__(self, directory: PushDirectory, executor: Executor) -> None:
-        self._directory = directory
-        self._executor = executor
-
-    async def status(self, request: Request) -> Response:
-        model, version, label = self._named(request)
-        return _message(model_status(model, version, label))
-
-    async def metadata(self, request: Request) -> Response:
-        model, version, label = self._named(request)
+    async def metadata(request: Request) -> Response:
+        model, version, label = _named(directory, request)
         response, signatures = model_metadata(model.find(version, label))
         # TensorFlow Serving writes the packed message without the name of its type.
         return JSONResponse(
@@ -74,39 +57,41 @@ class _TfServingRest:
             }
         )
 
-    async def predict(self, request: Request) -> Response:
+    async def predict(request: Request) -> Response:
         _split_verb(request)
-        name = self._directory.known_name(request.path_params["model"])
+        name = directory.known_name(request.path_params["model"])
         with metrics.counted(name, _PROTOCOL, http=True):
-            content = await self._answer(request)
-        return Response(content, media_type="application/json")
+            return Response(await answer(request), media_type="application/json")
 
-    async def _answer(self, request: Request) -> bytes:
-        model, number, label = self._named(request)
+    async def answer(request: Request) -> bytes:
+        model, number, label = _named(directory, request)
         version = model.find(number, label)
         body = await request.body()
         signature, inputs, by_row = await convert_body(
-            self._executor, len(body), _decoded, body, version, model.most_rows
+            executor, len(body), _decoded, body, version, model.most_rows
         )
         del body
-        outputs = await model.predict(version, signature, inputs, _PROTOCOL)
-        return answer(outputs, by_row)
+        return _encoded(await model.predict(version, signature, inputs, _PROTOCOL), by_row)
 
-    def _named(self, request: Request) -> tuple[ServedModel, int | None, str | None]:
-        model = self._directory.find(request.path_params["model"])
-        text = request.path_params.get("version")
-        number = None if text is None else version_number(text)
-        return model, number, request.path_params.get("label")
+    model = "/v1/models/{model}"
+    routes: list[BaseRoute] = []
+    for path in (model, f"{model}/versions/{{version}}", f"{model}/labels/{{label}}"):
+        routes += [
+            Route(path, status, methods=["GET"]),
+            Route(f"{path}/metadata", metadata, methods=["GET"]),
+            Route(path, predict, methods=["POST"]),
+        ]
+    return routes
 
 
-def _decoded(
-    content: bytes, version: LoadedVersion, most_rows: int
-) -> tuple[Signature, Arrays, bool]:
-    """Returns the requested signature, its inputs, and whether they came row by row."""
-    check_amount(content, version, most_rows)
-    body = read_body(content)
-    signature = version.signature(body.signature_name)
-    return signature, read_inputs(body, signature.inputs), body.by_row
+def _named(
+    directory: PushDirectory, request: Request
+) -> tuple[ServedModel, int | None, str | None]:
+    """Returns the model, version and label that a path names."""
+    model = directory.find(request.path_params["model"])
+    text = request.path_params.get("version")
+    number = None if text is None else version_number(text)
+    return model, number, request.path_params.get("label")
 
 
 def _split_verb(request: Request) -> None:
@@ -114,12 +99,8 @@ def _split_verb(request: Request) -> None:
     parameters = request.path_params
     last = next(name for name in ("label", "version", "model") if name in parameters)
     parameters[last], _, verb = parameters[last].partition(":")
-    if verb and verb not in _VERBS:
-        raise NotServedError(f"{verb!r} is not served: only {', '.join(_VERBS)} is")
-
-
-def _message(message: Message) -> Response:
-    return JSONResponse(_as_dict(message))
+    if verb not in ("", "predict"):
+        raise NotServedError(f"{verb!r} is not served: only predict is")
 
 
 def _as_dict(message: Message) -> dict[str, object]:
@@ -129,35 +110,40 @@ def _as_dict(message: Message) -> dict[str, object]:
     return content
 
 
-_ROW = "instances"
-_COLUMN = "inputs"
-_KEYS_SHOWN = 5
-
-
-@dataclasses.dataclass(frozen=True)
-class PredictBody:
-    """A decoded request.
-
-    Attributes:
-        signature_name: Which signature; None for the default one.
-        by_row: Whether it has `instances`, so that the answer is by row too.
-        content: The value of that key.
-        may_hold_booleans: Whether `true` or `false` occurs; NumPy would convert them to numbers.
-    """
-
-    signature_name: str | None
-    by_row: bool
-    content: Any
-    may_hold_booleans: bool
-
-
-def read_body(body: bytes) -> PredictBody:
-    """Decodes a request.
+def _decoded(body: bytes, version: LoadedVersion, most_rows: int) -> tuple[Signature, Arrays, bool]:
+    """Returns the requested signature, its inputs, and whether they came row by row.
 
     Raises:
-        InvalidRequestError: It is not JSON, or not an object with `instances` or `inputs`.
+        InvalidRequestError: The body is not a request, or does not fit the signature.
+        TooLargeError: It holds more than `most_rows` examples can have.
     """
+    check_amount(body, version, most_rows)
     values = decode_json(body)
+    by_row = _is_by_row(values)
+    name = values.get("signature_name")
+    if name is not None and not isinstance(name, str):
+        raise InvalidRequestError("signature_name: expected text")
+    content = values[_ROW if by_row else _COLUMN]
+    if by_row and not isinstance(content, list):
+        raise InvalidRequestError(f"{_ROW!r}: expected a list")
+    if by_row and not content:
+        raise InvalidRequestError(f"{_ROW!r}: the batch is empty")
+    signature = version.signature(name or None)
+    specs = signature.inputs
+    columns = _columns_of_rows(content, specs) if by_row else _columns(content, specs)
+    check_names(specs, columns)
+    # NumPy would convert booleans to numbers.
+    may_hold_booleans = b"true" in body or b"false" in body
+    inputs = {name: _array(spec, columns[name], may_hold_booleans) for name, spec in specs.items()}
+    return signature, inputs, by_row
+
+
+def _is_by_row(values: Any) -> bool:
+    """Returns whether a request, and so its answer, is by row.
+
+    Raises:
+        InvalidRequestError: It is not an object with either `instances` or `inputs`.
+    """
     if not isinstance(values, dict):
         raise InvalidRequestError(f"expected a JSON object, got {type(values).__name__}")
     if (_ROW in values) == (_COLUMN in values):
@@ -166,47 +152,7 @@ def read_body(body: bytes) -> PredictBody:
         raise InvalidRequestError(
             f"expected exactly one of {_ROW!r} and {_COLUMN!r}, got {got or 'no key'}"
         )
-    signature_name = values.get("signature_name")
-    if signature_name is not None and not isinstance(signature_name, str):
-        raise InvalidRequestError("signature_name: expected text")
-    by_row = _ROW in values
-    content = values[_ROW] if by_row else values[_COLUMN]
-    if by_row and not isinstance(content, list):
-        raise InvalidRequestError(f"{_ROW!r}: expected a list")
-    if by_row and not content:
-        raise InvalidRequestError(f"{_ROW!r}: the batch is empty")
-    return PredictBody(
-        signature_name=signature_name or None,
-        by_row=by_row,
-        content=content,
-        may_hold_booleans=b"true" in body or b"false" in body,
-    )
-
-
-def read_inputs(body: PredictBody, specs: Mapping[str, TensorSpec]) -> dict[str, np.ndarray]:
-    """Returns the request's values as arrays of the signature's inputs.
-
-    Raises:
-        InvalidRequestError: Names or values are not what the signature takes.
-    """
-    columns = (
-        _columns_of_rows(body.content, specs) if body.by_row else _columns(body.content, specs)
-    )
-    check_names(specs, columns)
-    return {
-        name: _array(spec, columns[name], body.may_hold_booleans) for name, spec in specs.items()
-    }
-
-
-def answer(outputs: Mapping[str, np.ndarray], by_row: bool) -> bytes:
-    """Encodes outputs; the values of a single output are written without its name."""
-    plain = {name: _plain(name, array) for name, array in outputs.items()}
-    if not by_row:
-        return _encoded({"outputs": plain if len(plain) > 1 else next(iter(plain.values()))})
-    if len(plain) == 1:
-        return _encoded({"predictions": next(iter(plain.values()))})
-    rows = zip(*plain.values(), strict=True)
-    return _encoded({"predictions": [dict(zip(plain, row, strict=True)) for row in rows]})
+    return _ROW in values
 
 
 def _columns_of_rows(rows: list[Any], specs: Mapping[str, TensorSpec]) -> dict[str, Any]:
@@ -281,5 +227,13 @@ def _plain(name: str, array: np.ndarray) -> Any:
     return [value.decode(errors="replace") for value in array]
 
 
-def _encoded(content: Any) -> bytes:
-    return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+def _encoded(outputs: Arrays, by_row: bool) -> bytes:
+    """Returns the body of an answer; the values of a single output are written without its name."""
+    plain = {name: _plain(name, array) for name, array in outputs.items()}
+    content: Any = plain if len(plain) > 1 else next(iter(plain.values()))
+    if by_row and len(plain) > 1:
+        rows = zip(*plain.values(), strict=True)
+        content = [dict(zip(plain, row, strict=True)) for row in rows]
+    return orjson.dumps(
+        {"predictions" if by_row else "outputs": content}, option=orjson.OPT_SERIALIZE_NUMPY
+    )
