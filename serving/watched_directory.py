@@ -10,8 +10,8 @@ from pipeline_config import UserInputError
 from serving import metrics
 from serving.errors import NotServedError
 from serving.loaded_version import LoadedVersion
-from serving.push_directory.integrity import find_damage, read_digests
 from serving.push_directory.layout import content_stamp, list_versions, model_folders
+from serving.push_directory.manifest import find_damage, read_digests
 from serving.push_directory.versions_json import VersionFile, read_version_file
 from serving.served_model import ServedModel, VersionStatus
 from serving.settings import ServerSettings

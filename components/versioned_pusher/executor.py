@@ -28,10 +28,9 @@ from components.versioned_pusher.warmup import (
     write_warmup_requests,
 )
 from pipeline_config import PusherConfig, UserInputError
-from serving.push_directory.integrity import file_digests
 from serving.push_directory.layout import model_folder, next_version
-from serving.push_directory.manifest import pushed_already, pushed_by, read_manifest, write_manifest
-from serving.push_directory.model_versions import prune
+from serving.push_directory.manifest import file_digests, read_manifest, write_manifest
+from serving.push_directory.model_versions import prune, pushed_already, pushed_by
 from serving.push_directory.models_config import write_models_config
 from serving.push_directory.publish import publish, pushing
 from serving.push_directory.versions_json import read_version_file

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline_config import PIPELINES
-from serving.push_directory.integrity import FILES_KEY
-from serving.push_directory.manifest import read_manifest
+from serving.push_directory.manifest import FILES_KEY, read_manifest
 from serving.push_directory.model_versions import ModelVersions, read_versions
 
 State = Literal["served", "kept", "withheld", "damaged"]

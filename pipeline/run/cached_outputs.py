@@ -17,8 +17,8 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact, Execution, Value
 
 from pipeline.home import Home
 from pipeline.run.lineage import open_store, outputs_of
-from serving.push_directory.integrity import damage_of
 from serving.push_directory.layout import list_versions
+from serving.push_directory.manifest import damage_of
 
 FILES_PROPERTY = "output_files"
 """Custom property of an execution: sizes of the files of each output artifact, as JSON."""

@@ -18,7 +18,8 @@ from pipeline.run.outcome import (
     write_outcome,
 )
 from pipeline_config import UserInputError
-from serving.push_directory.manifest import pushed_by, read_manifest
+from serving.push_directory.manifest import read_manifest
+from serving.push_directory.model_versions import pushed_by
 
 FAILURES_KEY = "failures"
 """Key of an open `run.json` whose stages are processes of their own: step -> status and reason."""

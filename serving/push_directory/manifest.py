@@ -1,20 +1,29 @@
-"""`aepipe.json`, the manifest of a version: run, data, metrics, signatures and file digests."""
+"""`aepipe.json`, the manifest of a version, and whether the version is whole.
 
+The manifest holds run, data, metrics and signatures, and the SHA-256 of each file.
+"""
+
+import errno
+import functools
+import hashlib
 import json
-from collections.abc import Mapping
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from serving.push_directory.integrity import (
-    FILES_KEY,
-    MANIFEST_FILE,
-    damage_of,
-    file_digests,
-    load_manifest,
-)
-from serving.push_directory.layout import list_versions
-from serving.push_directory.versions_json import read_version_file
+MANIFEST_FILE = "aepipe.json"
+FILES_KEY = "files"
+"""Key of the manifest: path of each file of the version -> its SHA-256 in hex."""
+
+_GRAPH = "saved_model.pb"
+_INDEX = "variables/variables.index"
+_SHARD = re.compile(r"variables\.data-\d{5}-of-(?P<count>\d{5})")
+_BLOCK_BYTES = 2**20
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 def write_manifest(
@@ -63,40 +72,163 @@ def write_manifest(
 def read_manifest(version_directory: Path) -> dict[str, Any]:
     """Returns the manifest of a version; empty if it has none or a damaged one."""
     try:
-        return load_manifest(version_directory) or {}
+        return _load_manifest(version_directory) or {}
     except (OSError, ValueError):
         return {}
 
 
-def pushed_by(model_directory: Path, run_id: str | None) -> Path | None:
-    """Returns the version that a run has pushed; None if it pushed none, or `run_id` is None."""
-    if run_id is None:
+def find_damage(version_directory: Path) -> str | None:
+    """Returns why a version cannot be served, or None if it can.
+
+    It needs the graph and all shards of its variables. If its manifest has digests, each file is
+    read once and compared; a file is read again when its size, times or inode change.
+
+    Args:
+        version_directory: The version's folder.
+
+    Returns:
+        A phrase that names the file, to follow the version in a message.
+
+    Raises:
+        OSError: A file exists and cannot be read.
+    """
+    damage = _missing_part(version_directory)
+    if damage is not None:
+        return damage
+    try:
+        expected = read_digests(version_directory)
+    except ValueError as error:
+        return str(error)
+    if expected is None:
         return None
-    versions = (model_directory / str(version) for version in list_versions(model_directory))
-    return next(
-        (v for v in versions if read_manifest(v).get("run_id") == run_id and damage_of(v) is None),
-        None,
+    for name, digest in sorted(expected.items()):
+        if (version_directory / name).exists() and not (version_directory / name).is_file():
+            return f"{name} is not a file"
+        try:
+            found = _digest(version_directory / name)
+        except OSError as error:
+            if error.errno in _GONE:
+                return f"{name} is missing"
+            raise
+        if found != digest:
+            return f"{name} differs from what was pushed"
+    added = sorted(set(_files(version_directory)) - expected.keys() - {MANIFEST_FILE})
+    return f"{added[0]} was not pushed with it" if added else None
+
+
+def damage_of(version_directory: Path) -> str | None:
+    """Returns why a version cannot be served, also if it cannot be read, or None if it can."""
+    try:
+        return find_damage(version_directory)
+    except OSError as error:
+        name = Path(error.filename).name if error.filename else "a file"
+        return f"{name} cannot be read: {error.strerror or error}"
+
+
+def file_digests(version_directory: Path) -> dict[str, str]:
+    """Returns the SHA-256 in hex of each file of a version by its path; not of the manifest.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    names = sorted(set(_files(version_directory)) - {MANIFEST_FILE})
+    return {name: _digest(version_directory / name) for name in names}
+
+
+def read_digests(version_directory: Path) -> dict[str, str] | None:
+    """Returns the digests in a version's manifest by path, None if there are none.
+
+    A version from an earlier release, or one that was copied by hand, has none.
+
+    Raises:
+        ValueError: The manifest is damaged; the message is one phrase.
+        OSError: It cannot be read.
+    """
+    digests = (_load_manifest(version_directory) or {}).get(FILES_KEY)
+    if digests is None:
+        return None
+    if not isinstance(digests, dict) or not all(_is_digest(*item) for item in digests.items()):
+        raise ValueError(f"{MANIFEST_FILE} is damaged: {FILES_KEY!r} is not paths with digests")
+    return digests
+
+
+def _load_manifest(version_directory: Path) -> dict[str, Any] | None:
+    """Returns the content of a version's manifest, None if it has none.
+
+    Raises:
+        ValueError: The manifest is damaged; the message is one phrase.
+        OSError: It cannot be read.
+    """
+    path = version_directory / MANIFEST_FILE
+    if not path.exists():
+        return None
+    if not path.is_file():
+        raise ValueError(f"{MANIFEST_FILE} is damaged: it is not a file")
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{MANIFEST_FILE} is damaged: it is not JSON") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{MANIFEST_FILE} is damaged: it is not an object")
+    return content
+
+
+def _missing_part(version_directory: Path) -> str | None:
+    if not (version_directory / _GRAPH).is_file():
+        return f"{_GRAPH} is missing"
+    if not (version_directory / _INDEX).is_file():
+        return f"{_INDEX} is missing"
+    names = {path.name for path in (version_directory / _INDEX).parent.iterdir()}
+    counts = {int(shard["count"]) for name in names if (shard := _SHARD.fullmatch(name))}
+    if not counts:
+        return "variables/variables.data-00000-of-00001 is missing"
+    count = max(counts)
+    for number in range(count):
+        name = f"variables.data-{number:05}-of-{count:05}"
+        if name not in names:
+            return f"variables/{name} is missing"
+    return None
+
+
+def _files(directory: Path) -> Iterator[str]:
+    """Yields the paths of the files below a folder that are not hidden, with `/`."""
+    for parent, folders, files in os.walk(directory, onerror=_unless_gone):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if not name.startswith("."):
+                yield Path(parent, name).relative_to(directory).as_posix()
+
+
+def _unless_gone(error: OSError) -> None:
+    if error.errno not in _GONE:
+        raise error
+
+
+def _digest(path: Path) -> str:
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        # Reading a pipe would not end.
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    return _read_digest(
+        path, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev
     )
 
 
-def pushed_already(model_directory: Path, version_directory: Path) -> Path | None:
-    """Returns the newest version if it has the same content as a folder to be pushed, else None.
-
-    That happens after a push whose record in MLMD was lost. The manifests are equal in all but
-    version, time and run. A withheld version is not returned: pushing it again restores it.
-
-    Args:
-        model_directory: The model's folder, locked by `pushing`.
-        version_directory: A folder with all its files and its manifest.
-    """
-    versions = list_versions(model_directory)
-    if not versions or versions[-1] in read_version_file(model_directory).withheld:
-        return None
-    newest = model_directory / str(versions[-1])
-    if _content(read_manifest(newest)) != _content(read_manifest(version_directory)):
-        return None
-    return newest if damage_of(newest) is None else None
+@functools.lru_cache(maxsize=8192)
+def _read_digest(path: Path, *_stamp: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
-def _content(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: manifest[key] for key in manifest.keys() - {"run_id", "version", "pushed_at"}}
+def _is_digest(path: Any, digest: Any) -> bool:
+    parts = PurePosixPath(path).parts
+    return (
+        isinstance(digest, str)
+        and re.fullmatch(r"[0-9a-f]{64}", digest) is not None
+        and bool(parts)
+        and parts[0] != "/"
+        and ".." not in parts
+    )

@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline_config import UserInputError
-from serving.push_directory.integrity import damage_of
 from serving.push_directory.layout import list_versions
+from serving.push_directory.manifest import damage_of, read_manifest
 from serving.push_directory.publish import remove
 from serving.push_directory.versions_json import VersionFile, read_version_file
 
@@ -48,6 +49,10 @@ class ModelVersions:
                 f"{self.folder}: no version can be served; of {newest}, {self.damaged[newest]}"
             )
         return self.file.served(self.sound)
+
+    def with_file(self, **changes: Any) -> "ModelVersions":
+        """Returns the same versions with other content of `versions.json`."""
+        return dataclasses.replace(self, file=dataclasses.replace(self.file, **changes))
 
     @property
     def passed_over(self) -> list[int]:
@@ -143,3 +148,37 @@ def prune(folder: Path, keep: int) -> list[int]:
     for version in removed:
         remove(folder, version)
     return removed
+
+
+def pushed_by(model_directory: Path, run_id: str | None) -> Path | None:
+    """Returns the version that a run has pushed; None if it pushed none, or `run_id` is None."""
+    if run_id is None:
+        return None
+    versions = (model_directory / str(version) for version in list_versions(model_directory))
+    return next(
+        (v for v in versions if read_manifest(v).get("run_id") == run_id and damage_of(v) is None),
+        None,
+    )
+
+
+def pushed_already(model_directory: Path, version_directory: Path) -> Path | None:
+    """Returns the newest version if it has the same content as a folder to be pushed, else None.
+
+    That happens after a push whose record in MLMD was lost. The manifests are equal in all but
+    version, time and run. A withheld version is not returned: pushing it again restores it.
+
+    Args:
+        model_directory: The model's folder, locked by `pushing`.
+        version_directory: A folder with all its files and its manifest.
+    """
+    versions = list_versions(model_directory)
+    if not versions or versions[-1] in read_version_file(model_directory).withheld:
+        return None
+    newest = model_directory / str(versions[-1])
+    if _content(read_manifest(newest)) != _content(read_manifest(version_directory)):
+        return None
+    return newest if damage_of(newest) is None else None
+
+
+def _content(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: manifest[key] for key in manifest.keys() - {"run_id", "version", "pushed_at"}}

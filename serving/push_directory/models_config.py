@@ -16,7 +16,6 @@ from pipeline_config import UserInputError
 from serving.push_directory import durable_files
 from serving.push_directory.layout import largest_number, model_folders
 from serving.push_directory.model_versions import ModelVersions, read_versions
-from serving.push_directory.versions_json import VersionFile
 
 CONFIG_FILE = "models.config"
 
@@ -51,19 +50,23 @@ def write_models_config(push_root: Path) -> Path:
     return path
 
 
-def unlisted_labels(model: ModelVersions, file: VersionFile) -> dict[str, int]:
-    """Returns the labels of versions that TensorFlow Serving must not load, see above.
-
-    Args:
-        model: The versions of the model.
-        file: Content of `versions.json`.
-    """
-    served = file.served(model.sound)
-    return {
-        label: version
-        for label, version in file.labels.items()
-        if version in model.sound and version > served
-    }
+def label_notices(before: ModelVersions, after: ModelVersions) -> list[str]:
+    """Returns a sentence for each label that TensorFlow Serving does not serve after a change."""
+    left_out = [
+        f"TensorFlow Serving would answer every request with {version}, the larger number: "
+        f"label {name} is left out of models.config while {after.served} is served"
+        for name, version in after.file.labels.items()
+        if version in after.sound and version > after.served
+    ]
+    loaded = {*before.file.labels.values(), before.served}
+    return left_out + [
+        f"TensorFlow Serving moves a label only to a version it has loaded: with it, remove label "
+        f"{name} first, and set it once models.config was read again"
+        for name, version in after.file.labels.items()
+        if before.file.labels.get(name, version) != version
+        and version not in loaded
+        and version < after.served
+    ]
 
 
 def _entry(folder: Path, before: Mapping[str, str]) -> str:

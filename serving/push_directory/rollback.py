@@ -7,18 +7,18 @@ from typing import Any
 
 from pipeline_config import UserInputError, check_name
 from serving.push_directory.model_versions import ModelVersions, prune, read_versions
-from serving.push_directory.models_config import unlisted_labels, write_models_config
+from serving.push_directory.models_config import label_notices, write_models_config
 from serving.push_directory.publish import pushing
-from serving.push_directory.versions_json import VersionFile, write_version_file
+from serving.push_directory.versions_json import write_version_file
 
 OnWait = Callable[[str], None]
 """Called with a sentence if another process holds the model's folder, before the wait for it."""
 
-_Decide = Callable[[ModelVersions], VersionFile]
-"""Current versions -> new content of `versions.json`; raises `UserInputError` to refuse."""
+_Decide = Callable[[ModelVersions], ModelVersions]
+"""Returns the versions with new content of `versions.json`; raises `UserInputError` to refuse."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Change:
     """The result of a change.
 
@@ -43,7 +43,7 @@ class Change:
     model: str
     from_version: int | None
     to_version: int | None
-    label: str | None
+    label: str | None = None
     served: int
     withheld: list[int]
     pinned: int | None
@@ -66,20 +66,17 @@ def rollback(folder: Path, to: int | None, on_wait: OnWait | None = None) -> Cha
         UserInputError: There is no such version, or none to go back to.
     """
 
-    def decide(model: ModelVersions) -> VersionFile:
+    def decide(model: ModelVersions) -> ModelVersions:
         target = _version_before(model) if to is None else to
         model.require(target)
         newer = {version for version in model.numbers if version > target}
         older = {version for version in model.numbers if version < target} & model.file.withheld
-        return dataclasses.replace(
-            model.file,
+        return model.with_file(
             withheld=frozenset(newer if target > model.served else newer | older),
             pinned=None if model.file.pinned is None else target,
         )
 
-    return _change(
-        folder, "rollback", decide, on_wait, about=lambda file, model: file.served(model.sound)
-    )
+    return _change(folder, "rollback", decide, on_wait)
 
 
 def label(folder: Path, name: str, version: int | None, on_wait: OnWait | None = None) -> Change:
@@ -96,12 +93,12 @@ def label(folder: Path, name: str, version: int | None, on_wait: OnWait | None =
     """
     check_name("label", name)
 
-    def decide(model: ModelVersions) -> VersionFile:
+    def decide(model: ModelVersions) -> ModelVersions:
         target = model.served if version is None else version
         model.require(target)
-        return dataclasses.replace(model.file, labels={**model.file.labels, name: target})
+        return model.with_file(labels={**model.file.labels, name: target})
 
-    return _change_label(folder, name, decide, on_wait)
+    return _change(folder, "label", decide, on_wait, name)
 
 
 def remove_label(folder: Path, name: str, on_wait: OnWait | None = None) -> Change:
@@ -111,15 +108,15 @@ def remove_label(folder: Path, name: str, on_wait: OnWait | None = None) -> Chan
         UserInputError: There is no such label.
     """
 
-    def decide(model: ModelVersions) -> VersionFile:
-        content = model.file
-        if name not in content.labels:
-            there = ", ".join(sorted(content.labels)) or "none"
+    def decide(model: ModelVersions) -> ModelVersions:
+        labels = dict(model.file.labels)
+        if name not in labels:
+            there = ", ".join(sorted(labels)) or "none"
             raise UserInputError(f"{folder.name}: no label {name}; there is {there}")
-        rest = {label: version for label, version in content.labels.items() if label != name}
-        return dataclasses.replace(content, labels=rest)
+        del labels[name]
+        return model.with_file(labels=labels)
 
-    return _change_label(folder, name, decide, on_wait)
+    return _change(folder, "label", decide, on_wait, name)
 
 
 def pin(folder: Path, version: int | None, on_wait: OnWait | None = None) -> Change:
@@ -134,12 +131,12 @@ def pin(folder: Path, version: int | None, on_wait: OnWait | None = None) -> Cha
         UserInputError: There is no such version.
     """
 
-    def decide(model: ModelVersions) -> VersionFile:
+    def decide(model: ModelVersions) -> ModelVersions:
         target = model.served if version is None else version
         model.require(target)
-        return dataclasses.replace(model.file, pinned=target)
+        return model.with_file(pinned=target)
 
-    return _change(folder, "pin", decide, on_wait, about=lambda file, _: file.pinned)
+    return _change(folder, "pin", decide, on_wait)
 
 
 def unpin(folder: Path, on_wait: OnWait | None = None) -> Change:
@@ -149,17 +146,16 @@ def unpin(folder: Path, on_wait: OnWait | None = None) -> Change:
         UserInputError: No version is pinned.
     """
 
-    def decide(model: ModelVersions) -> VersionFile:
-        content = model.file
-        if content.pinned is None:
+    def decide(model: ModelVersions) -> ModelVersions:
+        if model.file.pinned is None:
             raise UserInputError(f"{folder.name}: no version is pinned")
-        return dataclasses.replace(content, pinned=None)
+        return model.with_file(pinned=None)
 
-    return _change(folder, "unpin", decide, on_wait, about=lambda file, _: file.pinned)
+    return _change(folder, "unpin", decide, on_wait)
 
 
 def prune_versions(folder: Path, keep: int, on_wait: OnWait | None = None) -> Change:
-    """Removes old versions, but never one that is labelled, pinned or served.
+    """Removes old versions as `prune` does, and forgets those that `versions.json` withholds.
 
     Args:
         folder: The model's folder.
@@ -169,22 +165,19 @@ def prune_versions(folder: Path, keep: int, on_wait: OnWait | None = None) -> Ch
     with pushing(folder, on_wait):
         removed = prune(folder, keep)
         model = read_versions(folder)
-        content = model.file
-        there = content.withheld & set(model.numbers)
-        if there != content.withheld:
-            content = dataclasses.replace(content, withheld=there)
-            write_version_file(folder, content)
+        there = model.file.withheld & set(model.numbers)
+        if there != model.file.withheld:
+            model = model.with_file(withheld=there)
+            write_version_file(folder, model.file)
         write_models_config(folder.parent)
-        return Change(
-            action="prune",
-            model=folder.name,
-            from_version=None,
-            to_version=None,
-            label=None,
-            removed=removed,
-            changed=bool(removed),
-            **_settings(content, model),
-        )
+    return Change(
+        action="prune",
+        from_version=None,
+        to_version=None,
+        removed=removed,
+        changed=bool(removed),
+        **_served_now(model),
+    )
 
 
 def _change(
@@ -192,74 +185,49 @@ def _change(
     action: str,
     decide: _Decide,
     on_wait: OnWait | None,
-    *,
-    about: Callable[[VersionFile, ModelVersions], int | None],
     label: str | None = None,
 ) -> Change:
-    """Rewrites `versions.json` under the lock; `about` returns the version of the action."""
+    """Rewrites `versions.json` and `models.config` under the lock of the model's folder."""
     with pushing(folder, on_wait):
-        model = read_versions(folder)
-        if not model.numbers:
+        before = read_versions(folder)
+        if not before.numbers:
             raise UserInputError(f"{folder}: there is no version of this model any more")
-        before, served_before = model.file, model.served
-        after = decide(model)
-        served = after.served(model.sound)
-        if after != before:
-            write_version_file(folder, after)
+        served_before = before.served
+        after = decide(before)
+        if after.file != before.file:
+            write_version_file(folder, after.file)
         write_models_config(folder.parent)
+    passed_over = [
+        f"{folder.name}: {version} was passed over: {damage}"
+        for version, damage in before.damaged.items()
+        if after.served < version < served_before
+    ]
     return Change(
         action=action,
-        model=folder.name,
-        from_version=about(before, model),
-        to_version=about(after, model),
+        from_version=_version_of(action, before, label),
+        to_version=_version_of(action, after, label),
         label=label,
-        changed=after != before,
-        notices=_passed_over(model, served_before, served) + _tf_serving_notices(model, after),
-        **_settings(after, model),
+        changed=after.file != before.file,
+        notices=passed_over + label_notices(before, after),
+        **_served_now(after),
     )
 
 
-def _change_label(folder: Path, name: str, decide: _Decide, on_wait: OnWait | None) -> Change:
-    return _change(
-        folder, "label", decide, on_wait, about=lambda file, _: file.labels.get(name), label=name
-    )
+def _version_of(action: str, model: ModelVersions, label: str | None) -> int | None:
+    """Returns the version that an action is about."""
+    if label is not None:
+        return model.file.labels.get(label)
+    return model.served if action == "rollback" else model.file.pinned
 
 
-def _settings(content: VersionFile, model: ModelVersions) -> dict[str, Any]:
+def _served_now(model: ModelVersions) -> dict[str, Any]:
     return {
-        "served": content.served(model.sound) if model.sound else model.served,
-        "withheld": sorted(content.withheld),
-        "pinned": content.pinned,
-        "labels": dict(content.labels),
+        "model": model.folder.name,
+        "served": model.served,
+        "withheld": sorted(model.file.withheld),
+        "pinned": model.file.pinned,
+        "labels": dict(model.file.labels),
     }
-
-
-def _passed_over(model: ModelVersions, before: int, served: int) -> list[str]:
-    """Returns a sentence for each damaged version between the old and the new served one."""
-    return [
-        f"{model.folder.name}: {version} was passed over: {damage}"
-        for version, damage in model.damaged.items()
-        if served < version < before
-    ]
-
-
-def _tf_serving_notices(model: ModelVersions, after: VersionFile) -> list[str]:
-    served = after.served(model.sound)
-    notices = [
-        f"TensorFlow Serving would answer every request with {version}, the larger number: "
-        f"label {name} is left out of models.config while {served} is served"
-        for name, version in unlisted_labels(model, after).items()
-    ]
-    before = model.file
-    loaded = {*before.labels.values(), before.served(model.sound)}
-    return notices + [
-        f"TensorFlow Serving moves a label only to a version it has loaded: with it, remove label "
-        f"{name} first, and set it once models.config was read again"
-        for name, version in after.labels.items()
-        if before.labels.get(name, version) != version
-        and version not in loaded
-        and version < served
-    ]
 
 
 def _version_before(model: ModelVersions) -> int:

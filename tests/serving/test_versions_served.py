@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from serving.push_directory.integrity import file_digests
+from serving.push_directory.manifest import file_digests
 from serving.push_directory.model_versions import read_versions
 from tests.serving.conftest import RunningServer, eventually
 from tests.serving.tiny_detector import push, push_broken, signals, write_version

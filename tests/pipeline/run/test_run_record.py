@@ -19,7 +19,7 @@ from pipeline.run.outcome import RunOutcome, read_outcome
 from pipeline.run.record import open_record, resume_record
 from pipeline.supervisor import Interruption
 from pipeline_config import ANOMALY
-from serving.push_directory.integrity import file_digests
+from serving.push_directory.manifest import file_digests
 
 RUN = "anomaly-20260102T030405-abcd"
 OPENED = RunOutcome("anomaly", RUN, "interrupted", log="/h/log.txt")

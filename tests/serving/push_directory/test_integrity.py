@@ -14,10 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline_config import UserInputError
-from serving.push_directory.integrity import damage_of, file_digests, read_digests
 from serving.push_directory.layout import find_model, pushed_models
-from serving.push_directory.manifest import pushed_already, pushed_by
-from serving.push_directory.model_versions import read_versions, served_version
+from serving.push_directory.manifest import damage_of, file_digests, read_digests
+from serving.push_directory.model_versions import (
+    pushed_already,
+    pushed_by,
+    read_versions,
+    served_version,
+)
 from tests.serving.push_directory.whole_version import (
     SHARD,
     write_pushed_version,
