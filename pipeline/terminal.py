@@ -11,24 +11,11 @@ from rich.console import Console
 from rich.text import Text
 
 from data.facts import DataFacts
-from pipeline.run.outcome import RunOutcome
+from pipeline.run.outcome import VERDICTS, RunOutcome
 from pipeline_config import PipelineConfig
 
 _GAP = 2
 """Blanks between two columns."""
-
-_GOOD, _BAD = "bold green", "bold red"
-
-_STATUS_TEXT = {
-    "pushed": ("blessed and pushed", _GOOD, ""),
-    "no new data": ("no new data", _GOOD, ", nothing run"),
-    "unchanged": ("nothing changed", _GOOD, ", nothing pushed"),
-    "not_blessed": ("not blessed", _BAD, ", nothing pushed"),
-    "data_refused": ("refused by the data gate", _BAD, ", nothing trained or pushed"),
-    "failed": ("failed", _BAD, ", nothing pushed"),
-    "interrupted": ("interrupted", _BAD, ", nothing pushed"),
-}
-"""Status -> its words, their style, and what follows without one."""
 
 
 def plain_console(file: TextIO | None = None, *, stderr: bool = False) -> Console:
@@ -150,7 +137,8 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _rows(outcome: RunOutcome) -> list[tuple[str, str | Text]]:
-    words, style, rest = _STATUS_TEXT[outcome.status]
+    words, rest = VERDICTS[outcome.status]
+    style = "bold green" if outcome.exit_code == 0 else "bold red"
     rows: list[tuple[str, str | Text]] = [("verdict", Text.assemble((words, style), rest))]
     if outcome.data:
         rows += _data_rows(outcome.data)

@@ -1,26 +1,111 @@
-"""The figures of a run; draw and save them within `theme.themed`."""
+"""The figures of a run, as SVG elements of its page."""
 
+import io
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import matplotlib
 import numpy as np
+from cycler import cycler
+from markupsafe import Markup, escape
 from matplotlib import rcParams
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.report.samples import WHITE, Samples
+from pipeline.report.findings import Findings
+from pipeline.report.samples import WHITE, Samples, read_samples
 from pipeline_config import NORMAL_LABEL
+
+SIGNALS = 6
+IMAGES = 10
+"""Examples shown."""
 
 LOSS_NAMES = {"mae": "mean absolute error", "mse": "mean squared error"}
 
 _BINS = 60
 _TAIL = 0.995
 
+_INK, _MUTED, _LINE, _FIRST, _SECOND = "#00000a", "#00000b", "#00000c", "#00000d", "#00000e"
+_CSS_VARIABLES = {
+    _INK: "var(--ink)",
+    _MUTED: "var(--muted)",
+    _LINE: "var(--line)",
+    _FIRST: "var(--first)",
+    _SECOND: "var(--second)",
+}
+"""Colours that stand for the page's CSS variables, so that a figure is light or dark with it."""
+
+_STYLE: Any = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": _MUTED,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.labelcolor": _INK,
+    "axes.prop_cycle": cycler(color=[_FIRST, _SECOND]),
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": "medium",
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "grid.color": _LINE,
+    "image.cmap": "gray",
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "aepipe",
+    "text.color": _INK,
+    "xtick.color": _MUTED,
+    "xtick.labelcolor": _INK,
+    "ytick.color": _MUTED,
+    "ytick.labelcolor": _INK,
+    "ytick.left": False,
+}
+
 Series = Sequence[tuple[str, np.ndarray]]
 
 
-def training_curve(history: Mapping[str, Sequence[float]], loss: str) -> Figure:
+def draw_figures(findings: Findings) -> dict[str, Any]:
+    """Returns what the page's template shows: `curve`, `histogram`, `signals` and `images`.
+
+    What the run did not get to is None, or an empty list.
+    """
+    judged = findings.judged
+    curve = histogram = images = None
+    signals: list[Markup] = []
+    with matplotlib.rc_context(_STYLE):
+        if history := findings.history:
+            last = f"{history['val_loss'][-1]:.4g}" if "val_loss" in history else "not defined"
+            curve = _inline_svg(
+                _training_curve(history, judged.loss),
+                "curve",
+                f"Line chart: loss over {len(history['loss'])} epochs; training ends at "
+                f"{history['loss'][-1]:.4g}, validation at {last}.",
+            )
+        if findings.errors:
+            threshold = findings.evaluation.get("threshold")
+            series = _error_series(findings)
+            histogram = _inline_svg(
+                _error_histogram(series, threshold, judged.loss),
+                "histogram",
+                "Histogram: reconstruction errors of the eval examples, "
+                + " and ".join(name for name, _ in series)
+                + (f"; threshold at {threshold:.4g}." if threshold is not None else "."),
+            )
+        samples = read_samples(findings, SIGNALS if judged.is_detector else IMAGES)
+        if samples is not None and len(judged.shape) == 1:
+            signals = [_signal(samples, number) for number in range(len(samples.error))]
+        elif samples is not None:
+            images = _images(samples)
+    return {"curve": curve, "histogram": histogram, "signals": signals, "images": images}
+
+
+def _training_curve(history: Mapping[str, Sequence[float]], loss: str) -> Figure:
     """Draws training and validation loss over the epochs."""
     figure = Figure((5.8, 3.4))
     axes = figure.add_subplot()
@@ -36,16 +121,11 @@ def training_curve(history: Mapping[str, Sequence[float]], loss: str) -> Figure:
     return figure
 
 
-def error_histogram(series: Series, threshold: float | None, loss: str) -> Figure:
-    """Draws how many examples have which reconstruction error.
+def _error_histogram(series: Series, threshold: float | None, loss: str) -> Figure:
+    """Draws how many examples have which reconstruction error, and the threshold as a line.
 
     Errors above the 99.5th percentile of all are counted in the last bar, so that a few of them
     do not squeeze the rest; infinite ones and NaN are not drawn.
-
-    Args:
-        series: Name and errors, float32 [N]; at most two.
-        threshold: Is drawn as a line.
-        loss: `mae` or `mse`.
     """
     finite = [(name, errors[np.isfinite(errors)]) for name, errors in series]
     edges = _edges(np.concatenate([errors for _, errors in finite]), threshold)
@@ -71,66 +151,47 @@ def error_histogram(series: Series, threshold: float | None, loss: str) -> Figur
     return figure
 
 
-def signal(axes: Axes, samples: Samples, number: int) -> None:
+def _error_series(findings: Findings) -> Series:
+    error, label = findings.errors["eval_error"], findings.errors["eval_label"]
+    if findings.judged.is_detector:
+        normal = label == NORMAL_LABEL
+        return [("normal", error[normal]), ("abnormal", error[~normal])]
+    series = [("reconstruction", error)]
+    if "eval_noisy_error" in findings.errors:
+        series.append(("noisy input", findings.errors["eval_noisy_error"]))
+    return series
+
+
+def _signal(samples: Samples, number: int) -> Markup:
     """Draws one signal, its reconstruction, and the difference between them as an area.
 
     All signals of `samples` get the same limits, so that they compare.
     """
+    is_normal = samples.label[number] == NORMAL_LABEL
+    truth, colour = ("normal", "C0") if is_normal else ("abnormal", "C1")
+    title = f"{truth}, error {samples.error[number]:.4f}"
+    if samples.is_anomaly is not None:
+        title += f": judged {'abnormal' if samples.is_anomaly[number] else 'normal'}"
+    figure = Figure((5.0, 3.0))
+    axes = figure.add_subplot()
     original, reconstruction = samples.original[number], samples.reconstruction[number]
-    truth, colour = _truth(samples, number)
     positions = np.arange(len(original))
     axes.fill_between(
         positions, original, reconstruction, color=colour, alpha=0.22, linewidth=0, label="error"
     )
     axes.plot(positions, original, color=rcParams["text.color"], linewidth=1.3, label="original")
     axes.plot(positions, reconstruction, "--", color=colour, label=f"reconstruction ({truth})")
-    axes.set_title(signal_title(samples, number))
+    axes.set_title(title)
     axes.set_xlabel("sample")
     axes.set_ylabel("signal (file's units)")
     axes.set_xlim(0, len(original) - 1)
     axes.set_ylim(*_limits(samples))
-
-
-def signal_title(samples: Samples, number: int) -> str:
-    """Returns the true class, the error and the model's verdict on one signal."""
-    truth, _ = _truth(samples, number)
-    title = f"{truth}, error {samples.error[number]:.4f}"
-    if samples.is_anomaly is None:
-        return title
-    return f"{title}: judged {'abnormal' if samples.is_anomaly[number] else 'normal'}"
-
-
-def single_signal(samples: Samples, number: int) -> Figure:
-    """Draws one signal alone."""
-    figure = Figure((5.0, 3.0))
-    axes = figure.add_subplot()
-    signal(axes, samples, number)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    return figure
+    label = f"Line chart: a signal and its reconstruction; {title}."
+    return _inline_svg(figure, f"signal{number}", label)
 
 
-def signal_grid(samples: Samples) -> Figure:
-    """Draws all signals, three a row."""
-    count = len(samples.error)
-    columns = min(count, 3)
-    rows = -(-count // columns)
-    figure = Figure((4.4 * columns, 2.9 * rows))
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for number, axes in enumerate(grid.flat):
-        if number < count:
-            signal(axes, samples, number)
-            axes.label_outer()
-        else:
-            axes.set_axis_off()
-    handles: dict[str, Artist] = {}
-    for axes in grid.flat[:count]:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
-    return figure
-
-
-def image_rows(samples: Samples) -> Figure:
+def _images(samples: Samples) -> Markup:
     """Draws originals, noisy inputs if there are any, and reconstructions, a row each."""
     rows = [("original", samples.original / WHITE)]
     if samples.noisy is not None:
@@ -149,12 +210,13 @@ def image_rows(samples: Samples) -> Figure:
         axes.set_title(f"class {samples.label[number]}", loc="center", fontsize="small")
     for number, axes in enumerate(grid[-1]):
         axes.set_xlabel(f"{samples.error[number]:.4f}", fontsize="small")
-    return figure
-
-
-def _truth(samples: Samples, number: int) -> tuple[str, str]:
-    """Returns a signal's true class and its colour."""
-    return ("normal", "C0") if samples.label[number] == NORMAL_LABEL else ("abnormal", "C1")
+    shown = "originals, noisy inputs and" if samples.noisy is not None else "originals and"
+    return _inline_svg(
+        figure,
+        "images",
+        f"{columns} columns of images: {shown} reconstructions; errors from "
+        f"{samples.error.min():.4f} to {samples.error.max():.4f}.",
+    )
 
 
 def _limits(samples: Samples) -> tuple[float, float]:
@@ -175,3 +237,25 @@ def _edges(errors: np.ndarray, threshold: float | None) -> np.ndarray:
     if threshold is not None:
         low, high = min(low, threshold), max(high, threshold * 1.05)
     return np.linspace(low, high if high > low else low + 1e-6, _BINS + 1)
+
+
+def _inline_svg(figure: Figure, name: str, label: str) -> Markup:
+    """Returns a figure as an element of an HTML page.
+
+    Args:
+        figure: Drawn with `_STYLE`.
+        name: Unique on the page; ids within the SVG start with it.
+        label: What it shows, for those who do not see it.
+    """
+    buffer = io.StringIO()
+    figure.savefig(
+        buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    )
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    for colour, variable in _CSS_VARIABLES.items():
+        svg = svg.replace(colour, variable)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    # The view box remains: the page's style decides on the size.
+    svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
+    return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from ml_metadata import MetadataStore
-from tfx.utils import path_utils
+from tfx.utils.path_constants import SERVING_MODEL_DIR
 
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.outputs import ERRORS_FILE, EVALUATION_FILE
@@ -19,12 +19,12 @@ from trainer.train import HISTORY_FILE
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What is known of a run; None and empty if it ended before, or a file is gone.
+    """What a run's artifacts hold; None or empty if it ended before, or a file is gone.
 
     Attributes:
         judged: Feature, shape, noise and bounds that the model was judged by.
         evaluation: Content of `evaluation.json`.
-        errors: Content of `errors.npz`; empty without one.
+        errors: Content of `errors.npz`.
         history: `loss` and `val_loss`, one value an epoch.
         model: Folder of the judged SavedModel.
         examples: Files of the raw eval split, in the order of `errors`.
@@ -33,9 +33,9 @@ class Findings:
     """
 
     judged: EvaluationConfig
-    evaluation: dict[str, Any] | None
+    evaluation: Mapping[str, Any]
     errors: Mapping[str, np.ndarray]
-    history: Mapping[str, list[float]] | None
+    history: Mapping[str, list[float]]
     model: Path | None
     examples: list[Path]
     transform_graph: Path | None
@@ -57,43 +57,25 @@ def read_findings(store: MetadataStore, run_id: str, config: PipelineConfig) -> 
         for stage in ("ExampleGen", "Transform", "Trainer", "ThresholdEvaluator")
         for key, artifact in output_artifacts(store, executions, stage).items()
     }
+
+    def file_of(key: str, name: str) -> Path | None:
+        path = outputs[key] / name if key in outputs else None
+        return path if path and path.exists() else None
+
     configs = stage_configs(executions)
     recorded = configs.get("ThresholdEvaluator", {}).get("config")
-    judged = (
-        EvaluationConfig.from_json(json.dumps(recorded))
-        if recorded
-        else EvaluationConfig.from_pipeline(config)
-    )
+    evaluation, errors = (file_of("evaluation", name) for name in (EVALUATION_FILE, ERRORS_FILE))
+    history = file_of("model_run", HISTORY_FILE)
+    examples = file_of("examples", "Split-eval")
     return Findings(
-        judged=judged,
-        evaluation=_json(outputs.get("evaluation"), EVALUATION_FILE),
-        errors=_arrays(outputs.get("evaluation"), ERRORS_FILE),
-        history=_json(outputs.get("model_run"), HISTORY_FILE),
-        model=_serving_model(outputs.get("judged_model")),
-        examples=sorted((outputs["examples"] / "Split-eval").glob("*"))
-        if "examples" in outputs
-        else [],
+        judged=EvaluationConfig.from_json(json.dumps(recorded))
+        if recorded
+        else EvaluationConfig.from_pipeline(config),
+        evaluation=json.loads(evaluation.read_text()) if evaluation else {},
+        errors=dict(np.load(errors)) if errors else {},
+        history=json.loads(history.read_text()) if history else {},
+        model=file_of("judged_model", SERVING_MODEL_DIR),
+        examples=sorted(examples.iterdir()) if examples else [],
         transform_graph=outputs.get("transform_graph"),
         stage_configs=configs,
     )
-
-
-def _json(directory: Path | None, name: str) -> dict[str, Any] | None:
-    if directory is None or not (directory / name).is_file():
-        return None
-    content: dict[str, Any] = json.loads((directory / name).read_text())
-    return content
-
-
-def _arrays(directory: Path | None, name: str) -> dict[str, np.ndarray]:
-    if directory is None or not (directory / name).is_file():
-        return {}
-    with np.load(directory / name) as arrays:
-        return dict(arrays)
-
-
-def _serving_model(artifact: Path | None) -> Path | None:
-    if artifact is None:
-        return None
-    directory = Path(path_utils.serving_model_dir(str(artifact)))
-    return directory if directory.is_dir() else None

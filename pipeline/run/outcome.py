@@ -25,6 +25,17 @@ EXIT_CODES: dict[Status, int] = {
     "interrupted": 130,
 }
 
+VERDICTS: dict[Status, tuple[str, str]] = {
+    "pushed": ("blessed and pushed", ""),
+    "no new data": ("no new data", ", nothing run"),
+    "unchanged": ("nothing changed", ", nothing pushed"),
+    "not_blessed": ("not blessed", ", nothing pushed"),
+    "data_refused": ("refused by the data gate", ", nothing trained or pushed"),
+    "failed": ("failed", ", nothing pushed"),
+    "interrupted": ("interrupted", ", nothing pushed"),
+}
+"""What a person reads of a status: what came of the run, and what did not."""
+
 OUTCOME_FILE = "run.json"
 NUMBER_KEY = "number"
 """Key of the run's number in `run.json`."""
