@@ -2,7 +2,7 @@
 
 import json
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -14,7 +14,7 @@ from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Schema
 from tfx.utils import io_utils
 
-from components.data_gate.drift import Drift, DriftLimits, drift_reasons, measure_drift
+from components.data_gate.drift import drift_reasons, measure_drift
 from components.data_gate.verdict import (
     blocking_anomalies,
     few_normal,
@@ -73,8 +73,15 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
             reasons += missing_classes(split, dataset)
             labels[split] = label_counts(dataset)
     reasons += missing_examples(examples)
-    limits = DriftLimits(drift_threshold, label_drift_threshold)
-    drifts = _measure_drift(statistics, curated, limits)
+    drifts = []
+    if PREVIOUS_SPLIT in artifact_utils.decode_split_names(statistics.split_names):
+        drifts = measure_drift(
+            curated,
+            _read_statistics(statistics, NEWEST_SPLIT),
+            _read_statistics(statistics, PREVIOUS_SPLIT),
+            values_limit=drift_threshold,
+            label_limit=label_drift_threshold,
+        )
     reasons += drift_reasons(drifts)
     if reasons:
         raise GateRefusalError("; ".join(reasons))
@@ -88,16 +95,6 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
             "drift": {drift.feature: drift.distance for drift in drifts},
         }
         file.write(json.dumps(content, indent=2))
-
-
-def _measure_drift(
-    statistics: Artifact, curated: schema_pb2.Schema, limits: DriftLimits
-) -> list[Drift]:
-    splits = artifact_utils.decode_split_names(statistics.split_names)
-    if PREVIOUS_SPLIT not in splits:
-        return []
-    newest, previous = (_read_statistics(statistics, s) for s in (NEWEST_SPLIT, PREVIOUS_SPLIT))
-    return measure_drift(curated, newest, previous, limits)
 
 
 def _read_statistics(artifact: Artifact, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:

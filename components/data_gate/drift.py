@@ -1,7 +1,6 @@
 """How far the newest span is from the one before, by TFDV's drift comparators."""
 
 import dataclasses
-from typing import Any
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -22,29 +21,8 @@ _MEASURES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class DriftLimits:
-    """Greatest distances that pass, 0 to 1.
-
-    Attributes:
-        values: Jensen-Shannon divergence of a numeric feature's values.
-        label: L-infinity distance of a categorical feature's shares.
-    """
-
-    values: float
-    label: float
-
-
-@dataclasses.dataclass(frozen=True)
 class Drift:
-    """One feature's distance.
-
-    Attributes:
-        feature: Its name.
-        measure: What was measured, in words.
-        distance: 0 to 1.
-        limit: Greatest distance that passes.
-        setting: What the limit is set by.
-    """
+    """One feature's distance, 0 to 1: what was measured, and the setting that limits it."""
 
     feature: str
     measure: str
@@ -62,7 +40,9 @@ def measure_drift(
     schema: schema_pb2.Schema,
     newest: statistics_pb2.DatasetFeatureStatisticsList,
     previous: statistics_pb2.DatasetFeatureStatisticsList,
-    limits: DriftLimits,
+    *,
+    values_limit: float,
+    label_limit: float,
 ) -> list[Drift]:
     """Compares each feature whose schema has a `drift_comparator`, by the measure named there.
 
@@ -74,7 +54,8 @@ def measure_drift(
         schema: The thresholds in it do not count.
         newest: Statistics of one split.
         previous: Statistics of another.
-        limits: What counts instead.
+        values_limit: Greatest Jensen-Shannon divergence of a numeric feature's values that passes.
+        label_limit: Greatest L-infinity distance of a categorical feature's shares that passes.
 
     Returns:
         One entry a feature, in the schema's order.
@@ -86,16 +67,17 @@ def measure_drift(
     for feature in limited.feature:
         comparator = feature.drift_comparator
         if comparator.HasField("jensen_shannon_divergence"):
-            comparator.jensen_shannon_divergence.threshold = limits.values
+            comparator.jensen_shannon_divergence.threshold = values_limit
         if comparator.HasField("infinity_norm"):
-            comparator.infinity_norm.threshold = limits.label
+            comparator.infinity_norm.threshold = label_limit
     anomalies = tfdv.validate_statistics(newest, limited, previous_statistics=previous)
     by_feature = {".".join(info.path.step): info for info in anomalies.drift_skew_info}
     return [
-        Drift(feature.name, *_named(measurement))
+        Drift(feature.name, words, measurement.value, measurement.threshold, setting)
         for feature in limited.feature
         if feature.name in by_feature
         for measurement in by_feature[feature.name].drift_measurements
+        for words, setting in [_MEASURES[measurement.type]]
     ]
 
 
@@ -108,8 +90,3 @@ def drift_reasons(drifts: list[Drift]) -> list[str]:
         for drift in drifts
         if drift.exceeds
     ]
-
-
-def _named(measurement: Any) -> tuple[str, float, float, str]:
-    words, setting = _MEASURES[measurement.type]
-    return words, measurement.value, measurement.threshold, setting

@@ -1,11 +1,33 @@
-"""What in a split's anomalies and statistics blocks a run."""
+"""What in a split's anomalies and statistics blocks a run, and what mends it."""
 
 from collections.abc import Mapping
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from components.data_gate.remedies import remedy
-from pipeline_config import LABEL_FEATURE, NORMAL_LABEL
+from pipeline_config import LABEL_FEATURE, NORMAL_LABEL, SignalData
+
+_Kind = anomalies_pb2.AnomalyInfo
+
+_OUT_OF_RANGE = {
+    _Kind.FLOAT_TYPE_BIG_FLOAT,
+    _Kind.FLOAT_TYPE_SMALL_FLOAT,
+    _Kind.INT_TYPE_BIG_INT,
+    _Kind.INT_TYPE_SMALL_INT,
+    _Kind.ENUM_TYPE_UNEXPECTED_STRING_VALUES,
+}
+_NOT_FINITE = {_Kind.FLOAT_TYPE_HAS_NAN, _Kind.FLOAT_TYPE_HAS_INF}
+_MISSING = {
+    _Kind.SCHEMA_MISSING_COLUMN,
+    _Kind.FEATURE_TYPE_NOT_PRESENT,
+    _Kind.FEATURE_TYPE_LOW_FRACTION_PRESENT,
+    _Kind.FEATURE_TYPE_LOW_NUMBER_PRESENT,
+    _Kind.FEATURE_TYPE_NO_VALUES,
+}
+_SHAPE = {
+    _Kind.INVALID_FEATURE_SHAPE,
+    _Kind.FEATURE_TYPE_LOW_NUMBER_VALUES,
+    _Kind.FEATURE_TYPE_HIGH_NUMBER_VALUES,
+}
 
 
 def blocking_anomalies(
@@ -31,17 +53,13 @@ def blocking_anomalies(
             sentences.append(
                 f"split '{split}', feature '{name}': "
                 f"{info.short_description}: {_one_line(info.description).rstrip('.')}: "
-                + remedy(info, features.get(name, schema_pb2.Feature(name=name)), schema_file)
+                + _remedy(info, features.get(name, schema_pb2.Feature(name=name)), schema_file)
             )
     return sentences
 
 
 def missing_examples(examples: Mapping[str, int]) -> list[str]:
-    """Returns a sentence for each split without any example.
-
-    Args:
-        examples: How many there are, by split.
-    """
+    """Returns a sentence for each split without any example."""
     total = sum(examples.values())
     return [
         f"split '{split}' has no examples: there are {total} in all, too few for a share in each "
@@ -56,7 +74,9 @@ def missing_classes(split: str, statistics: statistics_pb2.DatasetFeatureStatist
 
     Training needs normal examples, and a threshold can be judged on both classes only.
     """
-    present = _label_values(statistics)
+    label = _label_feature(statistics)
+    # A schema whose label is not categorical has no counts.
+    present = set(_counts_by_label(label)) or {int(label.num_stats.min), int(label.num_stats.max)}
     absent = [
         f"{name} ({value})"
         for value, name in ((1, "normal"), (0, "abnormal"))
@@ -72,13 +92,9 @@ def missing_classes(split: str, statistics: statistics_pb2.DatasetFeatureStatist
 
 def label_counts(statistics: statistics_pb2.DatasetFeatureStatistics) -> dict[str, int]:
     """Returns how many examples of a detector's split are `normal` and `abnormal`."""
-    for feature in statistics.features:
-        if list(feature.path.step) == [LABEL_FEATURE]:
-            buckets = feature.string_stats.rank_histogram.buckets
-            counts = {int(bucket.label): int(bucket.sample_count) for bucket in buckets}
-            normal = counts.pop(NORMAL_LABEL, 0)
-            return {"normal": normal, "abnormal": sum(counts.values())}
-    return {"normal": 0, "abnormal": 0}
+    counts = _counts_by_label(_label_feature(statistics))
+    normal = counts.pop(NORMAL_LABEL, 0)
+    return {"normal": normal, "abnormal": sum(counts.values())}
 
 
 def few_normal(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -99,16 +115,48 @@ def few_normal(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
     ]
 
 
-def _label_values(statistics: statistics_pb2.DatasetFeatureStatistics) -> set[int]:
-    for feature in statistics.features:
-        if list(feature.path.step) != [LABEL_FEATURE]:
-            continue
-        buckets = feature.string_stats.rank_histogram.buckets
-        if buckets:
-            return {int(bucket.label) for bucket in buckets}
-        return {int(feature.num_stats.min), int(feature.num_stats.max)}
-    return set()
+def _label_feature(
+    statistics: statistics_pb2.DatasetFeatureStatistics,
+) -> statistics_pb2.FeatureNameStatistics:
+    found = (f for f in statistics.features if list(f.path.step) == [LABEL_FEATURE])
+    return next(found, statistics_pb2.FeatureNameStatistics())
+
+
+def _counts_by_label(feature: statistics_pb2.FeatureNameStatistics) -> dict[int, int]:
+    buckets = feature.string_stats.rank_histogram.buckets
+    return {int(bucket.label): int(bucket.sample_count) for bucket in buckets}
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _remedy(info: anomalies_pb2.AnomalyInfo, feature: schema_pb2.Feature, schema_file: str) -> str:
+    """Returns what mends an anomaly, as the end of a sentence."""
+    kinds = {reason.type for reason in info.reason}
+    entry = f"feature '{feature.name}' in {schema_file}"
+    if kinds & _NOT_FINITE:
+        return "take those examples out of the data, or fill the values in"
+    if kinds & _OUT_OF_RANGE and feature.name == LABEL_FEATURE:
+        return (
+            f"labels run {_range(feature)}: correct them, or widen int_domain of {entry} if the "
+            "model is to see other classes"
+        )
+    if kinds & _OUT_OF_RANGE:
+        domain = "float_domain" if feature.HasField("float_domain") else "int_domain"
+        return (
+            f"values run {_range(feature)}: if these are right, such as another unit, widen min "
+            f"and max of {domain} of {entry}, or else correct the data"
+        )
+    if kinds & _SHAPE and feature.name == SignalData.feature:
+        return "give rows of as many samples as data.length says"
+    if kinds & (_SHAPE | _MISSING):
+        return f"complete the data, or change presence or shape of {entry}"
+    if _Kind.SCHEMA_NEW_COLUMN in kinds:
+        return f"take it out of the data, or add it to {schema_file}"
+    return f"correct the data, or change {entry} if the data is right"
+
+
+def _range(feature: schema_pb2.Feature) -> str:
+    domain = feature.float_domain if feature.HasField("float_domain") else feature.int_domain
+    return f"from {domain.min:g} to {domain.max:g}"
