@@ -15,7 +15,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.types.standard_artifacts import Examples
 
 from components.threshold_evaluator.config import EvaluationConfig
-from components.threshold_evaluator.score_shards import ScoreShards, list_shards, read_scores
+from components.threshold_evaluator.scores import ScoreShards, list_shards, read_scores
 from pipeline.beam_profiles import beam_arguments
 from pipeline.build import build_pipeline
 from pipeline.home import Home
@@ -78,16 +78,13 @@ def score(root: Path, model: str, beam_args: list[str]) -> dict[str, int]:
     examples = Examples()
     (folder,) = Home(root).artifacts(ANOMALY.name).glob("ExampleGen/examples/*")
     examples.uri, examples.split_names = str(folder), '["train", "eval"]'
-    shards = {split: list_shards([examples], split) for split in ("train", "eval")}
-    config = EvaluationConfig.from_pipeline(ANOMALY)
     output = str(root / "scores")
+    shards = {split: list_shards([examples], split, output) for split in ("train", "eval")}
+    files = [*shards["train"], *shards["eval"]]
+    config = EvaluationConfig.from_pipeline(ANOMALY)
     with beam.Pipeline(argv=beam_args) as pipeline:
-        _ = (
-            pipeline
-            | beam.Create([shard for of_split in shards.values() for shard in of_split])
-            | ScoreShards(model, "", config, output)
-        )
-    return {split: len(read_scores(output, of_split).error) for split, of_split in shards.items()}
+        _ = pipeline | ScoreShards(files, model, "", config)
+    return {split: len(read_scores(of_split).error) for split, of_split in shards.items()}
 
 
 if __name__ == "__main__":

@@ -81,5 +81,5 @@ def _serve(
     if not records:
         raise ValueError("the eval split holds no example to ask the candidate about")
     fileio.makedirs(str(directory))
-    candidate = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+    candidate = path_utils.serving_model_dir(model.uri)
     return find_fault(candidate, records, settings.timeout_seconds, directory / LOG_FILE)

@@ -1,89 +1,127 @@
 """ThresholdEvaluator: sets a detector's threshold and blesses a model, or refuses it."""
 
-from tfx.dsl.components.base.base_component import BaseComponent
-from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
-from tfx.types import standard_artifacts, standard_component_specs
-from tfx.types.channel import BaseChannel, Channel
-from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
-
-from components.threshold_evaluator.executor import (
-    CONFIG_KEY,
-    FINGERPRINT_KEY,
-    JUDGED_MODEL_KEY,
-    Executor,
+import apache_beam as beam
+import tensorflow as tf
+from absl import logging
+from tfx.dsl.component.experimental.annotations import (
+    BeamComponentParameter,
+    InputArtifact,
+    OutputArtifact,
+    Parameter,
 )
+from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.io import fileio
+from tfx.types.artifact import Artifact
+from tfx.types.standard_artifacts import (
+    Examples,
+    Model,
+    ModelBlessing,
+    ModelEvaluation,
+    TransformGraph,
+)
+from tfx.utils import io_utils
+from tfx.utils.path_utils import serving_model_dir
+
+from components.scorer import ModelLoadError
+from components.threshold_evaluator.config import EvaluationConfig
+from components.threshold_evaluator.metrics import compute_metrics
+from components.threshold_evaluator.outputs import (
+    evaluation_as_dict,
+    write_blessing,
+    write_errors,
+    write_evaluation,
+)
+from components.threshold_evaluator.scores import (
+    ScoreShards,
+    baseline_threshold,
+    list_shards,
+    read_scores,
+)
+from components.threshold_evaluator.verdict import Baseline, judge
+from pipeline_config import SPLITS
 
 
-class ThresholdEvaluatorSpec(ComponentSpec):
-    """Inputs, parameters and outputs of ThresholdEvaluator."""
+@component(use_beam=True)
+def ThresholdEvaluator(  # noqa: N802 - TFX names a component as a class.
+    examples: InputArtifact[Examples],
+    transform_graph: InputArtifact[TransformGraph],
+    model: InputArtifact[Model],
+    evaluation: OutputArtifact[ModelEvaluation],
+    blessing: OutputArtifact[ModelBlessing],
+    judged_model: OutputArtifact[Model],
+    config: Parameter[str],
+    fingerprint: Parameter[str],
+    baseline_model: InputArtifact[Model] = None,
+    beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
+) -> None:
+    """Judges a model by its reconstruction errors on the eval split.
 
-    PARAMETERS = {
-        CONFIG_KEY: ExecutionParameter(type=str),
-        FINGERPRINT_KEY: ExecutionParameter(type=str),
-    }
-    INPUTS = {
-        standard_component_specs.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
-        standard_component_specs.TRANSFORM_GRAPH_KEY: ChannelParameter(
-            type=standard_artifacts.TransformGraph
-        ),
-        standard_component_specs.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
-        standard_component_specs.BASELINE_MODEL_KEY: ChannelParameter(
-            type=standard_artifacts.Model, optional=True
-        ),
-    }
-    OUTPUTS = {
-        standard_component_specs.EVALUATION_KEY: ChannelParameter(
-            type=standard_artifacts.ModelEvaluation
-        ),
-        standard_component_specs.BLESSING_KEY: ChannelParameter(
-            type=standard_artifacts.ModelBlessing
-        ),
-        JUDGED_MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
-    }
-
-
-class ThresholdEvaluator(BaseComponent):
-    """Judges a model by its reconstruction errors.
-
-    Outputs:
-        evaluation: `ModelEvaluation` with `evaluation.json` (metrics, threshold, confusion
-            matrix, reasons) and `errors.npz` (the errors of all examples, for plots).
-        blessing: `ModelBlessing` in TFX's standard contract, so that a stock Pusher and
-            `LatestBlessedModelStrategy` understand it.
-        judged_model: `Model`; the trained model with the threshold set inside. Push this one.
+    A refusal is a result, not an error: the blessing reports it and `evaluation.json` why.
 
     Args:
         examples: Raw examples with the splits `train` and `eval`.
         transform_graph: Transform's graph; source of the noise of a denoising model.
         model: The Trainer's model, with the `score` signature.
+        evaluation: `evaluation.json` (metrics, threshold, confusion matrix, reasons) and
+            `errors.npz` (the errors of all examples, for plots).
+        blessing: Verdict in TFX's standard contract, so that a stock Pusher and
+            `LatestBlessedModelStrategy` understand it.
+        judged_model: The trained model with the threshold set inside. Push this one.
         config: `EvaluationConfig.to_json()`.
         fingerprint: Digest of the code, so that an edit runs the stage again.
-        baseline_model: A model that this component has judged before, or an empty channel.
+        baseline_model: A model that this component has judged before, or none.
+        beam_pipeline: Scores the examples; made by TFX of the pipeline's `beam_pipeline_args`.
     """
+    del fingerprint
+    settings = EvaluationConfig.from_json(config)
+    own_threshold, notes = _check_baseline(baseline_model, settings)
+    temporary = f"{evaluation.uri}/shards"
+    shards = {split: list_shards([examples], split, f"{temporary}/model") for split in SPLITS}
+    baseline_shards = list_shards([examples], "eval", f"{temporary}/baseline")
+    with beam_pipeline as pipeline:
+        of_model = [shard for split in SPLITS for shard in shards[split]]
+        score = ScoreShards(of_model, serving_model_dir(model.uri), transform_graph.uri, settings)
+        _ = pipeline | "ScoreModel" >> score
+        if not notes:
+            baseline_path = serving_model_dir(baseline_model.uri)
+            score = ScoreShards(baseline_shards, baseline_path, transform_graph.uri, settings)
+            _ = pipeline | "ScoreBaseline" >> score
+    scores = {split: read_scores(of_split) for split, of_split in shards.items()}
+    baseline = None
+    if not notes:
+        metrics = compute_metrics(settings, read_scores(baseline_shards), own_threshold)
+        baseline = Baseline(baseline_model.uri, baseline_model.id, own_threshold, metrics)
+    fileio.rmtree(temporary)
 
-    SPEC_CLASS = ThresholdEvaluatorSpec
-    EXECUTOR_SPEC = BeamExecutorSpec(Executor)
+    verdict = judge(settings, scores, baseline, notes)
+    _save_judged_model(model, judged_model, verdict.threshold_value)
+    content = evaluation_as_dict(settings, verdict, scores, baseline)
+    logging.info("Evaluation: %s", content)
+    write_evaluation(evaluation.uri, content)
+    write_errors(evaluation.uri, scores, noisy=settings.noise > 0)
+    write_blessing(blessing, verdict, model=model, judged_model=judged_model, baseline=baseline)
 
-    def __init__(
-        self,
-        *,
-        examples: BaseChannel,
-        transform_graph: BaseChannel,
-        model: BaseChannel,
-        config: str,
-        fingerprint: str,
-        baseline_model: BaseChannel | None = None,
-    ) -> None:
-        super().__init__(
-            ThresholdEvaluatorSpec(
-                examples=examples,
-                transform_graph=transform_graph,
-                model=model,
-                baseline_model=baseline_model,
-                config=config,
-                fingerprint=fingerprint,
-                evaluation=Channel(type=standard_artifacts.ModelEvaluation),
-                blessing=Channel(type=standard_artifacts.ModelBlessing),
-                judged_model=Channel(type=standard_artifacts.Model),
-            )
-        )
+
+def _check_baseline(
+    baseline_model: Artifact | None, config: EvaluationConfig
+) -> tuple[float | None, list[str]]:
+    """Returns the baseline's own threshold, or a note on why nothing can be compared."""
+    if baseline_model is None:
+        return None, ["there is no earlier blessed model to compare with"]
+    try:
+        return baseline_threshold(serving_model_dir(baseline_model.uri), config), []
+    except ModelLoadError as fault:
+        return None, [
+            f"the latest blessed model does not fit these examples and is not compared: {fault}"
+        ]
+
+
+def _save_judged_model(model: Artifact, judged_model: Artifact, threshold: float | None) -> None:
+    """Saves the candidate with its threshold set inside: what is pushed is what was judged."""
+    destination = serving_model_dir(judged_model.uri)
+    if threshold is None:
+        io_utils.copy_dir(serving_model_dir(model.uri), destination)
+        return
+    loaded = tf.saved_model.load(serving_model_dir(model.uri))
+    loaded.threshold.assign(threshold)
+    tf.saved_model.save(loaded, destination, signatures=loaded.signatures)

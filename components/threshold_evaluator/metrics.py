@@ -1,53 +1,28 @@
-"""Threshold and metrics from reconstruction errors."""
+"""Metrics of reconstruction errors, and confidence intervals of those that few examples decide."""
 
-import dataclasses
 import math
 
 import numpy as np
+from scipy import optimize, stats
 from sklearn import metrics as sklearn_metrics
 
-from components.threshold_evaluator.scoring import Scores
+from components.threshold_evaluator.config import EvaluationConfig
+from components.threshold_evaluator.scores import Scores
+from components.threshold_evaluator.threshold import is_anomaly
 from pipeline_config import NORMAL_LABEL, EvaluatorConfig, ThresholdEvaluatorConfig
 
 Metrics = dict[str, float | None]
 """Metric name -> value; None if it is undefined on these errors."""
 
+CONFIDENCE = 0.95
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
 
-@dataclasses.dataclass(frozen=True)
-class Threshold:
-    """A detector's threshold and what it was set from.
-
-    Attributes:
-        value: mean + k x std, rounded to float32 as the served variable holds it.
-        mean: Mean error of the normal training examples.
-        std: Population standard deviation of the same errors (`ddof=0`, as in the tutorial).
-        k: The factor.
-        examples: How many normal training examples there were.
-    """
-
-    value: float
-    mean: float
-    std: float
-    k: float
-    examples: int
-
-
-def set_threshold(train: Scores, k: float) -> Threshold | None:
-    """Returns mean + `k` x std of the errors of the normal training examples.
-
-    The rule of TensorFlow's "Intro to Autoencoders" tutorial, with k = 1 there. Sums are float64.
-
-    Returns:
-        None if there is no normal example, or an error of one is not finite.
-    """
-    errors = train.error[train.label == NORMAL_LABEL]
-    if not _usable(errors):
-        return None
-    mean = float(np.mean(errors, dtype=np.float64))
-    std = float(np.std(errors, dtype=np.float64))
-    return Threshold(float(np.float32(mean + k * std)), mean, std, k, len(errors))
+def compute_metrics(config: EvaluationConfig, scores: Scores, threshold: float | None) -> Metrics:
+    """Computes the metrics of the kind of model that `config` describes."""
+    if config.is_detector:
+        return detector_metrics(scores, threshold)
+    return reconstruction_metrics(scores, noisy=config.noise > 0)
 
 
 def detector_metrics(scores: Scores, threshold: float | None) -> Metrics:
@@ -117,11 +92,6 @@ def confusion_matrix(scores: Scores, threshold: float) -> list[list[int]]:
     return [[int(count) for count in row] for row in counts]
 
 
-def is_anomaly(scores: Scores, threshold: float) -> np.ndarray:
-    """Decides like the served model: bool [N], error > threshold in float32."""
-    return scores.error > np.float32(threshold)
-
-
 def error_quantiles(scores: Scores) -> dict[str, float]:
     """Returns quantiles of the finite errors, keyed by their order; empty without any."""
     finite = scores.error[np.isfinite(scores.error)]
@@ -133,9 +103,61 @@ def error_quantiles(scores: Scores) -> dict[str, float]:
     }
 
 
+def share_interval(found: int, total: int) -> tuple[float, float]:
+    """Returns Wilson's score interval of a share, such as a recall, at the level of `CONFIDENCE`.
+
+    E. B. Wilson: Probable inference, the law of succession, and statistical inference. Journal of
+    the American Statistical Association 22 (1927).
+
+    Args:
+        found: How many were counted.
+        total: Of how many; 1 or more.
+    """
+    low, high = stats.binomtest(found, total).proportion_ci(CONFIDENCE, method="wilson")
+    return float(low), float(high)
+
+
+def auc_interval(auc: float, positives: int, negatives: int) -> tuple[float, float]:
+    """Returns an interval of the area under a ROC curve, by Hanley and McNeil's variance.
+
+    J. A. Hanley, B. J. McNeil: The meaning and use of the area under a receiver operating
+    characteristic (ROC) curve. Radiology 143 (1982). The variance is taken at the interval's ends
+    rather than at `auc`, as in Wilson's interval, so that both ends are in 0..1 and an area of 1
+    out of three examples is not taken for certain: R. G. Newcombe: Confidence intervals for an
+    effect size measure based on the Mann-Whitney statistic, part 2. Statistics in Medicine 25
+    (2006).
+
+    Args:
+        auc: The area, 0 to 1.
+        positives: Examples of the one class; 1 or more.
+        negatives: Examples of the other; 1 or more.
+    """
+    width = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+
+    def excess(end: float) -> float:
+        return abs(end - auc) - width * math.sqrt(_auc_variance(end, positives, negatives))
+
+    # At an area of 0 or 1 itself there is no variance, and no other end of the interval there.
+    least, greatest = 1e-9, 1 - 1e-9
+    inner = min(max(auc, least), greatest)
+    low = optimize.brentq(excess, least, inner) if excess(least) > 0 > excess(inner) else 0.0
+    high = optimize.brentq(excess, inner, greatest) if excess(greatest) > 0 > excess(inner) else 1.0
+    return float(low), float(high)
+
+
 def _usable(errors: np.ndarray) -> bool:
     return len(errors) > 0 and bool(np.isfinite(errors).all())
 
 
 def _mean(errors: np.ndarray) -> float:
     return float(np.mean(errors, dtype=np.float64))
+
+
+def _auc_variance(auc: float, positives: int, negatives: int) -> float:
+    """Hanley and McNeil's; `auc` squared stands in for two examples on one side of a third."""
+    two_positives = auc / (2 - auc)
+    two_negatives = 2 * auc**2 / (1 + auc)
+    total = auc * (1 - auc)
+    total += (positives - 1) * (two_positives - auc**2)
+    total += (negatives - 1) * (two_negatives - auc**2)
+    return max(total, 0.0) / (positives * negatives)

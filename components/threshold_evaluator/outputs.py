@@ -1,21 +1,18 @@
 """What the evaluator leaves behind, for people, for plots and for the next components."""
 
 import dataclasses
-import io
 import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from tfx.components.evaluator import constants
-from tfx.dsl.io import fileio
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.metrics import confusion_matrix, error_quantiles
-from components.threshold_evaluator.scoring import Scores
-from components.threshold_evaluator.verdict import ScoredBaseline, Verdict
+from components.threshold_evaluator.scores import Scores, write_arrays
+from components.threshold_evaluator.verdict import Baseline, Verdict
 
 EVALUATION_FILE = "evaluation.json"
 ERRORS_FILE = "errors.npz"
@@ -28,7 +25,7 @@ def evaluation_as_dict(
     config: EvaluationConfig,
     verdict: Verdict,
     scores: Mapping[str, Scores],
-    baseline: ScoredBaseline | None,
+    baseline: Baseline | None,
 ) -> dict[str, Any]:
     """Returns the content of `evaluation.json`; what is undefined is null in it."""
     threshold = verdict.threshold
@@ -48,14 +45,7 @@ def evaluation_as_dict(
         }
         if threshold and verdict.metrics["accuracy"] is not None
         else None,
-        "baseline": {
-            "uri": baseline.uri,
-            "artifact_id": baseline.artifact_id,
-            "threshold": baseline.threshold,
-            "metrics": verdict.baseline_metrics,
-        }
-        if baseline
-        else None,
+        "baseline": dataclasses.asdict(baseline) if baseline else None,
         "examples": {split: len(of_split.error) for split, of_split in scores.items()},
         "error_quantiles": {split: error_quantiles(of_split) for split, of_split in scores.items()},
     }
@@ -73,16 +63,13 @@ def write_errors(directory: str, scores: Mapping[str, Scores], *, noisy: bool) -
 
     The order is that of the split's files, sorted by path, and of the records in them.
     """
-    arrays: dict[str, Any] = {}
+    arrays = {}
     for split, of_split in scores.items():
         arrays[f"{split}_error"] = of_split.error
         arrays[f"{split}_label"] = of_split.label
         if noisy:
             arrays[f"{split}_noisy_error"] = of_split.noisy_error
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    with fileio.open(f"{directory}/{ERRORS_FILE}", "wb") as file:
-        file.write(buffer.getvalue())
+    write_arrays(f"{directory}/{ERRORS_FILE}", arrays)
 
 
 def write_blessing(
@@ -91,7 +78,7 @@ def write_blessing(
     *,
     model: Artifact,
     judged_model: Artifact,
-    baseline: ScoredBaseline | None,
+    baseline: Baseline | None,
 ) -> None:
     """Writes a verdict in the contract of TFX's Evaluator.
 
@@ -102,25 +89,23 @@ def write_blessing(
         judged_model: The model with its threshold, named by `judged_model`.
         baseline: What the model was compared with.
     """
-    value, file = (
-        (constants.BLESSED_VALUE, constants.BLESSED_FILE_NAME)
-        if verdict.blessed
-        else (constants.NOT_BLESSED_VALUE, constants.NOT_BLESSED_FILE_NAME)
-    )
-    integers = {
-        constants.ARTIFACT_PROPERTY_BLESSED_KEY: value,
+    blessed = verdict.blessed
+    properties = {
+        constants.ARTIFACT_PROPERTY_BLESSED_KEY: constants.BLESSED_VALUE
+        if blessed
+        else constants.NOT_BLESSED_VALUE,
         constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY: model.id,
-    }
-    texts = {
         constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY: model.uri,
         JUDGED_MODEL_PROPERTY: judged_model.uri,
         constants.ARTIFACT_PROPERTY_BLESSING_MESSAGE_KEY: "; ".join(verdict.reasons),
     }
     if baseline is not None:
-        integers[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY] = baseline.artifact_id
-        texts[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY] = baseline.uri
-    for key, integer in integers.items():
-        blessing.set_int_custom_property(key, integer)
-    for key, text in texts.items():
-        blessing.set_string_custom_property(key, text)
+        properties[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY] = baseline.artifact_id
+        properties[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY] = baseline.uri
+    for key, value in properties.items():
+        if isinstance(value, int):
+            blessing.set_int_custom_property(key, value)
+        else:
+            blessing.set_string_custom_property(key, value)
+    file = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
     io_utils.write_string_file(f"{blessing.uri}/{file}", "")

@@ -25,8 +25,8 @@ from tiny_models import (
     write_shards,
 )
 
+from components.threshold_evaluator.component import ThresholdEvaluator
 from components.threshold_evaluator.config import EvaluationConfig
-from components.threshold_evaluator.executor import Executor
 from pipeline.beam_profiles import beam_arguments
 
 
@@ -87,12 +87,13 @@ class Bench:
         }
         if baseline is not None:
             inputs["baseline_model"] = [baseline]
-        context = Executor.Context(
+        executor = ThresholdEvaluator.EXECUTOR_SPEC.executor_class
+        context = executor.Context(
             beam_pipeline_args=beam_arguments("local"),
             tmp_dir=str(self._folder / "tmp"),
             unique_id=str(self._artifacts),
         )
-        Executor(context).Do(inputs, outputs, {"config": config.to_json(), "fingerprint": ""})
+        executor(context).Do(inputs, outputs, {"config": config.to_json(), "fingerprint": ""})
         return Result(**{key: artifacts[0] for key, artifacts in outputs.items()})
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from components.threshold_evaluator.intervals import auc_interval, share_interval
+from components.threshold_evaluator.metrics import auc_interval, share_interval
 
 
 def test_wilson_as_published() -> None:

@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 
 from components.threshold_evaluator.config import EvaluationConfig
-from components.threshold_evaluator.gate import broken_bounds, worse_than_baseline
-from components.threshold_evaluator.metrics import (
-    detector_metrics,
-    reconstruction_metrics,
-    set_threshold,
-)
-from components.threshold_evaluator.scoring import Scores
-from components.threshold_evaluator.verdict import judge
+from components.threshold_evaluator.metrics import detector_metrics, reconstruction_metrics
+from components.threshold_evaluator.scores import Scores
+from components.threshold_evaluator.threshold import set_threshold
+from components.threshold_evaluator.verdict import broken_bounds, judge, worse_than_baseline
 from pipeline_config import ANOMALY, EvaluatorConfig, ThresholdEvaluatorConfig
 
 

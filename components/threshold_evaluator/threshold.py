@@ -1,0 +1,48 @@
+"""The threshold rule of a detector: mean + k x standard deviation of normal training errors."""
+
+import dataclasses
+
+import numpy as np
+
+from components.threshold_evaluator.scores import Scores
+from pipeline_config import NORMAL_LABEL
+
+
+@dataclasses.dataclass(frozen=True)
+class Threshold:
+    """A detector's threshold and what it was set from.
+
+    Attributes:
+        value: mean + k x std, rounded to float32 as the served variable holds it.
+        mean: Mean error of the normal training examples.
+        std: Population standard deviation of the same errors (`ddof=0`, as in the tutorial).
+        k: The factor.
+        examples: How many normal training examples there were.
+    """
+
+    value: float
+    mean: float
+    std: float
+    k: float
+    examples: int
+
+
+def set_threshold(train: Scores, k: float) -> Threshold | None:
+    """Returns mean + `k` x std of the errors of the normal training examples.
+
+    The rule of TensorFlow's "Intro to Autoencoders" tutorial, with k = 1 there. Sums are float64.
+
+    Returns:
+        None if there is no normal example, or an error of one is not finite.
+    """
+    errors = train.error[train.label == NORMAL_LABEL]
+    if not len(errors) or not np.isfinite(errors).all():
+        return None
+    mean = float(np.mean(errors, dtype=np.float64))
+    std = float(np.std(errors, dtype=np.float64))
+    return Threshold(float(np.float32(mean + k * std)), mean, std, k, len(errors))
+
+
+def is_anomaly(scores: Scores, threshold: float) -> np.ndarray:
+    """Decides like the served model: bool [N], error > threshold in float32."""
+    return scores.error > np.float32(threshold)
