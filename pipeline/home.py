@@ -87,8 +87,7 @@ class Home:
 
     def unwritable_folder(self) -> str | None:
         """Returns the first folder that is there and cannot be written, in one line, or None."""
-        metadata, artifacts = self.metadata_path("any").parent, self.artifacts("any").parent
-        for folder in (self.root, metadata, artifacts, self.push_root, self.runs, self.schemas):
+        for folder in (self.root, *self.folders):
             try:
                 if os.path.lexists(folder):
                     _check_writable(folder)

@@ -67,13 +67,13 @@ def prune(
     if context.get_parameter_source("home") is not ParameterSource.COMMANDLINE:
         home = of_group.get("home", home)
     as_json = as_json or of_group.get("as_json", False)
-    where = Home(home.absolute())
+    output = Home(home.absolute())
     with contextlib.ExitStack() as locks:
         # All are held before the first run is removed: a refusal leaves everything as it was.
-        present = [name for name in pipelines if where.metadata_path(name).parent.is_dir()]
+        present = [name for name in pipelines if output.metadata_path(name).parent.is_dir()]
         for name in present:
-            locks.enter_context(where.lock(name))
-        pruned = [prune_runs(where, name, keep, dry_run=dry_run) for name in present]
+            locks.enter_context(output.lock(name))
+        pruned = [prune_runs(output, name, keep, dry_run=dry_run) for name in present]
     if as_json:
         values = {"dry_run": dry_run, "pruned": [dataclasses.asdict(one) for one in pruned]}
         click.echo(json.dumps(values))
@@ -113,23 +113,23 @@ def report(run_id: str | None, home: Path) -> None:
     from pipeline.run.lineage import open_store, run_executions
     from pipeline.run.outcome import REPORT_FILE
 
-    where = Home(home.absolute())
-    newest = [] if run_id else past_runs(where)[:1]
+    output = Home(home.absolute())
+    newest = [] if run_id else past_runs(output)[:1]
     if not run_id and not newest:
-        raise UserInputError(f"no run in {where.root}: run a pipeline first, or name its --home")
-    outcome = find_run(where, run_id) if run_id else newest[0]
-    require_usable(where, outcome.pipeline)
-    if not where.metadata_path(outcome.pipeline).exists():
+        raise UserInputError(f"no run in {output.root}: run a pipeline first, or name its --home")
+    outcome = find_run(output, run_id) if run_id else newest[0]
+    require_usable(output, outcome.pipeline)
+    if not output.metadata_path(outcome.pipeline).exists():
         raise UserInputError(f"run {outcome.run_id} ended before its first stage: no report of it")
-    store = open_store(where, outcome.pipeline)
-    written = where.runs / outcome.run_id / REPORT_FILE
+    store = open_store(output, outcome.pipeline)
+    written = output.runs / outcome.run_id / REPORT_FILE
     if written.exists() and not run_executions(store, outcome.run_id):
         raise UserInputError(
-            f"run {outcome.run_id} is not in {where.metadata_path(outcome.pipeline)} any more: "
+            f"run {outcome.run_id} is not in {output.metadata_path(outcome.pipeline)} any more: "
             f"its report stays as it was written, {written}"
         )
     import_tensorflow()
     from pipeline.report.page import write_report
 
     config = PIPELINES[outcome.pipeline]
-    click.echo(write_report(outcome, config, store, where.runs / outcome.run_id))
+    click.echo(write_report(outcome, config, store, output.runs / outcome.run_id))

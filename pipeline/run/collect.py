@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,19 @@ def collect_outcome(begun: RunOutcome, home: Home) -> RunOutcome:
     executions = run_executions(store, begun.run_id)
     pushed = output_artifacts(store, executions, "VersionedPusher")["pushed_model"]
     is_fresh = "VersionedPusher" not in begun.cached
-    notices = _notices(pushed) if is_fresh else []
+    notices = _text(pushed, NOTICE_PROPERTY).splitlines() if is_fresh else []
+    blessing = output_artifacts(store, executions, "InfraValidator").get("blessing")
     return judged_outcome(
         dataclasses.replace(begun, notices=[*begun.notices, *notices]),
-        gate_uri=output_artifacts(store, executions, "DataGate")["verdict"].uri,
-        evaluation_uri=output_artifacts(store, executions, "ThresholdEvaluator")["evaluation"].uri,
-        infra_refusal=_infra_refusal(output_artifacts(store, executions, "InfraValidator")),
-        destination=_destination(pushed),
-        fresh=is_fresh,
+        verdict=output_artifacts(store, executions, "DataGate")["verdict"],
+        evaluation=output_artifacts(store, executions, "ThresholdEvaluator")["evaluation"],
+        blessing=blessing,
+        pushed=pushed,
+        is_fresh=is_fresh,
+        advice=f"; the server's log is {blessing.uri}/{LOG_FILE}; try again with --from "
+        "InfraValidator"
+        if blessing
+        else "",
     )
 
 
@@ -56,45 +60,53 @@ def class_counts(home: Home, pipeline: str, run_id: str) -> tuple[str, list[str]
 def judged_outcome(
     begun: RunOutcome,
     *,
-    gate_uri: str,
-    evaluation_uri: str,
-    infra_refusal: list[str],
-    destination: Path | None,
-    fresh: bool,
+    verdict: Artifact,
+    evaluation: Artifact,
+    blessing: Artifact | None,
+    pushed: Artifact,
+    is_fresh: bool,
+    advice: str = "",
 ) -> RunOutcome:
     """Returns the outcome of a run by what its gates wrote.
 
     Args:
         begun: The run, with the data that it read.
-        gate_uri: The data gate's verdict.
-        evaluation_uri: The evaluator's findings.
-        infra_refusal: Why the infra validator refused; empty if it did not.
-        destination: Folder that was pushed to; None if nothing was pushed.
-        fresh: Whether this run pushed, rather than an earlier one with the same result.
+        verdict: The data gate's.
+        evaluation: The evaluator's findings.
+        blessing: The infra validator's; None if it is turned off.
+        pushed: The pusher's.
+        is_fresh: Whether this run pushed, rather than an earlier one with the same result.
+        advice: Follows the reason of a refusal by the infra validator.
     """
     assert begun.data is not None, "it began with its data"
-    evaluation = _read_json(Path(evaluation_uri) / EVALUATION_FILE)
-    passed = _read_json(Path(gate_uri) / VERDICT_FILE)
+    found = _read_json(Path(evaluation.uri) / EVALUATION_FILE)
+    passed = _read_json(Path(verdict.uri) / VERDICT_FILE)
     # Of a model that was not blessed, the infra validator only says that.
-    reasons = infra_refusal if evaluation["blessed"] else evaluation["reasons"]
-    blessed = bool(evaluation["blessed"]) and not reasons
+    reasons = found["reasons"]
+    if found["blessed"] and blessing and not _number(blessing, BLESSED_PROPERTY):
+        reasons = [f"infra validator: {_text(blessing, REASON_PROPERTY)}{advice}"]
+    elif found["blessed"]:
+        reasons = []
+    blessed = bool(found["blessed"]) and not reasons
+    is_pushed = bool(_number(pushed, "pushed"))
+    destination = Path(_text(pushed, "pushed_destination")) if is_pushed else None
     notices = [
         *begun.notices,
         *passed.get("notices", []),
-        *evaluation.get("notices", []),
+        *found.get("notices", []),
         *(why_not_served(destination) if destination else []),
     ]
     return dataclasses.replace(
         begun,
-        status=("pushed" if fresh else "unchanged") if blessed else "not_blessed",
+        status=("pushed" if is_fresh else "unchanged") if blessed else "not_blessed",
         data=dataclasses.replace(
             begun.data,
             examples=passed["examples"],
             drift=passed["drift"],
             labels=passed.get("labels", {}),
         ),
-        metrics=evaluation["metrics"],
-        threshold=evaluation["threshold"],
+        metrics=found["metrics"],
+        threshold=found["threshold"],
         blessed=blessed,
         reasons=reasons,
         # A run may be ended twice, if its last step was killed.
@@ -103,28 +115,12 @@ def judged_outcome(
     )
 
 
-def _infra_refusal(outputs: Mapping[str, Artifact]) -> list[str]:
-    """Returns why the infra validator refused; empty if it did not, or is turned off."""
-    if "blessing" not in outputs:
-        return []
-    blessing = outputs["blessing"]
-    if blessing.custom_properties[BLESSED_PROPERTY].int_value:
-        return []
-    reason = blessing.custom_properties[REASON_PROPERTY].string_value
-    return [
-        f"infra validator: {reason}; the server's log is {blessing.uri}/{LOG_FILE}; try again with "
-        "--from InfraValidator"
-    ]
+def _text(artifact: Artifact, name: str) -> str:
+    return str(artifact.custom_properties[name].string_value)
 
 
-def _destination(pushed: Artifact) -> Path | None:
-    if not pushed.custom_properties["pushed"].int_value:
-        return None
-    return Path(pushed.custom_properties["pushed_destination"].string_value)
-
-
-def _notices(pushed: Artifact) -> list[str]:
-    return pushed.custom_properties[NOTICE_PROPERTY].string_value.splitlines()
+def _number(artifact: Artifact, name: str) -> int:
+    return int(artifact.custom_properties[name].int_value)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

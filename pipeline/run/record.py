@@ -105,7 +105,9 @@ class RunRecord:
 
 
 @contextlib.contextmanager
-def open_record(home: Home, outcome: RunOutcome, *, by_steps: bool = False) -> Iterator[RunRecord]:
+def open_record(
+    home: Home, pipeline: str, run_id: str, *, by_steps: bool = False
+) -> Iterator[RunRecord]:
     """Opens the record of a run, and holds the run's folder.
 
     An exception that is not caught within is a bug, and is recorded as one.
@@ -113,14 +115,15 @@ def open_record(home: Home, outcome: RunOutcome, *, by_steps: bool = False) -> I
     Raises:
         UserInputError: The run's folder cannot be written to.
     """
-    record = RunRecord(home, outcome, by_steps=by_steps)
-    record.change(status="interrupted", reasons=[_NOT_CLOSED])
+    opened = RunOutcome(pipeline, run_id, "interrupted", reasons=[_NOT_CLOSED])
+    record = RunRecord(home, opened, by_steps=by_steps)
+    record.change(log=str(record.log))
     with _held(record):
         try:
             record._save()
         except OSError as error:
             raise UserInputError(unwritable(home.root, error)) from error
-        notify_supervisor(run=outcome.run_id)
+        notify_supervisor(run=run_id)
         try:
             yield record
         except Exception as error:

@@ -20,7 +20,7 @@ from pipeline.run.end import end_run, notify, record_failure
 from pipeline.run.failures import home_fault
 from pipeline.run.history import close_killed
 from pipeline.run.log import logs_to_file
-from pipeline.run.outcome import LOG_FILE, RunOutcome
+from pipeline.run.outcome import RunOutcome
 from pipeline.run.record import RunRecord, bug, open_record
 from pipeline.run.webhook import post_outcome
 from pipeline.settings import configured
@@ -122,8 +122,7 @@ def _run(
             print_header(console, config)
             print_outcome(console, unchanged)
             return unchanged
-        log = str(home.runs / run_id / LOG_FILE)
-        with open_record(home, RunOutcome(config.name, run_id, "interrupted", log=log)) as record:
+        with open_record(home, config.name, run_id) as record:
             close_killed(home)
             _run_logged(record, config, request, read, human_output)
         if failure := prune_after_run(record.outcome, config, home):

@@ -19,7 +19,7 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 
 from pipeline.home import Home
-from pipeline.run.outcome import LOG_FILE, OUTCOME_FILE, RunOutcome
+from pipeline.run.outcome import OUTCOME_FILE, RunOutcome
 from pipeline.run.record import RunRecord, open_record, resume_record
 from pipeline.runners.airflow.settings import scheduled_beam, scheduled_config, scheduled_home
 from pipeline_config import PipelineConfig, UserInputError
@@ -63,7 +63,7 @@ def choose_data(
     run_id = name_of_run(pipeline, dag_run, inputs_sha256(read))
     ti.xcom_push(key=_RUN_ID, value=run_id)
     with (
-        _opened(config, home, run_id) as record,
+        open_record(home, config.name, run_id, by_steps=True) as record,
         _recorded(record, CHOOSE_DATA),
         pipeline_lock(home, pipeline),
     ):
@@ -107,7 +107,7 @@ def finish(pipeline: str, ti: TaskInstance, dag_run: DagRun) -> None:
     home, config = _home(), scheduled_config(pipeline, os.environ)
     run_id = ti.xcom_pull(task_ids=CHOOSE_DATA, key=_RUN_ID) or name_of_run(pipeline, dag_run, "")
     if not (home.runs / run_id / OUTCOME_FILE).exists():
-        with _opened(config, home, run_id):
+        with open_record(home, config.name, run_id, by_steps=True):
             """The first task was killed before it recorded anything."""
     now = datetime.datetime.now(datetime.UTC)
     total = (now - (dag_run.start_date or now)).total_seconds()
@@ -156,19 +156,15 @@ def name_of_run(pipeline: str, dag_run: DagRun, inputs: str) -> str:
 
 
 @contextlib.contextmanager
-def _opened(config: PipelineConfig, home: Home, run_id: str) -> Iterator[RunRecord]:
-    begun = RunOutcome(config.name, run_id, "interrupted", log=str(home.runs / run_id / LOG_FILE))
-    with open_record(home, begun, by_steps=True) as record:
-        yield record
-
-
-@contextlib.contextmanager
 def _recorded_if_it_fails(config: PipelineConfig, home: Home, run_id: str) -> Iterator[None]:
     """Opens a record only for a failure: a run with no new data has none."""
     try:
         yield
     except BaseException as error:
-        with _opened(config, home, run_id) as record, _recorded(record, CHOOSE_DATA):
+        with (
+            open_record(home, config.name, run_id, by_steps=True) as record,
+            _recorded(record, CHOOSE_DATA),
+        ):
             raise error
 
 

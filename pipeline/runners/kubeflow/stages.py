@@ -20,13 +20,11 @@ from tfx.dsl.component.experimental.annotations import (
 from tfx.dsl.component.experimental.decorators import component
 from tfx.orchestration.kubeflow.decorators import exit_handler
 from tfx.types import standard_component_specs
-from tfx.types.artifact import Artifact
 from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelEvaluation, PushedModel, Schema
 from tfx.utils import io_utils, path_utils
 
 from components.example_gen.input_files import resolve_window
-from components.infra_validator.component import BLESSED_PROPERTY, REASON_PROPERTY
 from data.facts import DataFacts, SpanFacts
 from data.spans.window import ReadSpan, ReadWindow
 from pipeline.run.collect import judged_outcome
@@ -147,11 +145,11 @@ def RecordOutcome(  # noqa: N802 - TFX names a component as a class.
     facts = _data_facts(data_folder, span_window)
     outcome = judged_outcome(
         RunOutcome(pipeline, run_id, "interrupted", facts),
-        gate_uri=verdict.uri,
-        evaluation_uri=evaluation.uri,
-        infra_refusal=_infra_refusal(infra_blessing),
-        destination=_destination(pushed_model),
-        fresh=f"/{run_id}/" in pushed_model.uri,
+        verdict=verdict.mlmd_artifact,
+        evaluation=evaluation.mlmd_artifact,
+        blessing=infra_blessing.mlmd_artifact if infra_blessing else None,
+        pushed=pushed_model.mlmd_artifact,
+        is_fresh=f"/{run_id}/" in pushed_model.uri,
     )
     folder = Path(runs_folder, run_id)
     folder.mkdir(parents=True, exist_ok=True)
@@ -213,15 +211,3 @@ def _data_facts(folder: str, span_window: str) -> DataFacts:
 
 def _span_facts(span: ReadSpan) -> SpanFacts:
     return SpanFacts(span.number, span.name, span.version, sha256="")
-
-
-def _infra_refusal(blessing: Artifact | None) -> list[str]:
-    if blessing is None or blessing.get_int_custom_property(BLESSED_PROPERTY):
-        return []
-    return [f"infra validator: {blessing.get_string_custom_property(REASON_PROPERTY)}"]
-
-
-def _destination(pushed: Artifact) -> Path | None:
-    if not pushed.get_int_custom_property("pushed"):
-        return None
-    return Path(pushed.get_string_custom_property("pushed_destination"))

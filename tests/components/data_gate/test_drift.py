@@ -6,19 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
-import tensorflow_data_validation as tfdv
-from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.data_gate.drift import (
-    HISTOGRAM_BUCKETS,
     Drift,
     drift_reasons,
     measure_drift,
 )
 from components.schema.curated import curated_schema
 from pipeline_config import GateConfig
+from tests.components.data_gate.statistics import statistics
 
 LENGTH = 16
 LIMITS = {
@@ -30,22 +27,9 @@ Statistics = statistics_pb2.DatasetFeatureStatisticsList
 Change = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def statistics(folder: Path, signals: np.ndarray, labels: np.ndarray) -> Statistics:
-    """Statistics as StatisticsGen makes them in the pipeline."""
-    file = str(folder / "examples.gz")
-    with tf.io.TFRecordWriter(file, "GZIP") as writer:
-        for number, (signal, label) in enumerate(zip(signals, labels, strict=True)):
-            example = tf.train.Example()
-            example.features.feature["signal"].float_list.value[:] = signal.tolist()
-            example.features.feature["label"].int64_list.value[:] = [int(label)]
-            example.features.feature["example_id"].bytes_list.value[:] = [b"%d" % number]
-            writer.write(example.SerializeToString())
+def of(signals: np.ndarray, labels: np.ndarray) -> Statistics:
     schema = curated_schema("signal.pbtxt", feature="signal", shape=signals.shape[1:])
-    return tfdv.generate_statistics_from_tfrecord(
-        file,
-        stats_options=tfdv.StatsOptions(schema=schema, num_histogram_buckets=HISTOGRAM_BUCKETS),
-        pipeline_options=PipelineOptions(["--runner=FnApiRunner"]),
-    )
+    return statistics(zip(signals.tolist(), labels.tolist(), strict=True), schema)
 
 
 def drifts(newest: Statistics, previous: Statistics, length: int = LENGTH) -> dict[str, Drift]:
@@ -61,8 +45,8 @@ def made_up(seed: int, rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def previous(tmp_path_factory: pytest.TempPathFactory) -> Statistics:
-    return statistics(tmp_path_factory.mktemp("previous"), *made_up(seed=0))
+def previous() -> Statistics:
+    return of(*made_up(seed=0))
 
 
 CHANGES: list[tuple[str, Change, set[str]]] = [
@@ -78,18 +62,16 @@ CHANGES: list[tuple[str, Change, set[str]]] = [
 @pytest.mark.parametrize(
     ("change", "found"), [case[1:] for case in CHANGES], ids=[case[0] for case in CHANGES]
 )
-def test_what_is_seen(
-    previous: Statistics, tmp_path: Path, change: Change, found: set[str]
-) -> None:
-    newest = statistics(tmp_path, *change(*made_up(seed=1)))
+def test_what_is_seen(previous: Statistics, change: Change, found: set[str]) -> None:
+    newest = of(*change(*made_up(seed=1)))
     measured = drifts(newest, previous)
     assert set(measured) == {"signal", "label"}
     assert {name for name, drift in measured.items() if drift.exceeds} == found
 
 
-def test_a_reason_names_feature_distance_and_limit(previous: Statistics, tmp_path: Path) -> None:
+def test_a_reason_names_feature_distance_and_limit(previous: Statistics) -> None:
     signals, labels = made_up(seed=1)
-    measured = drifts(statistics(tmp_path, 3 * signals, labels), previous)
+    measured = drifts(of(3 * signals, labels), previous)
     (reason,) = drift_reasons(list(measured.values()))
     assert "'signal'" in reason
     assert f"{measured['signal'].distance:.4g} exceeds gate.drift_threshold=0.03" in reason
@@ -104,35 +86,31 @@ def _record() -> tuple[np.ndarray, np.ndarray]:
     return data[:, :-1], data[:, -1].astype(int)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rows", [200, 1000, 2400])
-def test_random_spans_of_the_tutorials_record_do_not_drift(tmp_path: Path, rows: int) -> None:
+def test_random_spans_of_the_tutorials_record_do_not_drift(rows: int) -> None:
     signals, labels = _record()
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(len(labels))
         first, second = order[:rows], order[rows : 2 * rows]
         measured = drifts(
-            statistics(tmp_path, signals[second], labels[second]),
-            statistics(tmp_path, signals[first], labels[first]),
+            of(signals[second], labels[second]),
+            of(signals[first], labels[first]),
             length=140,
         )
         assert measured["signal"].distance < LIMITS["values_limit"] / 3
         assert drift_reasons(list(measured.values())) == []
 
 
-@pytest.mark.slow
-def test_a_rescaled_span_and_one_of_other_classes_drift_from_the_tutorials_record(
-    tmp_path: Path,
-) -> None:
+def test_a_rescaled_span_and_one_of_other_classes_drift_from_the_tutorials_record() -> None:
     signals, labels = _record()
     order = np.random.default_rng(0).permutation(len(labels))
     first, second = order[:1000], order[1000:2000]
-    previous = statistics(tmp_path, signals[first], labels[first])
+    previous = of(signals[first], labels[first])
     for scale in (1 / 3, 1.5, 3, 1000):
-        newest = statistics(tmp_path, scale * signals[second], labels[second])
+        newest = of(scale * signals[second], labels[second])
         assert drifts(newest, previous, length=140)["signal"].exceeds
     mostly_abnormal = np.concatenate(
         [second[labels[second] == 1][:100], second[labels[second] == 0][:300]]
     )
-    newest = statistics(tmp_path, signals[mostly_abnormal], labels[mostly_abnormal])
+    newest = of(signals[mostly_abnormal], labels[mostly_abnormal])
     assert drifts(newest, previous, length=140)["label"].exceeds

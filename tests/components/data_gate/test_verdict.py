@@ -1,9 +1,5 @@
-from pathlib import Path
-
 import pytest
-import tensorflow as tf
 import tensorflow_data_validation as tfdv
-from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.data_gate.verdict import (
@@ -14,41 +10,26 @@ from components.data_gate.verdict import (
     missing_examples,
 )
 from components.schema.curated import curated_schema
+from tests.components.data_gate.statistics import statistics
 
 LENGTH = 4
 SCHEMA_FILE = "components/schema/signal.pbtxt"
 GOOD = [([0.1, -0.2, 1.0, 2.0], 1), ([0.0, 0.5, -1.0, 2.5], 0)] * 10
 
 
-def _reasons(
-    tmp_path: Path, rows: list[tuple[list[float], int]], length: int = LENGTH
-) -> list[str]:
-    file = str(tmp_path / "examples.gz")
-    with tf.io.TFRecordWriter(file, "GZIP") as writer:
-        for signal, label in rows:
-            example = tf.train.Example()
-            example.features.feature["signal"].float_list.value[:] = signal
-            example.features.feature["label"].int64_list.value[:] = [label]
-            example.features.feature["example_id"].bytes_list.value[:] = [b"id"]
-            writer.write(example.SerializeToString())
+def _reasons(rows: list[tuple[list[float], int]], length: int = LENGTH) -> list[str]:
     schema = curated_schema("signal.pbtxt", feature="signal", shape=(length,))
-    statistics = tfdv.generate_statistics_from_tfrecord(
-        file,
-        stats_options=tfdv.StatsOptions(schema=schema),
-        pipeline_options=PipelineOptions(["--runner=FnApiRunner"]),
-    )
-    dataset = statistics.datasets[0]
+    found = statistics(rows, schema)
+    dataset = found.datasets[0]
     return [
         *missing_examples({"train": dataset.num_examples, "eval": 4}),
-        *blocking_anomalies(
-            "train", tfdv.validate_statistics(statistics, schema), schema, SCHEMA_FILE
-        ),
+        *blocking_anomalies("train", tfdv.validate_statistics(found, schema), schema, SCHEMA_FILE),
         *missing_classes("train", dataset),
     ]
 
 
-def test_good_data_has_nothing_that_blocks(tmp_path: Path) -> None:
-    assert _reasons(tmp_path, GOOD) == []
+def test_good_data_has_nothing_that_blocks() -> None:
+    assert _reasons(GOOD) == []
 
 
 @pytest.mark.parametrize(
@@ -79,9 +60,9 @@ def test_good_data_has_nothing_that_blocks(tmp_path: Path) -> None:
     ],
 )
 def test_an_anomaly_names_split_feature_fault_and_remedy(
-    tmp_path: Path, row: tuple[list[float], int], feature: str, fault: str, remedy: str
+    row: tuple[list[float], int], feature: str, fault: str, remedy: str
 ) -> None:
-    reasons = _reasons(tmp_path, [*GOOD, row])
+    reasons = _reasons([*GOOD, row])
     assert len(reasons) == 1
     assert reasons[0].startswith(f"split 'train', feature '{feature}': ")
     assert fault.lower() in reasons[0].lower()
@@ -90,23 +71,23 @@ def test_an_anomaly_names_split_feature_fault_and_remedy(
 
 
 @pytest.mark.parametrize(("label", "absent"), [(1, "no abnormal (0)"), (0, "no normal (1)")])
-def test_a_split_with_one_class_is_blocked(tmp_path: Path, label: int, absent: str) -> None:
-    reasons = _reasons(tmp_path, [row for row in GOOD if row[1] == label])
+def test_a_split_with_one_class_is_blocked(label: int, absent: str) -> None:
+    reasons = _reasons([row for row in GOOD if row[1] == label])
     assert reasons == [
         f"split 'train', feature 'label': {absent} example among its 10: "
         "give more rows of that class"
     ]
 
 
-def test_an_empty_split_is_blocked(tmp_path: Path) -> None:
+def test_an_empty_split_is_blocked() -> None:
     assert (
         "split 'train' has no examples: there are 4 in all, too few for a share in each split: "
         "give more rows"
-    ) in _reasons(tmp_path, [])
+    ) in _reasons([])
 
 
-def test_the_length_comes_from_the_config(tmp_path: Path) -> None:
-    assert _reasons(tmp_path, GOOD, length=5) != []
+def test_the_length_comes_from_the_config() -> None:
+    assert _reasons(GOOD, length=5) != []
 
 
 def counted(**of_label: int) -> statistics_pb2.DatasetFeatureStatistics:

@@ -28,6 +28,12 @@ def report(outcome: RunOutcome, home: Home, directory: Path | None = None) -> Ht
     return lxml.html.fromstring(path.read_bytes())
 
 
+@pytest.fixture(scope="module")
+def page(home: Home, pushed: RunOutcome) -> HtmlElement:
+    """The report of the pushed run."""
+    return report(pushed, home)
+
+
 def text(element: HtmlElement) -> str:
     return " ".join(element.text_content().split())
 
@@ -47,8 +53,9 @@ def labels(page: HtmlElement) -> list[str]:
     return [figure.get("aria-label") for figure in page.iter("svg")]
 
 
-def test_a_pushed_run_shows_its_verdict_metrics_and_data(home: Home, pushed: RunOutcome) -> None:
-    page = report(pushed, home)
+def test_a_pushed_run_shows_its_verdict_metrics_and_data(
+    page: HtmlElement, pushed: RunOutcome
+) -> None:
     assert text(page.find(".//h1")) == "anomaly"
     assert "Blessed and pushed" in text(page.find_class("verdict")[0])
     values = metric_values(page)
@@ -64,8 +71,8 @@ def test_a_pushed_run_shows_its_verdict_metrics_and_data(home: Home, pushed: Run
     assert f"{pushed.data.examples['eval']} eval" in facts
 
 
-def test_the_confusion_matrix_counts_the_eval_split(home: Home, pushed: RunOutcome) -> None:
-    cells = report(pushed, home).get_element_by_id("confusion").findall(".//tbody/tr/td")
+def test_the_confusion_matrix_counts_the_eval_split(page: HtmlElement, pushed: RunOutcome) -> None:
+    cells = page.get_element_by_id("confusion").findall(".//tbody/tr/td")
     counts = [int((cell.text or "").replace(",", "")) for cell in cells]
     assert len(counts) == 4
     assert pushed.data is not None
@@ -74,9 +81,8 @@ def test_the_confusion_matrix_counts_the_eval_split(home: Home, pushed: RunOutco
 
 
 def test_a_detector_shows_normal_and_abnormal_signals_with_their_errors(
-    home: Home, pushed: RunOutcome
+    page: HtmlElement, pushed: RunOutcome
 ) -> None:
-    page = report(pushed, home)
     signals = [label for label in labels(page) if "signal and its reconstruction" in label]
     assert [label.count("; normal, error 0.") for label in signals] == [1, 1, 1, 0, 0, 0]
     assert [label.count("; abnormal, error 0.") for label in signals] == [0, 0, 0, 1, 1, 1]
@@ -87,10 +93,8 @@ def test_a_detector_shows_normal_and_abnormal_signals_with_their_errors(
         assert label.endswith(f"judged {judged}.")
 
 
-def test_figures_name_their_axes_series_and_threshold(home: Home, pushed: RunOutcome) -> None:
-    figures = {
-        figure.get("aria-label"): text(figure) for figure in report(pushed, home).iter("svg")
-    }
+def test_figures_name_their_axes_series_and_threshold(page: HtmlElement) -> None:
+    figures = {figure.get("aria-label"): text(figure) for figure in page.iter("svg")}
     (curve,) = (content for label, content in figures.items() if "loss over 8 epochs" in label)
     for shown in ("epoch", "loss (mean absolute error)", "training", "validation"):
         assert shown in curve
@@ -108,8 +112,7 @@ def test_figures_name_their_axes_series_and_threshold(home: Home, pushed: RunOut
         assert shown in signal
 
 
-def test_the_page_needs_nothing_beside_itself(home: Home, pushed: RunOutcome) -> None:
-    page = report(pushed, home)
+def test_the_page_needs_nothing_beside_itself(page: HtmlElement) -> None:
     assert not list(page.iter("script", "link", "iframe", "object"))
     for element in page.iter():
         for name, value in element.attrib.items():
@@ -121,18 +124,16 @@ def test_the_page_needs_nothing_beside_itself(home: Home, pushed: RunOutcome) ->
     assert "@import" not in style
 
 
-def test_links_lead_to_the_served_model_and_the_log(home: Home, pushed: RunOutcome) -> None:
-    page = report(pushed, home)
+def test_links_lead_to_the_served_model_and_the_log(
+    page: HtmlElement, home: Home, pushed: RunOutcome
+) -> None:
     folder = home.runs / pushed.run_id
     targets = [(folder / unquote(link.get("href"))).resolve() for link in page.iter("a")]
     assert targets == [Path(str(pushed.pushed)), Path(str(pushed.log))]
     assert all(target.exists() for target in targets)
 
 
-def test_the_page_can_be_read_without_seeing_it_and_in_the_dark(
-    home: Home, pushed: RunOutcome
-) -> None:
-    page = report(pushed, home)
+def test_the_page_can_be_read_without_seeing_it_and_in_the_dark(page: HtmlElement) -> None:
     assert page.get("lang") == "en"
     assert all(figure.get("role") == "img" for figure in page.iter("svg"))
     assert all(len(label) > 20 for label in labels(page))
@@ -149,27 +150,25 @@ def test_the_page_can_be_read_without_seeing_it_and_in_the_dark(
     assert re.findall(r"#[0-9a-f]{6}", drawn) == []
 
 
-def test_stages_show_their_time_and_whether_they_were_cached(
-    home: Home, pushed: RunOutcome, unchanged: RunOutcome
+def test_stages_show_their_time_and_whether_they_were_cached_and_results_are_found_again(
+    page: HtmlElement, home: Home, pushed: RunOutcome, unchanged: RunOutcome
 ) -> None:
-    def results(outcome: RunOutcome) -> dict[str, str]:
-        rows = report(outcome, home).get_element_by_id("stages").findall(".//tbody/tr")
+    def results(page: HtmlElement, outcome: RunOutcome) -> dict[str, str]:
+        rows = page.get_element_by_id("stages").findall(".//tbody/tr")
         for row in rows:
             seconds = outcome.seconds[text(row.find("th"))]
             assert text(row.findall("td")[1]) == f"{seconds:.1f} s"
         return {text(row.find("th")): text(row.findall("td")[2]) for row in rows}
 
-    assert set(results(pushed)) == set(pushed.seconds) - {"total"}
-    assert set(results(pushed).values()) == {"run"}
-    again = results(unchanged)
+    first = results(page, pushed)
+    assert set(first) == set(pushed.seconds) - {"total"}
+    assert set(first.values()) == {"run"}
+    unchanged_page = report(unchanged, home)
+    again = results(unchanged_page, unchanged)
     assert {stage for stage, result in again.items() if result == "cached"} == set(unchanged.cached)
     assert len(unchanged.cached) >= 9
-
-
-def test_an_unchanged_run_shows_the_results_it_found(home: Home, unchanged: RunOutcome) -> None:
-    page = report(unchanged, home)
-    assert "Nothing changed" in text(page.find_class("verdict")[0])
-    assert headings(page)[0] == "Real results"
+    assert "Nothing changed" in text(unchanged_page.find_class("verdict")[0])
+    assert headings(unchanged_page)[0] == "Real results"
 
 
 def test_a_refused_model_shows_why_and_what_it_was_compared_with(
@@ -232,16 +231,16 @@ def test_a_model_that_was_removed_leaves_the_rest_of_the_report(
 
 @pytest.mark.parametrize("notices", [[], ["NOT REAL DATA: the built-in <sample>"]])
 def test_the_built_in_sample_is_reported_loudly(
-    notices: list[str], home: Home, pushed: RunOutcome, tmp_path: Path
+    notices: list[str], page: HtmlElement, home: Home, pushed: RunOutcome, tmp_path: Path
 ) -> None:
     assert pushed.data is not None
     sample = DataFacts("sample", pushed.data.directory, pushed.data.sha256, pushed.data.examples)
-    page = report(dataclasses.replace(pushed, data=sample, notices=notices), home, tmp_path)
-    (alert,) = page.find_class("notice")
+    loud = report(dataclasses.replace(pushed, data=sample, notices=notices), home, tmp_path)
+    (alert,) = loud.find_class("notice")
     assert alert.get("role") == "alert"
     assert "built-in" in text(alert)
     assert all(notice in text(alert) for notice in notices)
-    assert report(pushed, home, tmp_path).find_class("notice") == []
+    assert page.find_class("notice") == []
 
 
 def test_the_same_run_gives_the_same_page_quickly(

@@ -15,23 +15,20 @@ import pytest
 from pipeline.home import Home
 from pipeline.run.end import close_interrupted, end_run
 from pipeline.run.history import close_killed, past_runs
-from pipeline.run.outcome import RunOutcome, read_outcome
+from pipeline.run.outcome import read_outcome
 from pipeline.run.record import open_record, resume_record
 from pipeline.supervisor import Interruption
 from pipeline_config import ANOMALY
 from serving.push_directory.manifest import file_digests
 
 RUN = "anomaly-20260102T030405-abcd"
-OPENED = RunOutcome("anomaly", RUN, "interrupted", log="/h/log.txt")
 
 KILLED = """
 import os, sys
 from pathlib import Path
 from pipeline.home import Home
-from pipeline.run.outcome import RunOutcome
 from pipeline.run.record import open_record
-opened = RunOutcome("anomaly", sys.argv[2], "interrupted")
-with open_record(Home(Path(sys.argv[1])), opened):
+with open_record(Home(Path(sys.argv[1])), "anomaly", sys.argv[2]):
     print("open", flush=True)
     sys.stdin.read()
 """
@@ -87,7 +84,7 @@ def test_a_killed_run_is_listed(pushed: bool, tmp_path: Path) -> None:
 
 def test_a_run_that_ended_is_what_it_came_to(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED) as record:
+    with open_record(home, "anomaly", RUN) as record:
         assert past_runs(home) == []
         record.update(status="pushed")
         record.close()
@@ -98,7 +95,7 @@ def test_a_run_that_ended_is_what_it_came_to(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "status", "reason"),
     [
-        (signal.SIGTERM, "interrupted", "interrupted by SIGTERM in Trainer; see /h/log.txt"),
+        (signal.SIGTERM, "interrupted", "interrupted by SIGTERM in Trainer; see {log}"),
         (signal.SIGKILL, "failed", "memory runs out in Trainer"),
         (signal.SIGSEGV, "failed", "crashed with SIGSEGV in Trainer"),
     ],
@@ -107,19 +104,19 @@ def test_an_interruption_closes_the_record(
     number: signal.Signals, status: str, reason: str, tmp_path: Path
 ) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED) as record:
+    with open_record(home, "anomaly", RUN) as record:
         pass
     messages = [{"run": RUN}, {"stage": "Trainer"}]
     (outcome,), was_interrupted = close_interrupted(home, Interruption(number, messages))
     assert was_interrupted
     assert outcome.status == status
-    assert reason in outcome.reasons[0]
+    assert reason.format(log=record.log) in outcome.reasons[0]
     assert read_outcome(record.directory) == outcome
 
 
 def test_an_interruption_after_the_push_is_a_push(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED):
+    with open_record(home, "anomaly", RUN):
         version = push(home, RUN)
     interruption = Interruption(signal.SIGINT, [{"run": RUN}])
     (outcome,), _ = close_interrupted(home, interruption)
@@ -139,12 +136,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_record_is_closed_on_a_full_disk(small_disk: Path) -> None:
     home = Home(small_disk)
-    with open_record(home, OPENED) as record:
+    with open_record(home, "anomaly", RUN) as record:
         ballast = (small_disk / "ballast").open("wb", buffering=0)
         with contextlib.suppress(OSError), ballast:
             while True:
                 ballast.write(bytes(4096))
-        ended = dataclasses.replace(OPENED, status="pushed", notices=["x" * 10000])
+        ended = dataclasses.replace(record.outcome, status="pushed", notices=["x" * 10000])
         record.outcome = ended
         record.close()
     assert past_runs(home) == [ended]
@@ -152,7 +149,7 @@ def test_a_record_is_closed_on_a_full_disk(small_disk: Path) -> None:
 
 def test_a_run_by_steps_keeps_its_state_in_its_folder(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED, by_steps=True) as record:
+    with open_record(home, "anomaly", RUN, by_steps=True) as record:
         record.update(seconds={"SchemaGen": 0.1})
     with resume_record(home, RUN) as record:
         record.fail("ExampleGen", "failed", "no such folder")
@@ -170,7 +167,7 @@ def test_a_run_by_steps_keeps_its_state_in_its_folder(tmp_path: Path) -> None:
 
 def test_a_step_that_is_tried_again_has_not_failed(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with open_record(home, OPENED, by_steps=True) as record:
+    with open_record(home, "anomaly", RUN, by_steps=True) as record:
         record.fail("Trainer", "failed", "no memory")
     with resume_record(home, RUN) as record:
         record.reopen("Trainer")
@@ -179,4 +176,4 @@ def test_a_step_that_is_tried_again_has_not_failed(tmp_path: Path) -> None:
         end_run(record, ANOMALY, total_seconds=1.0)
     (outcome,) = past_runs(home)
     assert outcome.status == "failed"
-    assert outcome.reasons == ["begin ended without a reason: killed? See /h/log.txt"]
+    assert outcome.reasons == [f"begin ended without a reason: killed? See {record.log}"]
