@@ -153,8 +153,7 @@ def test_a_schedulers_run_between_two_tasks_stays(
     aepipe: Aepipe, home: Home, runs: RecordedRuns
 ) -> None:
     begun, own = runs.add(None)
-    opened = RunOutcome("anomaly", begun, "interrupted")
-    with open_record(home, opened, by_steps=True) as record:
+    with open_record(home, "anomaly", begun, by_steps=True) as record:
         pass
     runs.add("pushed")
     assert prune(aepipe, home, 1)["killed"] == []
