@@ -1,10 +1,9 @@
 """A user's mistake: one clear line, exit code 2 or 3, nothing lost, nothing pushed."""
 
 import gzip
-import os
 import struct
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from pipeline.home import Home
 from pipeline_config import ANOMALY
 from tests.conftest import Aepipe, Result, run_command
 from tests.end_to_end.metadata import pushed_versions
+from tests.faults import small_disk
 
 LENGTH = 8
 ROWS = 60
@@ -192,19 +192,9 @@ def test_a_second_run_of_the_same_pipeline(
 
 
 @pytest.fixture
-def tiny_disk(tmp_path: Path):  # type: ignore[no-untyped-def]
-    """A file system of 600 kB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system takes root")
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(mount)], capture_output=True
-    )
-    if made.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {made.stderr.decode().strip()}")
-    yield mount
-    subprocess.run(["umount", "-l", str(mount)], check=True)
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", "600k") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("state", ["full in the middle", "full from the start", "read-only"])

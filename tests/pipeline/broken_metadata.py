@@ -2,22 +2,16 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from ml_metadata import MetadataStore
-from ml_metadata.proto.metadata_store_pb2 import (
-    ConnectionConfig,
-    Execution,
-    ExecutionType,
-    SqliteMetadataSourceConfig,
-)
+from ml_metadata.proto.metadata_store_pb2 import Execution, ExecutionType
 
 from pipeline.home import Home
 from pipeline.run.outcome import RunOutcome, write_outcome
+from tests.faults import process_that_holds
+from tests.pipeline.recorded_runs import new_store
 
 RUN = "anomaly-20260101T000000-abcd"
 
@@ -26,15 +20,12 @@ import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("BEGIN EXCLUSIVE")
 print("held", flush=True)
-sys.stdin.readline()
+sys.stdin.read()
 """
 
 
 def put_executions(path: Path, count: int) -> None:
-    config = ConnectionConfig()
-    config.sqlite.filename_uri = str(path)
-    config.sqlite.connection_mode = SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    store = MetadataStore(config)
+    store = new_store(path)
     type_id = store.put_execution_type(ExecutionType(name="Trainer"))
     store.put_executions([Execution(type_id=type_id) for _ in range(count)])
 
@@ -106,15 +97,5 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@contextmanager
-def held_by_another_process(path: Path) -> Iterator[None]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD_DATABASE, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    yield
-    process.communicate("\n")
+def held_by_another_process(path: Path) -> AbstractContextManager[object]:
+    return process_that_holds(HOLD_DATABASE, path)

@@ -27,16 +27,21 @@ MODEL = "ecg_anomaly_detector"
 STAGES = {"ExampleGen": "examples", "Trainer": "model", "ThresholdEvaluator": "blessing"}
 
 
+def new_store(path: Path) -> MetadataStore:
+    """Opens a metadata file, which is made if it is missing."""
+    config = ConnectionConfig()
+    config.sqlite.filename_uri = str(path)
+    config.sqlite.connection_mode = SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    return MetadataStore(config)
+
+
 class RecordedRuns:
     """Records runs of `anomaly` in a home, oldest first."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
         home.metadata_path("anomaly").parent.mkdir(parents=True)
-        config = ConnectionConfig()
-        config.sqlite.filename_uri = str(home.metadata_path("anomaly"))
-        config.sqlite.connection_mode = SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        self.store = MetadataStore(config)
+        self.store = new_store(home.metadata_path("anomaly"))
         self._run_type = self.store.put_context_type(ContextType(name="pipeline_run"))
         self._execution_type = self.store.put_execution_type(ExecutionType(name="stage"))
         self._artifact_type = self.store.put_artifact_type(ArtifactType(name="output"))

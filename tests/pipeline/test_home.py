@@ -1,12 +1,11 @@
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline.home import Home, new_run_id
 from pipeline_config import ANOMALY, UserInputError
+from tests.faults import process_that_holds
 
 
 def test_prepare_makes_the_folders_and_leaves_no_probe(tmp_path: Path) -> None:
@@ -54,20 +53,14 @@ def test_one_run_of_a_pipeline_at_a_time(tmp_path: Path, monkeypatch: pytest.Mon
         "with Home(Path(sys.argv[1])).lock('anomaly'):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", holder, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    with pytest.raises(UserInputError, match="anomaly is already running"), home.lock("anomaly"):
-        pass
-    with home.lock("basic"):
-        pass
-    process.kill()
-    process.wait()
+    with process_that_holds(holder, tmp_path):
+        with (
+            pytest.raises(UserInputError, match="anomaly is already running"),
+            home.lock("anomaly"),
+        ):
+            pass
+        with home.lock("basic"):
+            pass
     with home.lock("anomaly"):
         pass
 

@@ -5,23 +5,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ml_metadata import MetadataStore
 from ml_metadata.proto.metadata_store_pb2 import (
     STRING,
     Artifact,
     ArtifactType,
-    ConnectionConfig,
     Context,
     ContextType,
     Event,
     Execution,
     ExecutionType,
-    SqliteMetadataSourceConfig,
 )
 
 from pipeline.home import Home
 from pipeline.run.cached_outputs import mark_incomplete, record_outputs
 from pipeline.run.lineage import run_executions
+from tests.pipeline.recorded_runs import new_store
 from tests.serving.push_directory.whole_version import write_pushed_version
 
 RUN = "anomaly-20260101T000000-aaaa"
@@ -53,10 +51,7 @@ class Recorded:
         self.home = Home(root)
         path = self.home.metadata_path("anomaly")
         path.parent.mkdir()
-        config = ConnectionConfig()
-        config.sqlite.filename_uri = str(path)
-        config.sqlite.connection_mode = SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        self.store = MetadataStore(config)
+        self.store = new_store(path)
         self._context("pipeline_run", RUN)
         for kind in kinds:
             self._stage(kind, KINDS[kind], recorded, pushed if kind == "PushedModel" else None)

@@ -1,9 +1,7 @@
 """A failure comes down to one line: whose mistake it is, or which folder is at fault."""
 
-import contextlib
 import errno
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from pipeline.run.failures import (
     user_mistake,
 )
 from pipeline_config import GateRefusalError, SettingError, UserInputError
+from tests.faults import fill, small_disk
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -73,29 +72,17 @@ def test_a_refusal_is_found() -> None:
     )
 
 
-def fill(folder: Path) -> None:
-    with contextlib.suppress(OSError), (folder / "ballast").open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
-
-
 @pytest.fixture
 def disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
     """A home and a folder for temporary files, each on a small disk of its own."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system takes root")
-    folders = tmp_path / "home", tmp_path / "temporary"
-    for folder in folders:
-        folder.mkdir()
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)], check=True
-        )
-    scratch = folders[1] / "aepipe-tmp-abc"
-    scratch.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    yield folders
-    for folder in folders:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+    with (
+        small_disk(tmp_path / "home", "400k") as home,
+        small_disk(tmp_path / "temporary", "400k") as temporary,
+    ):
+        scratch = temporary / "aepipe-tmp-abc"
+        scratch.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+        yield home, temporary
 
 
 @pytest.mark.parametrize("full", ["home", "temporary"])

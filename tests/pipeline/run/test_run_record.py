@@ -1,13 +1,7 @@
 """A run's record is right whatever ends the run."""
 
-import contextlib
-import dataclasses
 import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +14,7 @@ from pipeline.run.record import open_record, resume_record
 from pipeline.supervisor import Interruption
 from pipeline_config import ANOMALY
 from serving.push_directory.manifest import file_digests
+from tests.faults import fill, process_that_holds, small_disk
 
 RUN = "anomaly-20260102T030405-abcd"
 
@@ -29,7 +24,7 @@ from pathlib import Path
 from pipeline.home import Home
 from pipeline.run.record import open_record
 with open_record(Home(Path(sys.argv[1])), "anomaly", sys.argv[2]):
-    print("open", flush=True)
+    print("held", flush=True)
     sys.stdin.read()
 """
 
@@ -56,18 +51,9 @@ def push(home: Home, run_id: str, version: int = 7) -> Path:
 @pytest.mark.parametrize("pushed", [False, True])
 def test_a_killed_run_is_listed(pushed: bool, tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(tmp_path), RUN],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[3],
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
+    with process_that_holds(KILLED, tmp_path, RUN):
         version = push(home, RUN) if pushed else None
         assert past_runs(home) == [], "it still runs"
-        process.kill()
     (outcome,) = past_runs(home)
     assert outcome.run_id == RUN
     if version is None:
@@ -123,28 +109,14 @@ def test_an_interruption_after_the_push_is_a_push(tmp_path: Path) -> None:
     assert (outcome.status, outcome.pushed) == ("pushed", str(version))
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system takes root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], check=True)
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def test_a_record_is_closed_on_a_full_disk(small_disk: Path) -> None:
-    home = Home(small_disk)
-    with open_record(home, "anomaly", RUN) as record:
-        ballast = (small_disk / "ballast").open("wb", buffering=0)
-        with contextlib.suppress(OSError), ballast:
-            while True:
-                ballast.write(bytes(4096))
-        ended = dataclasses.replace(record.outcome, status="pushed", notices=["x" * 10000])
-        record.outcome = ended
-        record.close()
-    assert past_runs(home) == [ended]
+def test_a_record_is_closed_on_a_full_disk(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "400k") as disk:
+        home = Home(disk)
+        with open_record(home, "anomaly", RUN) as record:
+            fill(disk)
+            record.change(status="pushed", notices=["x" * 10000])
+            record.close()
+        assert past_runs(home) == [record.outcome]
 
 
 def test_a_run_by_steps_keeps_its_state_in_its_folder(tmp_path: Path) -> None:

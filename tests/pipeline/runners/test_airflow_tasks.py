@@ -1,15 +1,13 @@
 """What the tasks of a DAG run share: the run's name at TFX, and the lock."""
 
 import datetime
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.home import Home
-from tests.pipeline.runners.airflow_trial import REPOSITORY
+from tests.faults import process_that_holds
 
 NOON = datetime.datetime(2024, 5, 31, 12, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
@@ -54,21 +52,12 @@ def test_a_task_that_finds_the_pipeline_running_may_be_tried_again(tmp_path: Pat
         "import sys; from pathlib import Path; from pipeline.home import Home\n"
         "with Home(Path(sys.argv[1])).lock('anomaly'): print('held', flush=True); sys.stdin.read()"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", holder, str(tmp_path)],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        with (
-            pytest.raises(AirflowException, match="already running") as caught,
-            pipeline_lock(home, "anomaly"),
-        ):
-            pass
-        process.kill()
+    with (
+        process_that_holds(holder, tmp_path),
+        pytest.raises(AirflowException, match="already running") as caught,
+        pipeline_lock(home, "anomaly"),
+    ):
+        pass
     assert not isinstance(caught.value, AirflowFailException)
     with pipeline_lock(home, "anomaly"):
         pass
