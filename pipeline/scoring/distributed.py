@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import itertools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from components.scorer import ScoreFn
 from data.formats.csv_rows import CsvLayout
 from data.formats.idx_file import IdxHeader
-from pipeline.scoring.engine import ServedModel, score_blocks
-from pipeline.scoring.outputs import rejects_writer, scores_writer, table_schema
+from pipeline.scoring.engine import ServedModel, Summary, score_blocks
+from pipeline.scoring.outputs import result_files
 from pipeline.scoring.request import STANDARD_INPUT, PredictRequest, is_remote
 from pipeline.scoring.result_folder import (
     finish_folder,
@@ -31,7 +30,6 @@ from pipeline.scoring.source import (
     find_columns,
     read_range,
 )
-from pipeline.scoring.summary import Summary
 from pipeline_config import UserInputError
 
 RANGE_BYTES = 32 << 20
@@ -67,10 +65,7 @@ def score_distributed(
     options = PipelineOptions(list(beam_args))
     scratch = options.view_as(GoogleCloudOptions).temp_location
     columns = find_columns(source, model.shape)
-    if isinstance(columns, IdxHeader):
-        ranges = cut(source, columns.shape[0], math.prod(model.shape), range_bytes)
-    else:
-        ranges = cut(source, source.bytes or 0, 1, range_bytes)
+    ranges = cut(source, columns, range_bytes)
     with result_folder(request.output, scratch) as folder:
         load = functools.partial(ServedModel, model_directory)
         score = functools.partial(_score_range, request, source, columns, len(ranges), folder)
@@ -124,10 +119,6 @@ def _score_range(
     place = f"{part.index:05d}-of-{ranges:05d}"
     scores = new_part(folder, f"part-{place}.{request.kind}") if request.output else None
     rejects = new_part(folder, f"_rejects-{place}.csv")
-    schema = table_schema(model, request.kind, reconstruction=request.reconstruction)
-    with (
-        scores_writer(scores, request.kind, schema) as write,
-        rejects_writer(rejects) as reject,
-    ):
+    with result_files(request, model, scores, rejects) as (write, reject):
         blocks = read_range(source, columns, part)
         return score_blocks(blocks, model, request.batch_size, write, reject)

@@ -2,8 +2,10 @@
 
 import contextlib
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -13,9 +15,15 @@ from apache_beam.io.filesystems import FileSystems
 from pyarrow import csv, parquet
 
 from data.formats.rows import REJECT_COLUMNS, Rejected, Rows
-from pipeline.scoring.engine import Outputs, ServedModel
-from pipeline.scoring.request import Format
-from pipeline.scoring.summary import ERROR, IS_ANOMALY
+from pipeline.scoring.engine import (
+    ERROR,
+    IS_ANOMALY,
+    Outputs,
+    ServedModel,
+    WriteReject,
+    WriteScores,
+)
+from pipeline.scoring.request import PredictRequest, is_remote
 from pipeline_config import UserInputError
 
 NewFile = AbstractContextManager[BinaryIO]
@@ -28,50 +36,63 @@ _RECONSTRUCTION = "reconstruction"
 _ROW_GROUP_VALUES = 1 << 20
 
 
-def table_schema(model: ServedModel, kind: Format, *, reconstruction: bool) -> pa.Schema:
-    """Returns the columns of an output.
+def require_writable(request: PredictRequest) -> None:
+    """Checks that the files that were asked for can be written, or replaced if they are there.
 
-    `row` int64, `error` float32, for detectors `threshold` float32 and `is_anomaly` bool. A
-    reconstruction is one list of float32 in Parquet; in CSV, which has no lists, it is the
-    columns `reconstruction_0`, `reconstruction_1`, ... An image's is row by row.
+    Raises:
+        UserInputError: One cannot; or there is a file in the place of rejected rows that does not
+            begin like one of them, so that it must not be replaced or removed.
     """
-    fields = [("row", pa.int64()), (ERROR, pa.float32())]
-    if model.is_detector:
-        fields += [(_THRESHOLD, pa.float32()), (IS_ANOMALY, pa.bool_())]
-    size = math.prod(model.shape) if reconstruction else 0
-    if reconstruction and kind == "parquet":
-        fields.append((_RECONSTRUCTION, pa.list_(pa.float32())))
-    else:
-        fields += [(f"{_RECONSTRUCTION}_{index}", pa.float32()) for index in range(size)]
-    return pa.schema(fields)
+    _require_writable(request.output, request.on_beam, folder_allowed=request.on_beam)
+    path = request.rejects_path
+    _require_writable(path, request.on_beam, folder_allowed=False)
+    if path is None or not FileSystems.exists(path):
+        return
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        start = file.read(len(REJECTS_HEADER) + 1)
+    if start and start.rstrip(b"\r\n") != REJECTS_HEADER.encode():
+        raise UserInputError(
+            f"{path}: rows that cannot be scored would go there, but there is a file of something "
+            "else: name another one with --rejects"
+        )
 
 
 @contextlib.contextmanager
-def scores_writer(
-    new_file: NewFile | None, kind: Format, schema: pa.Schema
-) -> Iterator[Callable[[Rows, Outputs], None]]:
-    """Yields what adds the scores of some rows to an output.
+def result_files(
+    request: PredictRequest, model: ServedModel, scores: NewFile | None, rejects: NewFile | None
+) -> Iterator[tuple[WriteScores, WriteReject]]:
+    """Yields what writes the scores of some rows, and what writes a rejected row.
+
+    The scores' columns are `row` int64, `error` float32, for detectors `threshold` float32 and
+    `is_anomaly` bool, and the reconstruction if it was asked for: in Parquet one list of float32,
+    in CSV, which has no lists, `reconstruction_0`, `reconstruction_1`, ... An image's is row by
+    row. A number's text in a CSV reads back to the same float32.
 
     Args:
-        new_file: None for an output that nobody asked for.
-        kind: What to write; a number's text in a CSV reads back to the same float32.
-        schema: From `table_schema`.
+        request: Decides on format and columns.
+        model: The version that scores.
+        scores: None if nobody asked for the file.
+        rejects: Is opened at the first rejected row; None if nobody asked for the file.
     """
+    with _scores_file(request, model, scores) as write, _rejects_file(rejects) as reject:
+        yield write, reject
+
+
+@contextlib.contextmanager
+def _scores_file(
+    request: PredictRequest, model: ServedModel, new_file: NewFile | None
+) -> Iterator[WriteScores]:
     if new_file is None:
         yield lambda rows, outputs: None
         return
-    writer = _parquet_writer if kind == "parquet" else _csv_writer
+    schema = _schema(request, model)
+    writer = _parquet_writer if request.kind == "parquet" else _csv_writer
     with new_file as file, writer(file, schema) as write:
         yield lambda rows, outputs: write(_as_table(rows, outputs, schema))
 
 
 @contextlib.contextmanager
-def rejects_writer(new_file: NewFile | None) -> Iterator[Callable[[Rejected], None]]:
-    """Yields what adds a rejected row to a CSV: its number, what is wrong with it, and its text.
-
-    Args:
-        new_file: Is opened at the first rejected row; None if nobody asked for the file.
-    """
+def _rejects_file(new_file: NewFile | None) -> Iterator[WriteReject]:
     if new_file is None:
         yield lambda rejected: None
         return
@@ -88,42 +109,33 @@ def rejects_writer(new_file: NewFile | None) -> Iterator[Callable[[Rejected], No
         yield write
 
 
-def require_rejects(path: str | None) -> None:
-    """Checks that a file may be replaced, or removed if no row is rejected this time.
-
-    Args:
-        path: Where rejected rows would go; None for nowhere.
-
-    Raises:
-        UserInputError: There is a file that does not begin like one of rejected rows.
-    """
-    if path is None or not FileSystems.exists(path):
-        return
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        start = file.read(len(REJECTS_HEADER) + 1)
-    if start and start.rstrip(b"\r\n") != REJECTS_HEADER.encode():
-        raise UserInputError(
-            f"{path}: rows that cannot be scored would go there, but there is a file of something "
-            "else: name another one with --rejects"
-        )
+def _schema(request: PredictRequest, model: ServedModel) -> pa.Schema:
+    fields = [("row", pa.int64()), (ERROR, pa.float32())]
+    if model.is_detector:
+        fields += [(_THRESHOLD, pa.float32()), (IS_ANOMALY, pa.bool_())]
+    if request.reconstruction and request.kind == "parquet":
+        fields.append((_RECONSTRUCTION, pa.list_(pa.float32())))
+    elif request.reconstruction:
+        size = math.prod(model.shape)
+        fields += [(f"{_RECONSTRUCTION}_{index}", pa.float32()) for index in range(size)]
+    return pa.schema(fields)
 
 
 def _as_table(rows: Rows, outputs: Outputs, schema: pa.Schema) -> pa.Table:
-    columns = []
     reconstruction = outputs[_RECONSTRUCTION]
     flat = reconstruction.reshape(len(rows), math.prod(reconstruction.shape[1:]))
-    for field in schema:
-        if field.name == "row":
-            columns.append(pa.array(rows.numbers))
-        elif field.name == _RECONSTRUCTION:
+
+    def column(name: str) -> pa.Array:
+        if name == "row":
+            return pa.array(rows.numbers)
+        if name == _RECONSTRUCTION:
             offsets = np.arange(len(rows) + 1, dtype=np.int32) * flat.shape[1]
-            columns.append(pa.ListArray.from_arrays(offsets, pa.array(flat.ravel())))
-        elif field.name in outputs:
-            columns.append(pa.array(outputs[field.name]))
-        else:
-            index = int(field.name.removeprefix(f"{_RECONSTRUCTION}_"))
-            columns.append(pa.array(flat[:, index]))
-    return pa.Table.from_arrays(columns, schema=schema)
+            return pa.ListArray.from_arrays(offsets, pa.array(flat.ravel()))
+        if name in outputs:
+            return pa.array(outputs[name])
+        return pa.array(flat[:, int(name.removeprefix(f"{_RECONSTRUCTION}_"))])
+
+    return pa.Table.from_arrays([column(name) for name in schema.names], schema=schema)
 
 
 @contextlib.contextmanager
@@ -154,3 +166,20 @@ def _parquet_writer(file: BinaryIO, schema: pa.Schema) -> Iterator[Callable[[pa.
     with parquet.ParquetWriter(file, schema) as writer:
         yield write
         flush()
+
+
+def _require_writable(path: str | None, on_beam: bool, *, folder_allowed: bool) -> None:
+    if path is None or (on_beam and is_remote(path)):
+        return
+    if is_remote(path):
+        raise UserInputError(f"{path}: Beam writes there, so add a --beam-profile")
+    target = Path(path).resolve()
+    if target.is_dir() and not folder_allowed:
+        raise UserInputError(f"{path}: this is a folder: name a file")
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise UserInputError(f"{path}: a device or pipe is not written to: name a file")
+    parent = target.parent
+    if not parent.is_dir():
+        raise UserInputError(f"{path}: there is no folder {parent}: make it, or name another file")
+    if not os.access(parent, os.W_OK):
+        raise UserInputError(f"{path}: the folder {parent} cannot be written to: name another file")

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,16 +20,10 @@ from rich.progress import (
 
 from pipeline.beam_profiles import beam_arguments
 from pipeline.run.failures import full_disk, full_temporary_folder, user_mistake
-from pipeline.scoring.engine import ServedModel, score_blocks
-from pipeline.scoring.outputs import (
-    rejects_writer,
-    require_rejects,
-    scores_writer,
-    table_schema,
-)
-from pipeline.scoring.request import PredictRequest, is_remote
+from pipeline.scoring.engine import RANK_ERROR, ServedModel, Summary, score_blocks
+from pipeline.scoring.outputs import require_writable, result_files
+from pipeline.scoring.request import PredictRequest
 from pipeline.scoring.source import Advance, Source, find_source, read_source
-from pipeline.scoring.summary import RANK_ERROR, Summary
 from pipeline_config import UserInputError
 from serving.push_directory.durable_files import hidden_file
 from serving.push_directory.layout import find_model
@@ -94,9 +87,7 @@ def predict(request: PredictRequest) -> Prediction:
         damage = versions.damaged[number]
         click.echo(f"notice: {versions.folder.name}: {number} is passed over: {damage}", err=True)
     source = find_source(request.file, request.drop_columns)
-    _require_writable(request.output, request.on_beam, folder_allowed=request.on_beam)
-    _require_writable(request.rejects_path, request.on_beam, folder_allowed=False)
-    require_rejects(request.rejects_path)
+    require_writable(request)
     model = ServedModel(str(directory))
     start = time.monotonic()
     try:
@@ -127,12 +118,11 @@ def score_streaming(request: PredictRequest, model: ServedModel, source: Source)
         UserInputError: The file is torn or damaged, or no row of it can be scored; nothing is
             written under the names that were asked for.
     """
-    schema = table_schema(model, request.kind, reconstruction=request.reconstruction)
     output, rejects = request.output, request.rejects_path
+    files = (_new_file(path) if path else None for path in (output, rejects))
     with (
         _progress_bar(source, wanted=request.show_progress) as advance,
-        scores_writer(_new_file(output) if output else None, request.kind, schema) as write,
-        rejects_writer(_new_file(rejects) if rejects else None) as reject,
+        result_files(request, model, *files) as (write, reject),
     ):
         blocks = read_source(source, model.shape, advance)
         summary = score_blocks(blocks, model, request.batch_size, write, reject)
@@ -167,20 +157,3 @@ def _progress_bar(source: Source, *, wanted: bool) -> Iterator[Advance]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("scoring", total=source.bytes)
         yield lambda read: progress.update(task, completed=read)
-
-
-def _require_writable(path: str | None, on_beam: bool, *, folder_allowed: bool) -> None:
-    if path is None or (on_beam and is_remote(path)):
-        return
-    if is_remote(path):
-        raise UserInputError(f"{path}: Beam writes there, so add a --beam-profile")
-    target = Path(path).resolve()
-    if target.is_dir() and not folder_allowed:
-        raise UserInputError(f"{path}: this is a folder: name a file")
-    if target.exists() and not (target.is_file() or target.is_dir()):
-        raise UserInputError(f"{path}: a device or pipe is not written to: name a file")
-    parent = target.parent
-    if not parent.is_dir():
-        raise UserInputError(f"{path}: there is no folder {parent}: make it, or name another file")
-    if not os.access(parent, os.W_OK):
-        raise UserInputError(f"{path}: the folder {parent} cannot be written to: name another file")

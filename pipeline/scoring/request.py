@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import os
-import stat
 import unicodedata
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,9 @@ from typing import Literal
 from pipeline_config import UserInputError
 
 STANDARD_INPUT = "-"
+
+_REDIRECTED_INPUT = "/proc/self/fd/0"
+"""Links to the file that a shell redirected to standard input."""
 
 Format = Literal["csv", "parquet"]
 
@@ -84,7 +86,7 @@ class PredictRequest:
         by_default = self.rejects is None
         named = [path for path in (self.file, self.output, self.rejects_path) if path is not None]
         for first, second in itertools.combinations(named, 2):
-            if not self._overlap(first, second):
+            if not overlap(first, second):
                 continue
             if by_default and second == self.rejects_path:
                 what = "the file to be scored" if first == self.file else "the output"
@@ -94,12 +96,6 @@ class PredictRequest:
                 )
             other = "" if first == second else f" (as {first})"
             raise UserInputError(f"{second}{other}: named twice: write to another file")
-
-    def _overlap(self, first: str, second: str) -> bool:
-        if STANDARD_INPUT not in (first, second):
-            return overlap(first, second)
-        written = second if first == STANDARD_INPUT else first
-        return first == second or _is_standard_input(written)
 
     def _check_home_is_not_written(self) -> None:
         for path in (self.output, self.rejects_path):
@@ -120,27 +116,22 @@ def overlap(one: str, other: str) -> bool:
 
     That is so if both are one file or folder, or if one lies below the other, however they are
     spelled: relative or not, with `..`, through links or as hard links. Names of files that do not
-    exist yet are compared regardless of case, as some file systems take them for one.
+    exist yet are compared regardless of case, as some file systems take them for one. "-" is the
+    file that a shell redirected to standard input.
     """
     if is_remote(one) or is_remote(other):
         first, second = f"{one.rstrip('/')}/", f"{other.rstrip('/')}/"
         return first.startswith(second) or second.startswith(first)
-    first_path, second_path = (Path(os.path.realpath(path)) for path in (one, other))
+    first_path, second_path = (
+        Path(os.path.realpath(_REDIRECTED_INPUT if path == STANDARD_INPUT else path))
+        for path in (one, other)
+    )
     pairs = itertools.chain(
         [(first_path, second_path)],
         ((first_path, above) for above in second_path.parents),
         ((above, second_path) for above in first_path.parents),
     )
     return any(_is_one(*pair) for pair in pairs)
-
-
-def _is_standard_input(path: str) -> bool:
-    """Returns whether a path is the file that a shell redirected to standard input."""
-    try:
-        opened = os.fstat(0)
-        return stat.S_ISREG(opened.st_mode) and os.path.samestat(opened, Path(path).stat())
-    except OSError:
-        return False
 
 
 def _is_one(one: Path, other: Path) -> bool:

@@ -15,9 +15,9 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.home import require_literal
+from pipeline.scoring.engine import Summary
 from pipeline.scoring.outputs import REJECTS_HEADER
 from pipeline.scoring.request import is_remote
-from pipeline.scoring.summary import Summary
 from pipeline_config import UserInputError
 from serving.push_directory.durable_files import hidden_file, hidden_folder
 

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import itertools
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -140,18 +141,16 @@ def read_range(source: Source, columns: CsvLayout | IdxHeader, part: FileRange) 
             yield parse_block(lines, columns, source.path)
 
 
-def cut(source: Source, units: int, unit_bytes: int, range_bytes: int) -> list[FileRange]:
-    """Returns ranges of about `range_bytes` that cover a file.
-
-    Args:
-        source: The file. Gzip data has no middle to start from, so it is one range.
-        units: How many bytes, or items, there are.
-        unit_bytes: Bytes of one of them.
-        range_bytes: Bytes of a range.
-    """
+def cut(source: Source, columns: CsvLayout | IdxHeader, range_bytes: int) -> list[FileRange]:
+    """Returns ranges of about `range_bytes` that cover a file."""
     if source.is_gzip:
+        # It has no middle to start from.
         return [WHOLE]
-    starts = range(0, max(units, 1), max(1, range_bytes // unit_bytes))
+    end, step = source.bytes or 1, range_bytes
+    if isinstance(columns, IdxHeader):
+        images, *shape = columns.shape
+        end, step = max(images, 1), max(range_bytes // math.prod(shape), 1)
+    starts = range(0, end, step)
     ends = [*starts[1:], None]
     return [FileRange(index, *ends) for index, ends in enumerate(zip(starts, ends, strict=True))]
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.formats.csv_rows import CsvLayout
 from pipeline.scoring.distributed import score_distributed
 from pipeline.scoring.engine import ServedModel
 from pipeline.scoring.predict import score_streaming
@@ -125,7 +126,7 @@ def test_each_line_is_in_one_range_with_its_number(tmp_path: Path, text: bytes) 
     lines = text.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     expected = [(number, line) for number, line in enumerate(lines, start=1) if line]
     for range_bytes in range(1, len(text) + 2):
-        ranges = cut(source, len(text), 1, range_bytes)
+        ranges = cut(source, CsvLayout((1,)), range_bytes)
         counts = [count_lines(source, part) for part in ranges[:-1]]
         firsts = itertools.accumulate(counts, initial=1)
         found = [
