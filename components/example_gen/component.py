@@ -11,7 +11,7 @@ from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2, range_config_pb2
 
 from components.example_gen.images import IdxExampleGenExecutor
-from components.example_gen.input_files import WINDOW_PROPERTY, resolve_window, window_settings
+from components.example_gen.input_files import WINDOW_PROPERTY, resolve_window
 from components.example_gen.signals import EcgExampleGenExecutor
 from data.spans.files import splits_of
 from data.spans.names import has_spans
@@ -82,7 +82,9 @@ def example_gen(
         if isinstance(data, SignalData)
         else {"height": data.height, "width": data.width}
     )
-    settings.update({"fingerprint": fingerprint, **window_settings(compare_spans, files)})
+    settings.update({"fingerprint": fingerprint, "compare_spans": compare_spans})
+    if files is not None:
+        settings["files"] = files.to_json()
     packed = any_pb2.Any()
     packed.Pack(settings)
     splits = splits_of(data)

@@ -20,10 +20,9 @@ from tfx.types.artifact import Artifact
 from components.example_gen.input_files import (
     WINDOW_PROPERTY,
     full_paths,
-    split_names,
-    window_to_read,
+    paths_to_read,
+    resolve_window,
 )
-from data.spans.window import ReadWindow
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -32,9 +31,31 @@ class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
     """Writes the window's examples, and beside them what drift is measured on.
 
     The splits `newest` and `previous` hold all examples of these two spans, or what is to be
-    compared of them. Statistics come by
-    split, so TFDV can compare them, whatever the window and whatever was run before.
+    compared of them. Statistics come by split, so TFDV can compare them, whatever the window and
+    whatever was run before.
+
+    A format is a subclass with two readers, each a PTransform from a Beam pipeline to tf.Examples.
     """
+
+    @abc.abstractmethod
+    def read_window(
+        self, exec_properties: dict[str, Any], pattern: str, spans: list[list[str]]
+    ) -> beam.PTransform:
+        """Reads an input split.
+
+        Args:
+            exec_properties: The ExampleGen's.
+            pattern: The split's file pattern, a full path.
+            spans: The files to read, a list a span.
+        """
+
+    @abc.abstractmethod
+    def read_span(self, exec_properties: dict[str, Any], paths: list[str]) -> beam.PTransform:
+        """Reads what is compared of one span's input split."""
+
+    def GetInputSourceToExamplePTransform(self) -> Any:  # noqa: N802 - TFX's name.
+        """Returns a function from execution properties and a pattern to a PTransform."""
+        return self._read_input_split
 
     def Do(  # noqa: N802 - TFX's name.
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
@@ -48,54 +69,34 @@ class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
         examples = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
-        window = window_to_read(exec_properties)
+        window = resolve_window(exec_properties)
         resolved = exec_properties | {WINDOW_PROPERTY: window.to_json()}
-        self._write_configured_splits(examples, resolved)
-        if not window.has_spans:
-            return
-        examples.set_string_custom_property(WINDOW_PROPERTY, window.to_json())
-        examples.set_int_custom_property(utils.SPAN_PROPERTY_NAME, window.newest.number)
-        names = artifact_utils.decode_split_names(examples.split_names)
-        examples.split_names = artifact_utils.encode_split_names([*names, *window.drift_spans])
-        if window.drift_spans:
-            self._write_drift_splits(examples, window, resolved)
-
-    @abc.abstractmethod
-    def read_span(self, exec_properties: dict[str, Any], paths: list[str]) -> beam.PTransform:
-        """Returns the PTransform that reads what is compared of one span's input split."""
-
-    def _write_configured_splits(self, examples: Artifact, exec_properties: dict[str, Any]) -> None:
-        """What TFX's own `Do` does, with another transform to write."""
-        examples.split_names = artifact_utils.encode_split_names(split_names(exec_properties))
         with self._make_beam_pipeline() as pipeline:
-            splits = self.GenerateExamplesByBeam(pipeline, exec_properties)
-            for name, split in splits.items():
+            splits = self.GenerateExamplesByBeam(pipeline, resolved)
+            for name, span in window.drift_spans.items():
+                parts = [
+                    pipeline
+                    | f"Read[{name}, {split}]"
+                    >> self.read_span(resolved, full_paths(resolved, names))
+                    for split, names in span.files.items()
+                ]
+                splits[name] = parts | f"Flatten[{name}]" >> beam.Flatten()
+            examples.split_names = artifact_utils.encode_split_names(list(splits))
+            for name, split_examples in splits.items():
                 uri = artifact_utils.get_split_uri([examples], name)
-                _ = split | f"WriteSplit[{name}]" >> WriteExamples(uri)
+                _ = split_examples | f"WriteSplit[{name}]" >> WriteExamples(uri)
         payload_format = exec_properties[standard_component_specs.OUTPUT_DATA_FORMAT_KEY]
         examples_utils.set_payload_format(examples, payload_format)
         examples_utils.set_file_format(
             examples, to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
         )
+        if window.has_spans:
+            examples.set_string_custom_property(WINDOW_PROPERTY, window.to_json())
+            examples.set_int_custom_property(utils.SPAN_PROPERTY_NAME, window.newest.number)
 
-    def _write_drift_splits(
-        self, examples: Artifact, window: ReadWindow, exec_properties: dict[str, Any]
-    ) -> None:
-        """A pipeline of its own: TFX's lets an input have no splits but those it configured."""
-        with self._make_beam_pipeline() as pipeline:
-            for name, span in window.drift_spans.items():
-                parts = [
-                    pipeline
-                    | f"Read[{name}, {split}]"
-                    >> self.read_span(exec_properties, full_paths(exec_properties, names))
-                    for split, names in span.files.items()
-                ]
-                _ = (
-                    parts
-                    | f"Flatten[{name}]" >> beam.Flatten()
-                    | f"WriteSplit[{name}]"
-                    >> WriteExamples(artifact_utils.get_split_uri([examples], name))
-                )
+    def _read_input_split(self, exec_properties: dict[str, Any], pattern: str) -> beam.PTransform:
+        (place,) = full_paths(exec_properties, [pattern])
+        return self.read_window(exec_properties, place, paths_to_read(exec_properties, pattern))
 
 
 class WriteExamples(beam.PTransform):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.example_gen.executor import SpanWindowExecutor
-from components.example_gen.input_files import paths_to_read, settings
+from components.example_gen.input_files import settings
 from data.formats.idx_file import find_pair, read_images
 from data.formats.rows import Block
 from pipeline_config import ID_FEATURE, LABEL_FEATURE, PIXELS_FEATURE, ImageData
@@ -22,50 +22,15 @@ GRID = 8
 class IdxExampleGenExecutor(SpanWindowExecutor):
     """Reads one pair of files a split; the input's splits are the output's."""
 
-    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802
-        """Returns the PTransform from a file pattern to tf.Examples."""
-        return _IdxToExamples
+    def read_window(
+        self, exec_properties: dict[str, Any], pattern: str, spans: list[list[str]]
+    ) -> beam.PTransform:
+        """Reads a pair of files a span."""
+        return _read_pairs(exec_properties, spans, to_examples)
 
     def read_span(self, exec_properties: dict[str, Any], paths: list[str]) -> beam.PTransform:
-        """Returns the PTransform that reads what is compared of a span."""
-        return _ReadPairs(exec_properties, [paths], to_drift_examples)
-
-
-class _IdxToExamples(beam.PTransform):
-    """Input split's pattern -> tf.Examples."""
-
-    def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
-        super().__init__()
-        paths = paths_to_read(exec_properties, split_pattern)
-        self._read = _ReadPairs(exec_properties, paths, to_examples)
-
-    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[tf.train.Example]:
-        return pipeline | self._read
-
-
-class _ReadPairs(beam.PTransform):
-    """Paths of pairs of files -> tf.Examples."""
-
-    def __init__(
-        self,
-        exec_properties: dict[str, Any],
-        pairs: list[list[str]],
-        encode: Callable[[Block], Iterator[tf.train.Example]],
-    ) -> None:
-        super().__init__()
-        self._encode = encode
-        self._pairs = pairs
-        chosen = settings(exec_properties)
-        self._shape = (int(chosen["height"]), int(chosen["width"]))
-
-    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[tf.train.Example]:
-        return (
-            pipeline
-            # Headers are judged here, before any worker starts.
-            | "Pairs" >> beam.Create([find_pair(paths, self._shape) for paths in self._pairs])
-            | "ReadPair" >> beam.FlatMapTuple(read_images)
-            | "ToExamples" >> beam.FlatMap(self._encode).with_output_types(tf.train.Example)
-        )
+        """Reads what is compared of a span."""
+        return _read_pairs(exec_properties, [paths], to_drift_examples)
 
 
 def to_examples(block: Block) -> Iterator[tf.train.Example]:
@@ -100,6 +65,24 @@ def to_drift_examples(block: Block) -> Iterator[tf.train.Example]:
         features[PIXELS_FEATURE].float_list.value.extend(pixels.ravel().tolist())
         features[LABEL_FEATURE].int64_list.value.append(label)
         yield example
+
+
+@beam.ptransform_fn
+def _read_pairs(
+    pipeline: beam.Pipeline,
+    exec_properties: dict[str, Any],
+    pairs: list[list[str]],
+    encode: Callable[[Block], Iterator[tf.train.Example]],
+) -> beam.PCollection[tf.train.Example]:
+    chosen = settings(exec_properties)
+    shape = (int(chosen["height"]), int(chosen["width"]))
+    return (
+        pipeline
+        # Headers are judged here, before any worker starts.
+        | "Pairs" >> beam.Create([find_pair(paths, shape) for paths in pairs])
+        | "ReadPair" >> beam.FlatMapTuple(read_images)
+        | "ToExamples" >> beam.FlatMap(encode).with_output_types(tf.train.Example)
+    )
 
 
 def _images(block: Block) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:

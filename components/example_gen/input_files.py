@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from google.protobuf import json_format, message, struct_pb2
-from tfx.components.example_gen import utils
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_component_specs
@@ -18,11 +17,6 @@ _Message = TypeVar("_Message", bound=message.Message)
 
 WINDOW_PROPERTY = "span_window"
 """Execution property of an ExampleGen and custom property of its examples: `ReadWindow` as JSON."""
-
-FILES_KEY = "files"
-"""Custom config of an ExampleGen: `ReadWindow` as JSON, what the run has chosen to read."""
-
-_COMPARE_KEY = "compare_spans"
 
 
 class RemoteFiles:
@@ -48,63 +42,34 @@ class RemoteFiles:
         return int(found.length), int(found.mtime_nsec)
 
 
-def window_settings(compare_spans: bool, files: ReadWindow | None = None) -> dict[str, Any]:
-    """Returns what goes into an ExampleGen's custom config.
-
-    Args:
-        compare_spans: Whether to read the span before the newest for a comparison.
-        files: Exactly what to read; None to look for it when the ExampleGen runs.
-    """
-    settings: dict[str, Any] = {_COMPARE_KEY: compare_spans}
-    return settings if files is None else settings | {FILES_KEY: files.to_json()}
-
-
-def window_to_read(exec_properties: dict[str, Any]) -> ReadWindow:
-    """Returns the files that an ExampleGen reads.
-
-    The driver has resolved them and left them in the execution's properties. If a runner does
-    without drivers, as Kubeflow's does, they are resolved here.
-
-    Raises:
-        UserInputError: No file matches, or a span lacks files of one input split.
-    """
-    if text := exec_properties.get(WINDOW_PROPERTY):
-        return ReadWindow.from_json(str(text))
-    return resolve_window(exec_properties)
-
-
 def resolve_window(exec_properties: dict[str, Any]) -> ReadWindow:
     """Returns the files that the run has chosen, else those in the input base now.
 
-    TFX's ExampleGen reads one span. The rolling range of its `RangeConfig` says here how many of
-    the newest spans make a window, by default 1.
+    The driver has resolved them and left them in the execution's properties, unless a runner does
+    without drivers, as Kubeflow's does. TFX's ExampleGen reads one span; the rolling range of its
+    `RangeConfig` says here how many of the newest spans make a window, by default 1.
 
     Raises:
         UserInputError: No file matches, or a span lacks files of one input split.
     """
     chosen = settings(exec_properties)
-    if text := chosen.get(FILES_KEY):
-        return ReadWindow.from_json(text)
+    if text := exec_properties.get(WINDOW_PROPERTY) or chosen.get("files"):
+        return ReadWindow.from_json(str(text))
     base = str(exec_properties[standard_component_specs.INPUT_BASE_KEY]).rstrip("/")
     files: FileSystem = RemoteFiles() if "://" in base else LOCAL
     folder = DataFolder(base, input_splits(exec_properties), files)
     size = 1
     if text := exec_properties.get(standard_component_specs.RANGE_CONFIG_KEY):
         size = _parsed(text, range_config_pb2.RangeConfig()).rolling_range.num_spans or 1
-    return folder.newest_window(size, compare_spans=bool(chosen.get(_COMPARE_KEY)))
+    return folder.newest_window(size, compare_spans=bool(chosen.get("compare_spans")))
 
 
 def paths_to_read(exec_properties: dict[str, Any], split_pattern: str) -> list[list[str]]:
-    """Returns the full paths of an input split's files, a list a span.
-
-    Args:
-        exec_properties: The ExampleGen's.
-        split_pattern: Pattern of the input split.
-    """
+    """Returns the full paths of the files of the input split with this pattern, a list a span."""
     splits = input_splits(exec_properties)
     split = next(name for name, pattern in splits.items() if pattern == split_pattern)
-    window = window_to_read(exec_properties)
-    return [full_paths(exec_properties, span.files[split]) for span in window.spans]
+    spans = resolve_window(exec_properties).spans
+    return [full_paths(exec_properties, span.files[split]) for span in spans]
 
 
 def full_paths(exec_properties: dict[str, Any], names: Iterable[str]) -> list[str]:
@@ -120,21 +85,6 @@ def settings(exec_properties: dict[str, Any]) -> dict[str, Any]:
     _parsed(text, example_gen_pb2.CustomConfig()).custom_config.Unpack(values)
     found: dict[str, Any] = json_format.MessageToDict(values)
     return found
-
-
-def split_names(exec_properties: dict[str, Any]) -> list[str]:
-    """Returns the names of the output's splits as configured."""
-    source, target = (
-        exec_properties[key]
-        for key in (
-            standard_component_specs.INPUT_CONFIG_KEY,
-            standard_component_specs.OUTPUT_CONFIG_KEY,
-        )
-    )
-    names: list[str] = utils.generate_output_split_names(
-        _parsed(source, example_gen_pb2.Input()), _parsed(target, example_gen_pb2.Output())
-    )
-    return names
 
 
 def input_splits(exec_properties: dict[str, Any]) -> dict[str, str]:

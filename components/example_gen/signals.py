@@ -1,23 +1,17 @@
 """Signal CSV files -> splits of tf.Examples."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
+import numpy as np
 import tensorflow as tf
 
 from components.example_gen.executor import SpanWindowExecutor
-from components.example_gen.input_files import (
-    full_paths,
-    input_splits,
-    paths_to_read,
-    settings,
-    split_names,
-)
-from components.example_gen.tutorial_split import TutorialSplit
-from components.example_gen.variety import RequireVariety
+from components.example_gen.input_files import full_paths, input_splits, paths_to_read, settings
+from components.example_gen.tutorial_split import tutorial_split
 from data.formats.csv_file import read_signals
 from data.formats.rows import Block, accepted
 from pipeline_config import ID_FEATURE, LABEL_FEATURE, SignalData, UserInputError
@@ -26,118 +20,34 @@ from pipeline_config import ID_FEATURE, LABEL_FEATURE, SignalData, UserInputErro
 class EcgExampleGenExecutor(SpanWindowExecutor):
     """Reads rows of samples and a label, and splits them by content or as the tutorial does."""
 
-    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802
-        """Returns the PTransform from a file pattern to tf.Examples."""
-        return _CsvToExamples
+    def read_window(
+        self, exec_properties: dict[str, Any], pattern: str, spans: list[list[str]]
+    ) -> beam.PTransform:
+        """Reads rows that together are worth learning from."""
+        blocks = _read_varied_blocks(exec_properties, pattern, spans)
+        return blocks | "ToExamples" >> _encode()
 
     def read_span(self, exec_properties: dict[str, Any], paths: list[str]) -> beam.PTransform:
-        """Returns the PTransform that reads a span, which may hold one class alone."""
-        return _SpanToExamples(exec_properties, paths)
+        """Reads a span, which may hold one class alone."""
+        return _read_blocks(exec_properties, paths) | "ToExamples" >> _encode()
 
     def GenerateExamplesByBeam(  # noqa: N802
         self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
-    ) -> dict[str, beam.pvalue.PCollection]:
-        """Returns the PCollection of tf.Examples of each split.
+    ) -> dict[str, beam.PCollection[tf.train.Example]]:
+        """Returns the tf.Examples of each split.
 
         Raises (some of it when the Beam pipeline runs):
             UserInputError: No file matches, a file's content is wrong, or all rows are of one
                 class.
         """
-        if settings(exec_properties)["split"] == "tutorial":
-            return self._tutorial_splits(pipeline, exec_properties)
-        return super().GenerateExamplesByBeam(pipeline, exec_properties)
-
-    def _tutorial_splits(
-        self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
-    ) -> dict[str, beam.pvalue.PCollection]:
+        if settings(exec_properties)["split"] != "tutorial":
+            return dict(super().GenerateExamplesByBeam(pipeline, exec_properties))
         (pattern,) = input_splits(exec_properties).values()
-        parts = (
-            pipeline
-            | "ReadRows" >> _ReadRows(exec_properties, pattern)
-            | "TutorialSplit" >> TutorialSplit()
-        )
-        return {
-            name: part | f"ToExamples[{name}]" >> _ToExamples()
-            for name, part in zip(split_names(exec_properties), parts, strict=True)
-        }
-
-
-class _CsvToExamples(beam.PTransform):
-    """Input split's pattern -> tf.Examples."""
-
-    def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
-        super().__init__()
-        self._read_rows = _ReadRows(exec_properties, split_pattern)
-
-    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[tf.train.Example]:
-        return pipeline | "ReadRows" >> self._read_rows | "ToExamples" >> _ToExamples()
-
-
-class _SpanToExamples(beam.PTransform):
-    """Paths of one span's files -> tf.Examples."""
-
-    def __init__(self, exec_properties: dict[str, Any], paths: list[str]) -> None:
-        super().__init__()
-        self._read_files = _ReadFiles(exec_properties, paths)
-
-    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[tf.train.Example]:
-        return pipeline | "ReadFiles" >> self._read_files | "ToExamples" >> _ToExamples()
-
-
-class _ReadRows(beam.PTransform):
-    """Input split's pattern -> blocks of rows, which together are worth learning from."""
-
-    def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
-        super().__init__()
-        spans = paths_to_read(exec_properties, split_pattern)
-        for paths in spans:
-            _refuse_compressed_twins(paths)
-        (self._place,) = full_paths(exec_properties, [split_pattern])
-        self._read_files = _ReadFiles(exec_properties, [path for paths in spans for path in paths])
-
-    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[Block]:
-        blocks = pipeline | "ReadFiles" >> self._read_files
-        _ = blocks | "RequireVariety" >> RequireVariety(self._place)
-        return blocks
-
-
-class _ReadFiles(beam.PTransform):
-    """Paths -> blocks of rows, read side by side file by file."""
-
-    def __init__(self, exec_properties: dict[str, Any], paths: list[str]) -> None:
-        super().__init__()
-        self._paths = paths
-        self._length = int(settings(exec_properties)["length"])
-
-    def expand(self, pipeline: beam.Pipeline) -> beam.pvalue.PCollection[Block]:
-        return (
-            pipeline
-            | "Files" >> beam.Create(self._paths)
-            # Without this, Beam fuses the list with its readers and one worker reads every file.
-            | "SpreadFiles" >> beam.Reshuffle()
-            | "ReadRowBlocks" >> beam.FlatMap(_read_blocks, self._length)
-        )
-
-
-def _read_blocks(path: str, length: int) -> Iterator[Block]:
-    return accepted(read_signals(path, length))
-
-
-class _ToExamples(beam.PTransform):
-    """Blocks of rows -> tf.Examples."""
-
-    def expand(
-        self, blocks: beam.pvalue.PCollection[Block]
-    ) -> beam.pvalue.PCollection[tf.train.Example]:
-        return blocks | beam.FlatMap(to_examples).with_output_types(tf.train.Example)
-
-
-def _refuse_compressed_twins(paths: list[str]) -> None:
-    in_any_case = {path.lower(): path for path in paths}
-    for path in paths:
-        if twin := in_any_case.get(f"{path.lower()}.gz"):
-            name = PurePosixPath(twin).name
-            raise UserInputError(f"{path}: there is a {name} beside it: remove one of the two")
+        (place,) = full_paths(exec_properties, [pattern])
+        spans = paths_to_read(exec_properties, pattern)
+        blocks = pipeline | "ReadRows" >> _read_varied_blocks(exec_properties, place, spans)
+        parts = tutorial_split(blocks)
+        return {name: part | f"ToExamples[{name}]" >> _encode() for name, part in parts.items()}
 
 
 def to_examples(block: Block) -> Iterator[tf.train.Example]:
@@ -156,3 +66,100 @@ def to_examples(block: Block) -> Iterator[tf.train.Example]:
         features[LABEL_FEATURE].int64_list.value.append(label)
         features[ID_FEATURE].bytes_list.value.append(example_id.encode())
         yield example
+
+
+def _encode() -> beam.PTransform:
+    return beam.FlatMap(to_examples).with_output_types(tf.train.Example)
+
+
+@beam.ptransform_fn
+def _read_varied_blocks(
+    pipeline: beam.Pipeline, exec_properties: dict[str, Any], pattern: str, spans: list[list[str]]
+) -> beam.PCollection[Block]:
+    """Reads blocks of rows; once all are read, raises if nothing can be learnt from them."""
+    for paths in spans:
+        _refuse_compressed_twins(paths)
+    paths = [path for paths in spans for path in paths]
+    blocks = pipeline | "ReadFiles" >> _read_blocks(exec_properties, paths)
+    _ = (
+        blocks
+        | "VarietyOfBlock" >> beam.Map(_variety)
+        | "Variety" >> beam.CombineGlobally(_together).without_defaults()
+        | "RequireVariety" >> beam.Map(_require_variety, pattern)
+    )
+    return blocks
+
+
+@beam.ptransform_fn
+def _read_blocks(
+    pipeline: beam.Pipeline, exec_properties: dict[str, Any], paths: list[str]
+) -> beam.PCollection[Block]:
+    """Reads blocks of rows side by side, file by file."""
+    length = int(settings(exec_properties)["length"])
+    return (
+        pipeline
+        | "Files" >> beam.Create(paths)
+        # Without this, Beam fuses the list with its readers and one worker reads every file.
+        | "SpreadFiles" >> beam.Reshuffle()
+        | "ReadRowBlocks" >> beam.FlatMap(lambda path: accepted(read_signals(path, length)))
+    )
+
+
+def _refuse_compressed_twins(paths: list[str]) -> None:
+    in_any_case = {path.lower(): path for path in paths}
+    for path in paths:
+        if twin := in_any_case.get(f"{path.lower()}.gz"):
+            name = PurePosixPath(twin).name
+            raise UserInputError(f"{path}: there is a {name} beside it: remove one of the two")
+
+
+class _Variety(NamedTuple):
+    """What some rows have in common.
+
+    Attributes:
+        rows: How many there are.
+        labels: Their labels.
+        flat: Whether the samples of each row are all the same number.
+        signals: Digests of the rows' samples, no more than two of them.
+    """
+
+    rows: int
+    labels: frozenset[int]
+    flat: bool
+    signals: frozenset[str]
+
+
+def _variety(block: Block) -> _Variety:
+    signals = block.rows.values
+    differing = (signals != signals[0]).any(axis=1)
+    some = signals[[0, int(differing.argmax())]]
+    return _Variety(
+        rows=len(signals),
+        labels=frozenset(np.unique(block.rows.labels).tolist()),
+        flat=bool((signals == signals[:, :1]).all()),
+        signals=frozenset(hashlib.blake2b(row.tobytes()).hexdigest() for row in some),
+    )
+
+
+def _together(parts: Iterable[_Variety]) -> _Variety:
+    rows, labels, flat, signals = zip(*parts, strict=True)
+    some = sorted(frozenset().union(*signals))[:2]
+    return _Variety(sum(rows), frozenset().union(*labels), all(flat), frozenset(some))
+
+
+def _require_variety(found: _Variety, pattern: str) -> None:
+    if len(found.labels) == 1:
+        (label,) = found.labels
+        raise UserInputError(
+            f"{pattern}: every row has the label {label}: "
+            "give rows of both classes, 1 (normal) and 0 (abnormal)"
+        )
+    if found.flat:
+        raise UserInputError(
+            f"{pattern}: in each of the {found.rows} rows all samples are the same number: "
+            "there is nothing to learn from: give the recorded signals"
+        )
+    if len(found.signals) == 1:
+        raise UserInputError(
+            f"{pattern}: all {found.rows} rows are the same signal: give the recorded signals"
+        )

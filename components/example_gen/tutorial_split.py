@@ -1,8 +1,8 @@
 """The tutorial's own split of the rows into training and eval, over blocks of rows."""
 
 import functools
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -10,6 +10,23 @@ import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
 from data.formats.rows import Block
+
+_BlockKey = tuple[str, int]
+"""A block's file and the number of its first row there."""
+
+
+def tutorial_split(blocks: beam.PCollection[Block]) -> dict[str, beam.PCollection[Block]]:
+    """Returns the `train` and `eval` parts of blocks of rows, files following by name."""
+    places = (
+        blocks
+        | "RowsOfBlock" >> beam.Map(lambda block: (_key(block), len(block.rows)))
+        | "AllBlocks" >> beam.combiners.ToList()
+        | "Places" >> beam.Map(_places)
+    )
+    parts = blocks | "SplitBlock" >> beam.FlatMap(
+        _split_block, beam.pvalue.AsSingleton(places)
+    ).with_outputs("eval", main="train")
+    return {"train": parts["train"], "eval": parts["eval"]}
 
 
 @functools.cache
@@ -27,41 +44,18 @@ def eval_mask(rows: int) -> npt.NDArray[np.bool_]:
     return mask
 
 
-class TutorialSplit(beam.PTransform):
-    """Splits blocks of rows as the tutorial splits its one file, files following by name."""
-
-    def expand(
-        self, blocks: beam.pvalue.PCollection[Block]
-    ) -> tuple[beam.pvalue.PCollection[Block], beam.pvalue.PCollection[Block]]:
-        """Returns the training part and the eval part."""
-        places = (
-            blocks
-            | "RowsOfBlock" >> beam.Map(lambda block: (_key(block), len(block.rows)))
-            | "AllBlocks" >> beam.combiners.ToList()
-            | "Places" >> beam.Map(_places)
-        )
-        parts = blocks | "SplitBlock" >> beam.ParDo(
-            _SplitBlock(), beam.pvalue.AsSingleton(places)
-        ).with_outputs(_SplitBlock.EVAL, main="train")
-        return parts["train"], parts[_SplitBlock.EVAL]
-
-
-_Key = tuple[str, int]
-"""A block's file and the number of its first row there."""
-
-
 class _Places(NamedTuple):
     """Index of each block's first row among all rows, from 0, and how many rows there are."""
 
-    first: dict[_Key, int]
+    first: dict[_BlockKey, int]
     rows: int
 
 
-def _key(block: Block) -> _Key:
+def _key(block: Block) -> _BlockKey:
     return block.path, int(block.rows.numbers[0])
 
 
-def _places(blocks: Sequence[tuple[_Key, int]]) -> _Places:
+def _places(blocks: Sequence[tuple[_BlockKey, int]]) -> _Places:
     first, rows = {}, 0
     for key, count in sorted(blocks):
         first[key] = rows
@@ -69,13 +63,10 @@ def _places(blocks: Sequence[tuple[_Key, int]]) -> _Places:
     return _Places(first, rows)
 
 
-class _SplitBlock(beam.DoFn):
-    """Cuts a block into its training part (the main output) and its eval part."""
-
-    EVAL = "eval"
-
-    def process(self, block: Block, places: _Places) -> Iterable[Block]:
-        start = places.first[_key(block)]
-        mask = eval_mask(places.rows)[start : start + len(block.rows)]
-        yield Block(block.path, block.rows[~mask])
-        yield beam.pvalue.TaggedOutput(self.EVAL, Block(block.path, block.rows[mask]))
+def _split_block(
+    block: Block, places: _Places
+) -> Iterator[Block | beam.pvalue.TaggedOutput[Literal["eval"], Block]]:
+    start = places.first[_key(block)]
+    mask = eval_mask(places.rows)[start : start + len(block.rows)]
+    yield Block(block.path, block.rows[~mask])
+    yield beam.pvalue.TaggedOutput("eval", Block(block.path, block.rows[mask]))
