@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from data.catalog import CATALOG, files_for, verify
 from data.sources import DATA_VARIABLE, OFFLINE_VARIABLE, RAW_FOLDER, is_offline, resolve
-from pipeline.home import Home
+from pipeline.home import Home, size_of
 from pipeline.metadata_file import find_fault
 from pipeline.run.history import killed_runs, past_runs
 from pipeline_config import PipelineConfig, UserInputError
@@ -175,7 +175,7 @@ def _home(home: Home) -> tuple[bool, str]:
     runs = past_runs(home)
     interrupted = sum(outcome.status == "interrupted" for outcome in runs) + len(killed_runs(home))
     count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-    text = f"writable, {count}, {_megabytes(root):.0f} MB"
+    text = f"writable, {count}, {size_of(root) / 1e6:.0f} MB"
     if interrupted:
         text += f"; {interrupted} interrupted or killed: `aepipe runs prune` removes what they left"
     return True, text
@@ -203,15 +203,3 @@ def _models(folder: Path) -> tuple[bool, str]:
     for number, fault in versions.damaged.items():
         line = f"{line}; {folder}/{number} cannot be served: {fault}"
     return not versions.damaged, line
-
-
-def _megabytes(root: Path) -> float:
-    total = 0
-    for folder, _, names in os.walk(root):
-        for name in names:
-            try:
-                total += Path(folder, name).lstat().st_size
-            except FileNotFoundError:
-                # A run that is under way removes files.
-                continue
-    return total / 1e6

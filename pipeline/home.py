@@ -32,8 +32,12 @@ class Home:
     @property
     def folders(self) -> tuple[Path, ...]:
         """All that lies below it: nothing else may write there."""
-        artifacts, metadata = self.root / "artifacts", self.root / "metadata"
-        return (self.push_root, artifacts, metadata, self.runs, self.schemas)
+        return (self.push_root, self.root / "artifacts", self.metadata, self.runs, self.schemas)
+
+    @property
+    def metadata(self) -> Path:
+        """MLMD's SQLite files, one a pipeline, and the locks of pipelines that run."""
+        return self.root / "metadata"
 
     @property
     def schemas(self) -> Path:
@@ -57,7 +61,7 @@ class Home:
 
     def metadata_path(self, pipeline: str) -> Path:
         """MLMD's SQLite file of one pipeline."""
-        return self.root / "metadata" / f"{pipeline}.sqlite"
+        return self.metadata / f"{pipeline}.sqlite"
 
     def artifacts(self, pipeline: str) -> Path:
         """TFX's pipeline root of one pipeline."""
@@ -72,7 +76,7 @@ class Home:
         """
         require_literal(str(self.root), "name another output folder with --home")
         folders = (
-            self.metadata_path(config.name).parent,
+            self.metadata,
             self.artifacts(config.name),
             self.push_root / config.pusher.model_name,
             self.runs,
@@ -96,23 +100,35 @@ class Home:
         return None
 
     @contextlib.contextmanager
-    def lock(self, pipeline: str) -> Iterator[None]:
-        """Holds the one right to run a pipeline in this folder; the system frees it on a kill.
+    def lock(self, *pipelines: str) -> Iterator[None]:
+        """Holds the one right to run each pipeline in this folder; the system frees it on a kill.
 
         Raises:
             UserInputError: Another process holds it.
         """
         import filelock
 
-        path = self.metadata_path(pipeline).with_suffix(".lock")
-        try:
-            with filelock.FileLock(path, timeout=_SECONDS_TO_END):
-                yield
-        except filelock.Timeout as error:
-            raise UserInputError(
-                f"pipeline {pipeline} is already running in {self.root}; "
-                "wait for it to end, or use another --home"
-            ) from error
+        with contextlib.ExitStack() as held:
+            for pipeline in pipelines:
+                path = self.metadata_path(pipeline).with_suffix(".lock")
+                try:
+                    held.enter_context(filelock.FileLock(path, timeout=_SECONDS_TO_END))
+                except filelock.Timeout as error:
+                    raise UserInputError(
+                        f"pipeline {pipeline} is already running in {self.root}; "
+                        "wait for it to end, or use another --home"
+                    ) from error
+            yield
+
+
+def size_of(folder: Path) -> int:
+    """Returns the bytes of all files below a folder, of which a run may remove some meanwhile."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                size += Path(parent, name).lstat().st_size
+    return size
 
 
 def require_literal(path: str, advice: str) -> None:

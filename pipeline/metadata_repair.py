@@ -1,6 +1,5 @@
 """The way out of a damaged or lost metadata file: what cannot be used is set aside."""
 
-import contextlib
 import dataclasses
 import datetime
 import itertools
@@ -50,11 +49,8 @@ def repair(home: Home, pipelines: Sequence[str]) -> list[Moved]:
         raise UserInputError(f"{home.root}: there is no such output folder: nothing to repair")
     if (unwritable := home.unwritable_folder()) is not None:
         raise UserInputError(unwritable)
-    with contextlib.ExitStack() as locks:
-        # All are held before the first is moved: a refusal leaves everything as it was.
-        for pipeline in pipelines:
-            if home.metadata_path(pipeline).parent.is_dir():
-                locks.enter_context(home.lock(pipeline))
+    # All are held before the first is moved: a refusal leaves everything as it was.
+    with home.lock(*pipelines if home.metadata.is_dir() else ()):
         faults = {pipeline: find_fault(home, pipeline) for pipeline in pipelines}
         for fault in faults.values():
             if fault is not None and not fault.repairable:

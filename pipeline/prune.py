@@ -1,7 +1,6 @@
 """Removes old runs of a pipeline, and what they alone have left."""
 
 import dataclasses
-import os
 import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from ml_metadata import MetadataStore
 from ml_metadata.proto.metadata_store_pb2 import Artifact, Event
 
-from pipeline.home import Home
+from pipeline.home import Home, size_of
 from pipeline.metadata_file import execution_folders, require_usable
 from pipeline.run.history import killed_runs, past_runs
 from pipeline.run.outcome import RunOutcome
@@ -81,7 +80,7 @@ def prune_runs(home: Home, pipeline: str, keep: int, *, dry_run: bool = False) -
         folders = [*outputs, *drivers, *folders]
         if not dry_run:
             _mark_deleted(store, unused)
-    freed = sum(_size(folder) for folder in folders)
+    freed = sum(size_of(folder) for folder in folders)
     if not dry_run:
         for folder in folders:
             _remove(folder)
@@ -222,12 +221,6 @@ def _events(store: MetadataStore, executions: Collection[int]) -> list[Event]:
 
 def _artifacts(store: MetadataStore, ids: Collection[int]) -> list[Artifact]:
     return list(store.get_artifacts_by_id(sorted(ids))) if ids else []
-
-
-def _size(folder: Path) -> int:
-    return sum(
-        Path(parent, name).lstat().st_size for parent, _, names in os.walk(folder) for name in names
-    )
 
 
 def _remove(folder: Path) -> None:

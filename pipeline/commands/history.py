@@ -57,8 +57,6 @@ def prune(
     A run stays if a pushed version came from it, the next run takes stages or the baseline model
     from it, or it refused a span.
     """
-    import contextlib
-
     from pipeline.home import Home
     from pipeline.prune import prune_runs
 
@@ -68,11 +66,9 @@ def prune(
         home = of_group.get("home", home)
     as_json = as_json or of_group.get("as_json", False)
     output = Home(home.absolute())
-    with contextlib.ExitStack() as locks:
-        # All are held before the first run is removed: a refusal leaves everything as it was.
-        present = [name for name in pipelines if output.metadata_path(name).parent.is_dir()]
-        for name in present:
-            locks.enter_context(output.lock(name))
+    present = pipelines if output.metadata.is_dir() else []
+    # All are held before the first run is removed: a refusal leaves everything as it was.
+    with output.lock(*present):
         pruned = [prune_runs(output, name, keep, dry_run=dry_run) for name in present]
     if as_json:
         values = {"dry_run": dry_run, "pruned": [dataclasses.asdict(one) for one in pruned]}

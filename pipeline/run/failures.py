@@ -38,7 +38,7 @@ def classify(error: Exception, home: Home, pipeline: str, run_id: str) -> tuple[
     if mistake := user_mistake(error):
         return "failed", mistake
     metadata_path = home.metadata_path(pipeline)
-    begun = (home.runs / run_id, metadata_path.parent, home.artifacts(pipeline))
+    begun = (home.runs / run_id, home.metadata, home.artifacts(pipeline))
     # MLMD has no one error for a file that was damaged or lost while it was open: of a deleted one
     # it says that it is read-only.
     all_there = all(folder.exists() for folder in (home.root, *begun))

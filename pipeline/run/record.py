@@ -32,21 +32,21 @@ from pipeline_config import UserInputError
 _NOT_CLOSED = "its process ended before the run did, by a kill or with the machine"
 
 
+@dataclasses.dataclass
 class RunRecord:
     """The outcome of a run so far, and the file that keeps it.
 
     Attributes:
         home: The output folder.
         outcome: What is known of the run; its status is `interrupted` until it has ended.
-        failures: Step -> status and reason of its failure, the first one first.
         by_steps: Whether each step of the run is a process of its own.
+        failures: Step -> status and reason of its failure, the first one first.
     """
 
-    def __init__(self, home: Home, outcome: RunOutcome, *, by_steps: bool = False) -> None:
-        self.home = home
-        self.outcome = outcome
-        self.failures: dict[str, tuple[Status, str]] = {}
-        self.by_steps = by_steps
+    home: Home
+    outcome: RunOutcome
+    by_steps: bool = False
+    failures: dict[str, tuple[Status, str]] = dataclasses.field(default_factory=dict)
 
     @property
     def directory(self) -> Path:
@@ -144,9 +144,9 @@ def resume_record(home: Home, run_id: str) -> Iterator[RunRecord]:
         ValueError: Its `run.json` is not the record of a run.
     """
     directory = home.runs / run_id
-    record = RunRecord(home, read_outcome(directory), by_steps=True)
     kept = json.loads((directory / OUTCOME_FILE).read_text()).get(FAILURES_KEY, {})
-    record.failures = {step: (status, reason) for step, (status, reason) in kept.items()}
+    failures = {step: (status, reason) for step, (status, reason) in kept.items()}
+    record = RunRecord(home, read_outcome(directory), by_steps=True, failures=failures)
     with _held(record):
         yield record
 
