@@ -33,7 +33,7 @@ REJECTS_HEADER = ",".join(REJECT_COLUMNS)
 
 _THRESHOLD = "threshold"
 _RECONSTRUCTION = "reconstruction"
-_ROW_GROUP_VALUES = 1 << 20
+_ROW_GROUP_BYTES = 4 << 20
 
 
 def require_writable(request: PredictRequest) -> None:
@@ -151,17 +151,22 @@ def _csv_writer(file: BinaryIO, schema: pa.Schema) -> Iterator[Callable[[pa.Tabl
 @contextlib.contextmanager
 def _parquet_writer(file: BinaryIO, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
     kept: list[pa.Table] = []
+    kept_bytes = 0
 
     def write(table: pa.Table) -> None:
+        nonlocal kept_bytes
         # A row group a batch would be a file of headers.
         kept.append(table)
-        if sum(table.nbytes for table in kept) // 4 >= _ROW_GROUP_VALUES:
+        kept_bytes += table.nbytes
+        if kept_bytes >= _ROW_GROUP_BYTES:
             flush()
 
     def flush() -> None:
+        nonlocal kept_bytes
         if kept:
             writer.write_table(pa.concat_tables(kept))
         kept.clear()
+        kept_bytes = 0
 
     with parquet.ParquetWriter(file, schema) as writer:
         yield write

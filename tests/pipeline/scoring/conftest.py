@@ -1,4 +1,7 @@
+import fcntl
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,10 @@ from tests.conftest import Aepipe, Result
 from tests.pipeline.scoring.tiny_served import TinyDetector, TinyReconstructor, push
 
 Predict = Callable[..., Result]
+Predicted = Callable[..., dict[str, Any]]
+
+COMMAND = [sys.executable, "-m", "pipeline", "predict"]
+"""For a process of its own."""
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +38,7 @@ def predict(aepipe: Aepipe, models: Path) -> Predict:
 
 
 @pytest.fixture
-def predicted(predict: Predict) -> Callable[..., dict[str, Any]]:
+def predicted(predict: Predict) -> Predicted:
     """Runs `aepipe predict --json`, which must end well, and returns what it printed."""
 
     def call(*arguments: str | Path, **options: Path) -> dict[str, Any]:
@@ -39,6 +46,20 @@ def predicted(predict: Predict) -> Callable[..., dict[str, Any]]:
         assert result.exit_code == 0, result.err
         found: dict[str, Any] = json.loads(result.out)
         return found
+
+    return call
+
+
+@pytest.fixture
+def piped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Gives this process a pipe with some content as its standard input."""
+
+    def call(content: bytes) -> None:
+        reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1 << 20)
+        os.write(writing, content)
+        os.close(writing)
+        monkeypatch.setattr(sys, "stdin", os.fdopen(reading))
 
     return call
 

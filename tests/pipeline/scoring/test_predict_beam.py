@@ -5,7 +5,6 @@ import gzip
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,21 +16,20 @@ from pipeline.scoring.engine import ServedModel
 from pipeline.scoring.predict import score_streaming
 from pipeline.scoring.request import PredictRequest
 from pipeline.scoring.source import count_lines, cut, find_source, read_lines
-from tests.pipeline.scoring.conftest import Predict, mistake
+from tests.pipeline.scoring.conftest import Predict, Predicted, mistake
 from tests.pipeline.scoring.shelf import on_shelf
 from tests.pipeline.scoring.tiny_served import (
     LENGTH,
+    NAMES,
     SHAPE,
     as_lines,
     idx_bytes,
     make_signals,
+    read_scores,
     write_csv,
 )
 
-Predicted = Callable[..., dict[str, Any]]
-
 IN_PROCESS = ["--runner=FnApiRunner", "--sdk_container_image=none"]
-NAMES = ",".join([*(f"v{index}" for index in range(LENGTH)), "label"])
 
 
 @pytest.fixture
@@ -41,15 +39,6 @@ def beats(tmp_path: Path) -> Path:
     for place, line in ((1, "1,2"), (200, ""), (500, "a,b"), (501, "3e38," * LENGTH + "1")):
         lines.insert(place, line)
     return write_csv(tmp_path / "ecg.csv", lines)
-
-
-def read_rows(output: Path) -> pd.DataFrame:
-    if output.suffix == ".parquet":
-        scores = pd.read_parquet(output)
-    else:
-        types = {"error": np.float32, "threshold": np.float32}
-        scores = pd.concat([pd.read_csv(path, dtype=types) for path in output.glob("part-*.csv")])
-    return scores.sort_values("row", ignore_index=True)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -62,9 +51,7 @@ def test_beam_gives_the_numbers_of_this_process(
     expected = predicted("anomaly", beats, "-o", here, *options)
     found = predicted("anomaly", beats, "-o", there, *options, "--beam-arg=--runner=FnApiRunner")
 
-    read = pd.read_csv if suffix == "csv" else pd.read_parquet
-    types = {"dtype": {"error": np.float32, "threshold": np.float32}} if suffix == "csv" else {}
-    one, many = read(here, **types), read_rows(there)
+    one, many = read_scores(here), read_scores(there)
     assert many.columns.tolist() == one.columns.tolist()
     for column in ("row", "error", "threshold", "is_anomaly"):
         assert many[column].to_numpy().tobytes() == one[column].to_numpy().tobytes()
@@ -98,7 +85,7 @@ def test_a_file_cut_into_ranges_gives_the_same_rows(
         there, str(models / name), model, source, IN_PROCESS, range_bytes=1000
     )
 
-    one, many = pd.read_parquet(here.output), read_rows(Path(str(there.output)))
+    one, many = pd.read_parquet(here.output), read_scores(Path(str(there.output)))
     assert many["row"].tolist() == one["row"].tolist()
     np.testing.assert_allclose(many["error"], one["error"], atol=1e-6, rtol=0)
     assert (found.examples, found.rejected) == (expected.examples, expected.rejected)
@@ -153,7 +140,7 @@ def test_a_former_output_is_replaced_whole(
     assert (tmp_path / "scores.rejects.csv").exists()
     write_csv(beats, as_lines(make_signals(5)))
     predicted("anomaly", beats, "-o", output, "--beam-profile", "local")
-    assert len(read_rows(output)) == 5
+    assert len(read_scores(output)) == 5
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ecg.csv", "scores.csv"]
 
 
@@ -195,7 +182,7 @@ def test_on_a_file_system_that_workers_share(
     assert (found["examples"], found["rejected"]) == (900, 3)
     assert found["rejects"] == on_shelf(output.with_name("scores.rejects.csv"))
     assert len(pd.read_csv(output.with_name("scores.rejects.csv"))) == 3
-    assert len(read_rows(output)) == 900
+    assert len(read_scores(output)) == 900
 
     beats.write_text("1,2\n")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -204,6 +191,6 @@ def test_on_a_file_system_that_workers_share(
 
     write_csv(beats, as_lines(make_signals(7)))
     predicted("anomaly", *names, "--beam-profile", "local")
-    assert len(read_rows(output)) == 7
+    assert len(read_scores(output)) == 7
     assert [path.name for path in output.parent.iterdir()] == ["scores.parquet"]
     assert "add a --beam-profile" in mistake(predict("anomaly", *names))

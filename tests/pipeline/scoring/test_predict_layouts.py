@@ -1,18 +1,13 @@
 """A column that is neither a sample nor a label is refused, and `--drop-column` leaves it out."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
-from tests.pipeline.scoring.conftest import Predict, mistake
+from tests.pipeline.scoring.conftest import Predict, Predicted, mistake
 from tests.pipeline.scoring.tiny_served import LENGTH, as_lines, idx_bytes, make_signals, write_csv
-
-Predicted = Callable[..., dict[str, Any]]
 
 SIGNALS = make_signals(300)
 ON_BEAM = "--beam-arg=--runner=FnApiRunner"
@@ -89,13 +84,13 @@ def test_workers_refuse_and_drop_the_same_columns(
     assert (there["examples"], there["rejected"]) == (300, 0)
 
 
-def test_a_pipe_is_judged_too(models: Path, table: pd.DataFrame) -> None:
-    command = [sys.executable, "-m", "pipeline", "predict", "anomaly", "-", "--models-dir", models]
-    result = subprocess.run(command, input=table.to_csv(), capture_output=True, text=True)
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("aepipe: standard input: each row has 14 values")
+def test_a_pipe_is_judged_too(
+    predict: Predict, piped: Callable[[bytes], None], table: pd.DataFrame
+) -> None:
+    piped(table.to_csv().encode())
+    line = mistake(predict("anomaly", "-"))
+    assert line.startswith("standard input: each row has 14 values")
     assert line.endswith("--drop-column 0")
-    assert (result.returncode, result.stdout) == (2, "")
 
 
 @pytest.mark.parametrize("on", [[], [ON_BEAM]], ids=["here", "beam"])

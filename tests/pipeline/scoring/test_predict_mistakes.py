@@ -2,16 +2,15 @@
 
 import gzip
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.pipeline.scoring.conftest import Predict, mistake
+from tests.pipeline.scoring.conftest import COMMAND, Predict, mistake
 from tests.pipeline.scoring.tiny_served import (
-    LENGTH,
+    NAMES,
     SHAPE,
     TinyDetector,
     as_lines,
@@ -24,15 +23,16 @@ from tests.pipeline.scoring.tiny_served import (
 
 GOOD = "".join(f"{line}\n" for line in as_lines(make_signals(2000))).encode()
 IMAGES = idx_bytes(np.zeros((50, *SHAPE), np.uint8))
-NAMES = ",".join(["label", *(f"v{index}" for index in range(LENGTH))]).encode()
+HEADER = NAMES.encode() + b"\n"
+LABEL_FIRST = b"label," + HEADER.removesuffix(b",label\n") + b"\n" + GOOD
 
 BAD_FILES = {
     "empty": ("anomaly", b"", "there are no rows in it"),
     "blank": ("anomaly", b"\n\n\n", "there are no rows in it"),
-    "header_only": ("anomaly", NAMES[6:] + b",label\n", "there are no rows in it"),
+    "header_only": ("anomaly", HEADER, "there are no rows in it"),
     "nothing_good": ("anomaly", b"1,2\n3,4\n", "not one of its 2 rows can be scored; row 1: 2 "),
     "semicolons": ("anomaly", b"1;2;3\n", "fields are separated by ';': save it with commas"),
-    "label_first": ("anomaly", NAMES + b"\n" + GOOD, "the label is column 1: make it the last"),
+    "label_first": ("anomaly", LABEL_FIRST, "the label is column 1: make it the last"),
     "carriage_returns": ("anomaly", GOOD.replace(b"\n", b"\r"), "lines end with CR alone"),
     "utf_16": ("anomaly", GOOD.decode().encode("utf-16"), "the file is UTF-16 text: save"),
     "parquet": ("anomaly", b"PAR1\x15\0", "the file is a Parquet file: save it as CSV"),
@@ -73,16 +73,14 @@ def test_a_bad_file_is_one_line_and_writes_nothing(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_person_sees_that_line_and_nothing_of_tensorflow(tmp_path: Path, models: Path) -> None:
-    file = tmp_path / "given"
-    file.write_bytes(b"1,2\n3,4\n")
-    command = [sys.executable, "-m", "pipeline", "predict", "anomaly", file, "--models-dir", models]
+def test_a_person_sees_that_line_and_nothing_of_tensorflow(models: Path) -> None:
+    command = [*COMMAND, "anomaly", "-", "--models-dir", models]
 
-    result = subprocess.run(command, capture_output=True, text=True)
+    result = subprocess.run(command, input="1,2\n3,4\n", capture_output=True, text=True)
 
     assert (result.returncode, result.stdout) == (2, "")
     (line,) = result.stderr.splitlines()
-    assert line.startswith(f"aepipe: {file}: not one of its 2 rows can be scored")
+    assert line.startswith("aepipe: standard input: not one of its 2 rows can be scored")
 
 
 def test_an_unknown_model_names_what_is_there(

@@ -2,26 +2,22 @@
 
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import psutil
 import pytest
 
 from serving.push_directory.durable_files import hidden_file, hidden_folder
-from tests.pipeline.scoring.conftest import Predict, mistake
+from tests.pipeline.scoring.conftest import COMMAND, Predict, Predicted, mistake
 from tests.pipeline.scoring.tiny_served import as_lines, make_signals, write_csv
-
-Predicted = Callable[..., dict[str, Any]]
 
 
 def start_and_wait_for_rows(models: Path, output: Path) -> subprocess.Popen[bytes]:
     """Starts a prediction of standard input, which does not end, and waits for its first rows."""
-    command = [sys.executable, "-m", "pipeline", "predict", "anomaly", "-", "-o", output]
+    command = [*COMMAND, "anomaly", "-", "-o", output]
     process = subprocess.Popen([*command, "--models-dir", models], stdin=subprocess.PIPE)
     assert process.stdin is not None
     rows = as_lines(make_signals(30_000))

@@ -2,15 +2,13 @@
 
 import json
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.pipeline.scoring.conftest import COMMAND, Predicted
 from tests.pipeline.scoring.tiny_served import as_lines, make_signals, write_csv
 
 
@@ -19,7 +17,7 @@ from tests.pipeline.scoring.tiny_served import as_lines, make_signals, write_csv
 def test_other_workers_give_the_same_rows_from_several_ranges(
     tmp_path: Path,
     models: Path,
-    predicted: Callable[..., dict[str, Any]],
+    predicted: Predicted,
     profile: str,
     request: pytest.FixtureRequest,
 ) -> None:
@@ -32,7 +30,7 @@ def test_other_workers_give_the_same_rows_from_several_ranges(
     expected = predicted("anomaly", file, "-o", here)
 
     # In a process of its own: these runners fork or stay up as long as theirs does.
-    command = [sys.executable, "-m", "pipeline", "predict", "anomaly", file, "-o", there, "--json"]
+    command = [*COMMAND, "anomaly", file, "-o", there, "--json"]
     result = subprocess.run(
         [*command, "--models-dir", models, "--beam-profile", profile],
         capture_output=True,

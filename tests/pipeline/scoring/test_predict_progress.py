@@ -5,12 +5,12 @@ import json
 import os
 import pty
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from tests.pipeline.scoring.conftest import COMMAND
 from tests.pipeline.scoring.tiny_served import as_lines, make_signals, write_csv
 
 
@@ -28,7 +28,7 @@ def on_a_terminal(arguments: list[str | Path]) -> tuple[bytes, str]:
     reader = threading.Thread(target=read)
     reader.start()
     result = subprocess.run(
-        [sys.executable, "-m", "pipeline", "predict", *arguments],
+        [*COMMAND, *arguments],
         stdout=subprocess.PIPE,
         stderr=its_side,
         env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},

@@ -1,21 +1,17 @@
 """A bad row is named and kept, and the others are scored."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
-from tests.pipeline.scoring.conftest import Predict
+from tests.pipeline.scoring.conftest import Predict, Predicted
 from tests.pipeline.scoring.tiny_served import (
     LENGTH,
     as_lines,
     make_signals,
     write_csv,
 )
-
-Predicted = Callable[..., dict[str, Any]]
 
 GOOD = as_lines(make_signals(30))
 CELLS = GOOD[0].split(",")

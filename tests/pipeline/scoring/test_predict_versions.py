@@ -1,11 +1,11 @@
 """Which version scores: what a server would serve, unless another is named."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.pipeline.scoring.conftest import Predicted
 from tests.pipeline.scoring.tiny_served import (
     TinyDetector,
     as_lines,
@@ -39,7 +39,7 @@ def three_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_version_that_a_server_would_serve(
     tmp_path: Path,
     three_versions: Path,
-    predicted: Callable[..., dict[str, Any]],
+    predicted: Predicted,
     content: dict[str, Any],
     options: list[str],
     version: int,

@@ -4,6 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,10 @@ from hypothesis import strategies as st
 from pipeline.home import Home
 from pipeline.scoring.request import PredictRequest, overlap
 from pipeline_config import UserInputError
+
+
+def ask(folder: Path, file: str | Path = "x.csv", **options: Any) -> PredictRequest:
+    return PredictRequest(**{"model": "m", "file": str(file), "models_dir": folder} | options)
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +85,10 @@ def test_input_output_and_rejects_are_three_files_or_refused(
     file, output, rejects = (spelled(tree, path) for path in paths)
     files = {(letter, name in OLD) for _, name, letter in paths}
     if len(files) == 3:
-        PredictRequest(
-            model="m", file=file, output=output, rejects=rejects, models_dir=tree / "serving"
-        )
+        ask(tree / "serving", file, output=output, rejects=rejects)
         return
     with pytest.raises(UserInputError, match="named twice: write to another file"):
-        PredictRequest(
-            model="m", file=file, output=output, rejects=rejects, models_dir=tree / "serving"
-        )
+        ask(tree / "serving", file, output=output, rejects=rejects)
 
 
 @pytest.mark.parametrize("output", ["x.csv", "x.parquet", "./x.csv", "../here/x.csv"])
@@ -103,10 +104,8 @@ def test_the_input_is_not_where_rejected_rows_go_by_default(
         file = "given.csv"
         link("x.rejects.csv", file)
     with pytest.raises(UserInputError, match="name another file with --rejects"):
-        PredictRequest(model="m", file=file, output=output, models_dir=tmp_path / "serving")
-    PredictRequest(
-        model="m", file=file, output=output, rejects="y.csv", models_dir=tmp_path / "serving"
-    )
+        ask(tmp_path / "serving", file, output=output)
+    ask(tmp_path / "serving", file, output=output, rejects="y.csv")
 
 
 def test_what_a_shell_redirects_is_not_written(
@@ -120,8 +119,8 @@ def test_what_a_shell_redirects_is_not_written(
         os.dup2(descriptor, 0)
         for options in ({"output": str(file)}, {"rejects": str(file)}):
             with pytest.raises(UserInputError, match="named twice"):
-                PredictRequest(model="m", file="-", models_dir=tmp_path / "serving", **options)
-        PredictRequest(model="m", file="-", models_dir=tmp_path / "s", output=f"{tmp_path}/y.csv")
+                ask(tmp_path / "serving", "-", **options)
+        ask(tmp_path / "serving", "-", output=f"{tmp_path}/y.csv")
     finally:
         os.dup2(before, 0)
         os.close(before)
@@ -142,9 +141,7 @@ def test_what_lies_in_the_output_is_not_read_or_written(tmp_path: Path, inside: 
     output = str(tmp_path / "scores.csv")
     for file, rejects in ((f"{tmp_path}/{inside}", None), ("x.csv", f"{tmp_path}/{inside}")):
         with pytest.raises(UserInputError, match="named twice"):
-            PredictRequest(
-                model="m", file=file, output=output, rejects=rejects, models_dir=tmp_path / "s"
-            )
+            ask(tmp_path / "serving", file, output=output, rejects=rejects)
 
 
 @pytest.mark.parametrize(
@@ -166,17 +163,5 @@ def test_models_and_runs_are_not_written_over(tmp_path: Path, inside: str, optio
     (tmp_path / "link").symlink_to(home.root)
     for root in (home.root, tmp_path / "link"):
         with pytest.raises(UserInputError, match="holds models and runs of aepipe"):
-            PredictRequest(
-                model="m",
-                file="x.csv",
-                models_dir=home.push_root,
-                kept_folders=home.folders,
-                **{option: f"{root}/{inside}"},
-            )
-    PredictRequest(
-        model="m",
-        file="x.csv",
-        models_dir=home.push_root,
-        kept_folders=home.folders,
-        output=f"{home.root}/scores.csv",
-    )
+            ask(home.push_root, kept_folders=home.folders, **{option: f"{root}/{inside}"})
+    ask(home.push_root, kept_folders=home.folders, output=f"{home.root}/scores.csv")

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import tensorflow as tf
 
 LENGTH = 12
 SHAPE = (4, 5)
 THRESHOLD = 0.6
+NAMES = ",".join([*(f"v{index}" for index in range(LENGTH)), "label"])
 
 
 class TinyDetector(tf.Module):
@@ -78,6 +80,17 @@ def as_lines(signals: npt.NDArray[np.float32], label: str | None = "1") -> list[
 def write_csv(path: Path, lines: list[str]) -> Path:
     path.write_text("".join(f"{line}\n" for line in lines))
     return path
+
+
+def read_scores(output: Path) -> pd.DataFrame:
+    """The rows of a file, or of a folder of files in the order of their names."""
+    files = [output] if output.is_file() else sorted(output.glob(f"part-*{output.suffix}"))
+    types = {"error": np.float32, "threshold": np.float32}
+    tables = [
+        pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file, dtype=types)
+        for file in files
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def idx_bytes(images: npt.NDArray[np.uint8]) -> bytes:
