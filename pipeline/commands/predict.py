@@ -125,7 +125,7 @@ def _print(prediction: "Prediction") -> None:
     console.print(Text.assemble((found["model"], "bold"), f"  version {found['version']}"))
     summary, request = prediction.summary, prediction.request
     rows = [("examples", f"{summary.examples:,}")]
-    if prediction.is_detector:
+    if prediction.model.is_detector:
         rows.append(("anomalies", f"{summary.anomalies:,} ({found['anomaly_share']:.2%})"))
     rows += [(f"error {name}", f"{value:.6g}") for name, value in summary.quantiles.items()]
     if summary.rejected:

@@ -18,7 +18,6 @@ from pipeline.scoring.request import STANDARD_INPUT, PredictRequest, is_remote
 from pipeline.scoring.result_folder import (
     finish_folder,
     new_part,
-    read_summary,
     result_folder,
     save_summary,
 )
@@ -37,7 +36,6 @@ RANGE_BYTES = 32 << 20
 
 def score_distributed(
     request: PredictRequest,
-    model_directory: str,
     model: ServedModel,
     source: Source,
     beam_args: Sequence[str],
@@ -47,8 +45,7 @@ def score_distributed(
 
     Args:
         request: What was asked for.
-        model_directory: The version's folder, where every worker finds it.
-        model: The same, loaded.
+        model: The version that scores, in a folder where every worker finds it.
         source: The file, where every worker finds it.
         beam_args: Beam's options, with the runner among them.
         range_bytes: Bytes that a worker reads in one go.
@@ -67,7 +64,7 @@ def score_distributed(
     columns = find_columns(source, model.shape)
     ranges = cut(source, columns, range_bytes)
     with result_folder(request.output, scratch) as folder:
-        load = functools.partial(ServedModel, model_directory)
+        load = functools.partial(ServedModel, model.directory)
         score = functools.partial(_score_range, request, source, columns, len(ranges), folder)
         with beam.Pipeline(options=options) as pipeline:
             # Without the reshuffle, Beam fuses the list with its readers and one worker reads all.
@@ -80,10 +77,7 @@ def score_distributed(
                 | "Summarise" >> beam.CombineGlobally(Summary.merged)
                 | "SaveSummary" >> beam.Map(save_summary, folder)
             )
-        summary = read_summary(folder)
-        summary.require_examples(source.path)
-        finish_folder(folder, summary, request.rejects_path)
-    return summary
+        return finish_folder(folder, source.path, request.rejects_path)
 
 
 def _number_lines(

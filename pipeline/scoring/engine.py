@@ -56,17 +56,16 @@ class ServedModel:
     """A pushed version, called as a server calls it.
 
     Attributes:
+        directory: The version's folder.
         shape: Shape of one example, as the signature takes it.
         is_detector: Whether it decides with a threshold.
-
-    Args:
-        directory: The version's folder.
 
     Raises:
         UserInputError: There is no SavedModel, or none of the autoencoders' signature.
     """
 
     def __init__(self, directory: str) -> None:
+        self.directory = directory
         try:
             self._model = SavedModel(directory, _SIGNATURE)
             if ERROR not in self._model.outputs:

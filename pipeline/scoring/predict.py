@@ -36,28 +36,26 @@ class Prediction:
 
     Attributes:
         request: What was asked for.
-        model_directory: The version that scored.
-        is_detector: Whether it decides with a threshold.
+        model: The version that scored.
         summary: What was found.
         seconds: From the first byte read to the last row written.
     """
 
     request: PredictRequest
-    model_directory: Path
-    is_detector: bool
+    model: ServedModel
     summary: Summary
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
         """Returns plain JSON values."""
-        summary, examples = self.summary, self.summary.examples
-        found: dict[str, Any] = {"examples": examples}
-        if self.is_detector:
+        directory, summary = Path(self.model.directory), self.summary
+        found: dict[str, Any] = {"examples": summary.examples}
+        if self.model.is_detector:
             found["anomalies"] = summary.anomalies
-            found["anomaly_share"] = summary.anomalies / examples
+            found["anomaly_share"] = summary.anomalies / summary.examples
         return {
-            "model": self.model_directory.parent.name,
-            "version": int(self.model_directory.name),
+            "model": directory.parent.name,
+            "version": int(directory.name),
             "file": self.request.file,
             **found,
             "error_quantiles": summary.quantiles,
@@ -70,7 +68,7 @@ class Prediction:
             "output": self.request.output,
             "rejects": self.request.rejects_path if summary.rejected else None,
             "seconds": round(self.seconds, 3),
-            "examples_per_second": round(examples / self.seconds, 1),
+            "examples_per_second": round(summary.examples / self.seconds, 1),
         }
 
 
@@ -82,20 +80,20 @@ def predict(request: PredictRequest) -> Prediction:
             can be scored; an output cannot be written. Outputs are as they were before.
     """
     versions = read_versions(find_model(request.models_dir, request.model))
-    directory = versions.find(request.version)
+    directory = str(versions.find(request.version))
     for number in versions.passed_over if request.version is None else ():
         damage = versions.damaged[number]
         click.echo(f"notice: {versions.folder.name}: {number} is passed over: {damage}", err=True)
     source = find_source(request.file, request.drop_columns)
     require_writable(request)
-    model = ServedModel(str(directory))
+    model = ServedModel(directory)
     start = time.monotonic()
     try:
         if request.on_beam:
             from pipeline.scoring.distributed import score_distributed
 
             beam_args = beam_arguments(request.beam_profile or "local", request.beam_args)
-            summary = score_distributed(request, str(directory), model, source, beam_args)
+            summary = score_distributed(request, model, source, beam_args)
         else:
             summary = score_streaming(request, model, source)
     except Exception as error:
@@ -107,8 +105,7 @@ def predict(request: PredictRequest) -> Prediction:
             target = request.output or request.rejects_path
             raise UserInputError(f"{target}: cannot be written: {disk.strerror}") from error
         raise
-    seconds = time.monotonic() - start
-    return Prediction(request, directory, model.is_detector, summary, seconds)
+    return Prediction(request, model, summary, time.monotonic() - start)
 
 
 def score_streaming(request: PredictRequest, model: ServedModel, source: Source) -> Summary:

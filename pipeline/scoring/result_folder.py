@@ -28,6 +28,8 @@ _REJECTS = "_rejects"
 _WORKERS = "_of-workers"
 """Begins the names of files that are no part of the output."""
 
+_PICKLED_SUMMARY = f"{_WORKERS}-summary"
+
 MARK_FILE = "_aepipe.json"
 """Lists the files of a prediction. Only a folder that has it, and no other file, is replaced."""
 
@@ -41,20 +43,18 @@ def result_folder(output: str | None, scratch: str | None) -> Iterator[str]:
 
     Args:
         output: None for a prediction of which only the summary is wanted.
-        scratch: Where the summary then goes for a while; None for this machine's own.
+        scratch: Where the summary then goes for a while; None for this machine's own folder.
 
     Raises:
         UserInputError: `output` is there and is not a former prediction, or one of the paths reads
             as a pattern.
     """
-    for path in (output, scratch, None if output else tempfile.gettempdir()):
-        if path is not None:
-            require_literal(path, "name another folder")
     if output is None:
-        with _scratch_folder(scratch) as folder:
+        with _scratch_folder(scratch or tempfile.gettempdir()) as folder:
             yield folder
         return
     output = output.rstrip("/")
+    require_literal(output, "name another folder")
     _require_replaceable(output)
     if not is_remote(output):
         # Links are followed before a name is looked at.
@@ -92,28 +92,26 @@ def new_part(folder: str, name: str) -> Iterator[BinaryIO]:
 
 
 def save_summary(summary: Summary, folder: str) -> None:
-    """Writes the workers' summary of all rows for `read_summary`."""
-    with new_part(folder, f"{_WORKERS}-summary") as file:
+    """Writes the workers' summary of all rows for `finish_folder`."""
+    with new_part(folder, _PICKLED_SUMMARY) as file:
         file.write(pickle.dumps(summary))
 
 
-def read_summary(folder: str) -> Summary:
-    """Returns what `save_summary` wrote."""
-    path = f"{folder}/{_WORKERS}-summary"
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        summary: Summary = pickle.loads(file.read())
-    return summary
-
-
-def finish_folder(folder: str, summary: Summary, rejects: str | None) -> None:
-    """Writes the summary's file, and removes what is no part of the output.
+def finish_folder(folder: str, scored: str, rejects: str | None) -> Summary:
+    """Returns the summary after writing its file and removing what is no part of the output.
 
     Args:
-        folder: From `result_folder`, with all parts written.
-        summary: Of all rows.
+        folder: From `result_folder`, with all parts and the summary of all rows written.
+        scored: The file that was scored, for messages.
         rejects: Where the rejected rows go, if anywhere; a former file there is replaced, or
             removed if no row was rejected.
+
+    Raises:
+        UserInputError: No row was scored.
     """
+    with FileSystems.open(f"{folder}/{_PICKLED_SUMMARY}") as file:
+        summary: Summary = pickle.loads(file.read())
+    summary.require_examples(scored)
     parts = sorted(_files(folder, f"{_REJECTS}-*"))
     if rejects is not None:
         _publish_rejects(parts, folder, rejects)
@@ -126,6 +124,7 @@ def finish_folder(folder: str, summary: Summary, rejects: str | None) -> None:
         "first_rejects": [dataclasses.asdict(rejected) for rejected in summary.first_rejects],
     }
     _write_json(f"{folder}/{SUMMARY_FILE}", content)
+    return summary
 
 
 def _publish_rejects(parts: list[str], folder: str, path: str) -> None:
@@ -142,11 +141,8 @@ def _publish_rejects(parts: list[str], folder: str, path: str) -> None:
 
 
 @contextlib.contextmanager
-def _scratch_folder(parent: str | None) -> Iterator[str]:
-    if parent is None:
-        with tempfile.TemporaryDirectory() as folder:
-            yield folder
-        return
+def _scratch_folder(parent: str) -> Iterator[str]:
+    require_literal(parent, "name another folder")
     folder = f"{parent.rstrip('/')}/.part-{secrets.token_hex(4)}"
     FileSystems.mkdirs(folder)
     try:

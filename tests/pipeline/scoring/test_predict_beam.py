@@ -81,9 +81,7 @@ def test_a_file_cut_into_ranges_gives_the_same_rows(
     there = dataclasses.replace(here, output=str(tmp_path / "there.parquet"))
 
     expected = score_streaming(here, model, source)
-    found = score_distributed(
-        there, str(models / name), model, source, IN_PROCESS, range_bytes=1000
-    )
+    found = score_distributed(there, model, source, IN_PROCESS, range_bytes=1000)
 
     one, many = pd.read_parquet(here.output), read_scores(Path(str(there.output)))
     assert many["row"].tolist() == one["row"].tolist()
