@@ -22,7 +22,7 @@ def source_fingerprint(*folders: str) -> str:
         *folders: Such as `trainer` or `components/data_gate`.
 
     Returns:
-        16 hex characters; the same for the same code wherever it lies.
+        16 hex characters; the same for the same code in any folder.
 
     Raises:
         FileNotFoundError: A folder holds no Python file.

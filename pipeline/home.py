@@ -1,4 +1,4 @@
-"""The output folder: where artifacts, metadata, runs and served models lie."""
+"""The output folder, which holds artifacts, metadata, runs and served models."""
 
 import contextlib
 import dataclasses
@@ -31,7 +31,7 @@ class Home:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """All that lies below it: nothing else may write there."""
+        """All folders in it: nothing else may write there."""
         return (self.push_root, self.root / "artifacts", self.metadata, self.runs, self.schemas)
 
     @property

@@ -39,7 +39,7 @@ class MetadataFault:
 
     @property
     def repairable(self) -> bool:
-        """Whether `aepipe doctor --repair` mends it."""
+        """Whether `aepipe doctor --repair` repairs it."""
         return self.kind in ("damaged", "lost")
 
 
@@ -114,7 +114,7 @@ def find_fault(
             return damaged("not an SQLite file")
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
             return damaged(str(error))
-        return MetadataFault("forbidden", f"{path}: {error}: mend that, and try again")
+        return MetadataFault("forbidden", f"{path}: {error}: correct that, and try again")
     if highest is not None and highest > listed:
         return lost(f"it lists executions up to {listed}, not {highest}")
     return None
@@ -185,7 +185,7 @@ def _checked_executions(path: Path, writing: bool, wait_seconds: float) -> int:
 
 
 def _begin(connection: sqlite3.Connection, writing: bool, wait_seconds: float) -> None:
-    """Takes the lock for reading or writing. Waits in short steps: Ctrl-C is heard in between."""
+    """Takes the lock for reading or writing. Waits in short steps, so that Ctrl-C works."""
     deadline = time.monotonic() + wait_seconds
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The way out of a damaged or lost metadata file: what cannot be used is set aside."""
+"""Repairs a damaged or lost metadata file: what cannot be used is set aside."""
 
 import dataclasses
 import datetime

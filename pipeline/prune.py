@@ -25,7 +25,7 @@ _TAIL = 3
 
 @dataclasses.dataclass(frozen=True)
 class Pruned:
-    """What a prune of one pipeline came to, or would come to.
+    """The result of a prune of one pipeline, or of a dry run of it.
 
     Attributes:
         pipeline: Name of the pipeline.
@@ -232,5 +232,5 @@ def _remove(folder: Path) -> None:
     except OSError as error:
         raise UserInputError(
             f"{error.filename or folder}: cannot be removed: {error.strerror or error}; "
-            "mend that, and prune again"
+            "correct that, and prune again"
         ) from error

@@ -1,4 +1,4 @@
-"""What in a split's anomalies and statistics blocks a run, and what mends it."""
+"""The reasons for which the data gate refuses a split, each with a remedy."""
 
 from collections.abc import Mapping
 
@@ -132,7 +132,7 @@ def _one_line(text: str) -> str:
 
 
 def _remedy(info: anomalies_pb2.AnomalyInfo, feature: schema_pb2.Feature, schema_file: str) -> str:
-    """Returns what mends an anomaly, as the end of a sentence."""
+    """Returns the remedy of an anomaly, as the end of a sentence."""
     kinds = {reason.type for reason in info.reason}
     entry = f"feature '{feature.name}' in {schema_file}"
     if kinds & _NOT_FINITE:

@@ -1,4 +1,4 @@
-"""`aepipe runs`, `show` and `report`: what past runs came to."""
+"""`aepipe runs`, `show` and `report`: past runs and their results."""
 
 import dataclasses
 import json

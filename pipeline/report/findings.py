@@ -47,7 +47,7 @@ def read_findings(store: MetadataStore, run_id: str, config: PipelineConfig) -> 
 
     Args:
         store: Metadata of the run's pipeline.
-        run_id: Name of the run; one that MLMD does not know has no findings.
+        run_id: Name of the run; one that MLMD has not recorded has no findings.
         config: Used if the run has not recorded what it was judged by. A report on an
             old run is thus right even if settings have changed since.
     """

@@ -33,12 +33,12 @@ _MEANINGS = {
 def write_report(
     outcome: RunOutcome, config: PipelineConfig, store: MetadataStore, directory: Path
 ) -> Path:
-    """Writes the report of a run, whatever came of it.
+    """Writes the report of a run, whether or not it ended well.
 
     What the run did not get to is left out of the page.
 
     Args:
-        outcome: What came of the run.
+        outcome: Of the run.
         config: The pipeline. If the run recorded its settings in MLMD, those are shown.
         store: Metadata of the run's pipeline.
         directory: Is written to; links on the page are relative to it.

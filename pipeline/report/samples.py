@@ -74,7 +74,7 @@ def read_samples(findings: Findings, count: int) -> Samples | None:
 
 
 def choose(error: np.ndarray, label: np.ndarray, count: int) -> list[int]:
-    """Returns indices of examples that stand for their label.
+    """Returns indices of examples that are typical of their label.
 
     They are spread over the quantiles of the label's errors: one is the median, three are the
     5th percentile, the median and the 95th.

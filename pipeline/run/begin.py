@@ -1,7 +1,7 @@
 """The beginning of a run: the data that it reads, whether they are new, the compiled pipeline.
 
-Whatever the first step chooses holds for the whole run: a span that arrives meanwhile, or another
-setting, changes nothing of a run that has begun.
+The choice holds for the whole run: a span that arrives meanwhile, or another setting, changes
+nothing of a run that has begun.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from pipeline_config import PipelineConfig, section_as_dict
 
 
 def read_data(config: PipelineConfig, home: Home, data_dir: Path | None = None) -> RunData:
-    """Returns a pipeline's data: where they are, and what of them to read.
+    """Returns a pipeline's data: their folder, and which of its files to read.
 
     Args:
         config: The pipeline.
@@ -57,8 +57,8 @@ def unchanged_outcome(read: RunData, home: Home) -> RunOutcome | None:
 def previous_outcome(read: RunData, past: Sequence[RunOutcome]) -> RunOutcome | None:
     """Returns the pipeline's last run, of those newest first, if another would end like it.
 
-    That is a run with the same inputs that came to a verdict: a refusal is one too, and comes out
-    alike each time. A failure is none, as its cause (a full disk, a file without rights) may be
+    That is a run with the same inputs that ended with a verdict: a refusal is one too, and would be
+    the same again. A failure is none, as its cause (a full disk, a file without rights) may be
     gone while data and settings are the same; nor is a push of which the version is gone.
     """
     last = next((run for run in past if run.pipeline == read.config.name), None)
@@ -102,7 +102,7 @@ def begin_run(
         read: Its data.
         beam_args: Options of Beam's pipelines.
         cache: Whether a stage's result of an earlier run may be taken.
-        rerun_from: Stage that runs again, with all that follows it, whatever the cache holds.
+        rerun_from: Stage that runs again, with all that follows it, even if it is cached.
 
     Returns:
         The stages, in an order in which they can run.
@@ -111,7 +111,7 @@ def begin_run(
         UserInputError: There is no stage `rerun_from`, or the metadata file cannot be used.
     """
     record.update(data=read.facts, notices=[*read.notices], inputs_sha256=inputs_sha256(read))
-    # The models are Keras 3 on TensorFlow, whatever a user's own Keras settings say.
+    # The models are Keras 3 on TensorFlow, whatever Keras settings a user has.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     from pipeline.build import build_pipeline
     from pipeline.run.cached_outputs import mark_incomplete

@@ -45,7 +45,7 @@ def collect_outcome(begun: RunOutcome, home: Home) -> RunOutcome:
 
 
 def class_counts(home: Home, pipeline: str, run_id: str) -> tuple[str, list[str]]:
-    """Returns what the data gate of a detector's run counted, in words, and its notices.
+    """Returns how many examples of each class the data gate counted, as text, and its notices.
 
     Call it once the gate has passed.
     """

@@ -20,7 +20,7 @@ def compile_run(pipeline: TfxPipeline, run_id: str, rerun_from: str | None = Non
     Args:
         pipeline: As built.
         run_id: Name of the run in MLMD.
-        rerun_from: Stage that runs again, with all that follows it, whatever the cache holds.
+        rerun_from: Stage that runs again, with all that follows it, even if it is cached.
 
     Raises:
         UserInputError: The pipeline has no stage `rerun_from`.

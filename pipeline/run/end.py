@@ -1,4 +1,4 @@
-"""The end of a run: what it came to or failed of, its report, and who is notified."""
+"""The end of a run: its outcome, its report, and the webhook."""
 
 import contextlib
 import dataclasses
@@ -23,7 +23,7 @@ def record_failure(record: RunRecord, step: str, error: Exception) -> tuple[Stat
 
 
 def end_run(record: RunRecord, config: PipelineConfig, *, total_seconds: float) -> RunOutcome:
-    """Records what came of a run, with its report, and closes the record.
+    """Records the outcome of a run, writes its report, and closes the record.
 
     Args:
         record: Of the run.
@@ -42,7 +42,7 @@ def end_run(record: RunRecord, config: PipelineConfig, *, total_seconds: float) 
     try:
         record.close()
     except OSError as error:
-        # If the run failed, this is what of, and it is reported.
+        # Of a run that failed, this is the reason, which is reported already.
         if record.outcome.status != "failed":
             fault = unwritable(record.home.root, error)
             record.add_notice(f"no record of the run could be written: {fault}")

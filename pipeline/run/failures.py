@@ -1,7 +1,7 @@
-"""Finds what a failure comes down to: a refusal, a user's mistake, a fault of a disk; or a bug.
+"""Classifies a failure as a refusal, a user's mistake, a fault of a disk, or a bug.
 
 Beam re-raises what a worker raised as text in another exception, so the type is lost on the way
-and the line is found by the name that stands before it. A fault of a disk may name its folder; if
+and the line is found by the name before it. A fault of a disk may name its folder; if
 it does not, the folders that the work writes to are checked.
 """
 

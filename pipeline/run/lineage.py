@@ -96,7 +96,7 @@ def outputs_of(
 
 
 def lineage(home: Home, run_id: str) -> dict[str, Any]:
-    """Returns where the result of one run came from.
+    """Returns what the result of one run was made of.
 
     Returns:
         JSON values: `outcome` (`RunOutcome.as_dict`); `data` (directory, sha256, newest span and
@@ -207,7 +207,7 @@ def _decoded(value: Any) -> Any:
 
 
 def _fingerprint_within(custom_config: Any) -> str | None:
-    """ExampleGen's custom config is a packed message: its values lie two levels down."""
+    """ExampleGen's custom config is a packed message: its values are two levels down."""
     while isinstance(custom_config, dict):
         if "fingerprint" in custom_config:
             return str(custom_config["fingerprint"])

@@ -52,7 +52,7 @@ class RunOutcome:
     Attributes:
         pipeline: Name of the pipeline.
         run_id: Name of the run, also its pipeline-run context in MLMD. With `no new data`, the
-            earlier run whose result stands.
+            earlier run whose result is still valid.
         status: `pushed`: a new version is served; `unchanged`: all came from the cache;
             `no new data`: nothing was run, as asked for when nothing has changed;
             `not_blessed`: the model gate or the infra validator refused; `data_refused`: the
@@ -66,7 +66,7 @@ class RunOutcome:
         blessed: Whether the evaluator, and the infra validator if there is one, blessed the
             model; None if the run ended before that.
         reasons: A sentence for each reason of a refusal or failure.
-        notices: What a reader has to know beside that, such as that the data was a sample.
+        notices: What a reader must not miss, such as that the data was a sample.
         pushed: Folder of the version that this run pushed, or found pushed by an earlier run
             with the same result; None if nothing was pushed.
         report: The HTML report, or None.
@@ -105,7 +105,7 @@ class RunOutcome:
 def outcome_from_dict(values: Mapping[str, Any]) -> RunOutcome:
     """Reads `RunOutcome.as_dict` back.
 
-    Fields that this version does not know are left out, those that are absent get their default.
+    Fields that this version does not have are left out, those that are absent get their default.
 
     Raises:
         ValueError: It is not the outcome of a run.
@@ -139,7 +139,7 @@ def write_outcome(
 ) -> Path:
     """Writes the outcome as `run.json` into the run's folder and returns its path.
 
-    The run's number in its output folder orders runs, whatever the clock showed. Call this while
+    The run's number in its output folder orders runs, as a clock may be wrong. Call this while
     holding the pipeline's lock.
 
     Args:

@@ -38,7 +38,7 @@ class RunRecord:
 
     Attributes:
         home: The output folder.
-        outcome: What is known of the run; its status is `interrupted` until it has ended.
+        outcome: The run so far; its status is `interrupted` until it has ended.
         by_steps: Whether each step of the run is a process of its own.
         failures: Step -> status and reason of its failure, the first one first.
     """
