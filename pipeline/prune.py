@@ -11,7 +11,9 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact, Event
 
 from pipeline.home import Home, size_of
 from pipeline.metadata_file import execution_folders, require_usable
+from pipeline.run.cached_outputs import mark_deleted
 from pipeline.run.history import killed_runs, past_runs
+from pipeline.run.lineage import open_store
 from pipeline.run.outcome import RunOutcome
 from pipeline_config import PipelineConfig, UserInputError
 from serving.push_directory.layout import list_versions, pushed_models
@@ -69,8 +71,6 @@ def prune_runs(home: Home, pipeline: str, keep: int, *, dry_run: bool = False) -
     require_usable(home, pipeline, writing=not dry_run)
     path, artifacts = home.metadata_path(pipeline), home.artifacts(pipeline)
     if path.exists() and path.stat().st_size:
-        from pipeline.run.lineage import open_store
-
         store = open_store(home, pipeline)
         # A run in MLMD without a folder was pruned before, unless no run here has a record.
         there = {*pushed, *(folder.name for folder in home.runs.iterdir())} if status else None
@@ -79,7 +79,7 @@ def prune_runs(home: Home, pipeline: str, keep: int, *, dry_run: bool = False) -
         drivers = artifacts.glob("*/.system/driver_execution/*")
         folders = [*outputs, *drivers, *folders]
         if not dry_run:
-            _mark_deleted(store, unused)
+            mark_deleted(store, unused)
     freed = sum(size_of(folder) for folder in folders)
     if not dry_run:
         for folder in folders:
@@ -199,15 +199,6 @@ def _unused_artifacts(
         and folder.parts[-_TAIL:] not in kept_folders
     ]
     return _artifacts(store, written - used), folders
-
-
-def _mark_deleted(store: MetadataStore, artifacts: Collection[Artifact]) -> None:
-    """Sets the state of artifacts in MLMD, so that no cache and no resolver takes them."""
-    live = [artifact for artifact in artifacts if artifact.state != Artifact.DELETED]
-    for artifact in live:
-        artifact.state = Artifact.DELETED
-    if live:
-        store.put_artifacts(live)
 
 
 def _tails(uri: Path) -> list[tuple[str, ...]]:

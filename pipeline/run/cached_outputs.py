@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ml_metadata import MetadataStore
-from ml_metadata.proto.metadata_store_pb2 import Artifact, Execution, Value
+from ml_metadata.proto.metadata_store_pb2 import Artifact, Execution
 
 from pipeline.home import Home
-from pipeline.run.lineage import open_store, outputs_of
+from pipeline.run.lineage import open_store, outputs_of, text_property
 from serving.push_directory.layout import list_versions
 from serving.push_directory.manifest import damage_of
 
@@ -77,15 +77,22 @@ def mark_incomplete(home: Home, pipeline: str) -> list[str]:
         if artifact.state == Artifact.LIVE and _is_incomplete(artifact, recorded[by])
     ]
     for artifact in incomplete:
-        artifact.state = Artifact.DELETED
         _LOG.info("files of %s are gone: its stage runs again when it is needed", artifact.uri)
-    if incomplete:
-        store.put_artifacts(incomplete)
+    mark_deleted(store, incomplete)
     return [artifact.uri for artifact in incomplete]
 
 
+def mark_deleted(store: MetadataStore, artifacts: Iterable[Artifact]) -> None:
+    """Sets the state of artifacts in MLMD, so that no cache and no Resolver takes them."""
+    present = [artifact for artifact in artifacts if artifact.state != Artifact.DELETED]
+    for artifact in present:
+        artifact.state = Artifact.DELETED
+    if present:
+        store.put_artifacts(present)
+
+
 def _recorded(execution: Execution) -> dict[str, dict[str, int]]:
-    text = _text(execution.custom_properties, FILES_PROPERTY)
+    text = text_property(execution.custom_properties, FILES_PROPERTY)
     recorded: dict[str, dict[str, int]] = json.loads(text or "{}")
     return recorded
 
@@ -104,7 +111,7 @@ def _is_incomplete(artifact: Artifact, recorded: Mapping[str, Mapping[str, int]]
 
 
 def _is_pushed_and_gone(artifact: Artifact) -> bool:
-    destination = _text(artifact.custom_properties, "pushed_destination")
+    destination = text_property(artifact.custom_properties, "pushed_destination")
     if not destination:
         return False
     folder, number = Path(destination).parent, int(Path(destination).name)
@@ -114,13 +121,8 @@ def _is_pushed_and_gone(artifact: Artifact) -> bool:
 
 
 def _split_folders(artifact: Artifact) -> set[str]:
-    names = _text(artifact.properties, "split_names")
+    names = text_property(artifact.properties, "split_names")
     return {f"Split-{name}" for name in json.loads(names or "[]")}
-
-
-def _text(properties: Mapping[str, Value], name: str) -> str:
-    # Reading a key that a protobuf map has not would add it.
-    return str(properties[name].string_value) if name in properties else ""
 
 
 def _file_sizes(uri: str) -> dict[str, int]:

@@ -13,7 +13,7 @@ from components.threshold_evaluator.outputs import EVALUATION_FILE
 from components.versioned_pusher.executor import NOTICE_PROPERTY
 from pipeline.home import Home
 from pipeline.models.pushed_versions import why_not_served
-from pipeline.run.lineage import open_store, output_artifacts, run_executions
+from pipeline.run.lineage import open_store, output_artifacts, run_executions, text_property
 from pipeline.run.outcome import RunOutcome
 
 
@@ -28,7 +28,9 @@ def collect_outcome(begun: RunOutcome, home: Home) -> RunOutcome:
     executions = run_executions(store, begun.run_id)
     pushed = output_artifacts(store, executions, "VersionedPusher")["pushed_model"]
     is_fresh = "VersionedPusher" not in begun.cached
-    notices = _text(pushed, NOTICE_PROPERTY).splitlines() if is_fresh else []
+    notices = (
+        text_property(pushed.custom_properties, NOTICE_PROPERTY).splitlines() if is_fresh else []
+    )
     blessing = output_artifacts(store, executions, "InfraValidator").get("blessing")
     return judged_outcome(
         dataclasses.replace(begun, notices=[*begun.notices, *notices]),
@@ -83,13 +85,15 @@ def judged_outcome(
     passed = _read_json(Path(verdict.uri) / VERDICT_FILE)
     # Of a model that was not blessed, the infra validator only says that.
     reasons = found["reasons"]
-    if found["blessed"] and blessing and not _number(blessing, BLESSED_PROPERTY):
-        reasons = [f"infra validator: {_text(blessing, REASON_PROPERTY)}{advice}"]
+    if found["blessed"] and blessing and not blessing.custom_properties[BLESSED_PROPERTY].int_value:
+        reason = text_property(blessing.custom_properties, REASON_PROPERTY)
+        reasons = [f"infra validator: {reason}{advice}"]
     elif found["blessed"]:
         reasons = []
     blessed = bool(found["blessed"]) and not reasons
-    is_pushed = bool(_number(pushed, "pushed"))
-    destination = Path(_text(pushed, "pushed_destination")) if is_pushed else None
+    is_pushed = pushed.custom_properties["pushed"].int_value
+    folder = text_property(pushed.custom_properties, "pushed_destination")
+    destination = Path(folder) if is_pushed else None
     notices = [
         *begun.notices,
         *passed.get("notices", []),
@@ -113,14 +117,6 @@ def judged_outcome(
         notices=list(dict.fromkeys(notices)),
         pushed=str(destination) if destination else None,
     )
-
-
-def _text(artifact: Artifact, name: str) -> str:
-    return str(artifact.custom_properties[name].string_value)
-
-
-def _number(artifact: Artifact, name: str) -> int:
-    return int(artifact.custom_properties[name].int_value)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

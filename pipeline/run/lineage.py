@@ -95,6 +95,12 @@ def outputs_of(
     ]
 
 
+def text_property(properties: Mapping[str, Value], name: str) -> str:
+    """Returns a property that is a text; an empty one if it is absent."""
+    # Reading a key that a protobuf map lacks would add it.
+    return str(properties[name].string_value) if name in properties else ""
+
+
 def lineage(home: Home, run_id: str) -> dict[str, Any]:
     """Returns what the result of one run was made of.
 
