@@ -6,10 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 from data.formats.columns import BINARY_LABELS
-from data.formats.csv_rows import CsvLayout, Label, parse_block
+from data.formats.content import (
+    BLOCK_BYTES,
+    LineBlock,
+    line_text,
+    open_content,
+    read_line_blocks,
+)
+from data.formats.csv_rows import CsvLayout, parse_block
 from data.formats.layout import has_label, require_training_layout
-from data.formats.line_blocks import LineBlock, decode_lines, line_fault, read_line_blocks
-from data.formats.raw_file import BLOCK_BYTES, open_content
 from data.formats.rows import Block
 from data.formats.table import ROWS, Start, read_start
 from pipeline_config import UserInputError
@@ -39,8 +44,9 @@ def read_signals(path: str, length: int, block_bytes: int = BLOCK_BYTES) -> Iter
         blocks = _require_text(read_line_blocks(content, path, block_bytes), path)
         first, start = _read_beginning(blocks, path)
         require_training_layout(start, length, path)
-        label = Label(BINARY_LABELS, is_read=True)
-        layout = CsvLayout((length,), label, _header_row(first, start))
+        layout = CsvLayout(
+            (length,), BINARY_LABELS, reads_labels=True, header_row=_header_row(first, start)
+        )
         for lines in itertools.chain([first], blocks):
             block = parse_block(lines, layout, path)
             rows += len(block.rows) + len(block.rejected)
@@ -74,9 +80,12 @@ def find_layout(
     first, start = _read_beginning(blocks, path)
     values = BINARY_LABELS if len(shape) == 1 else IMAGE_LABELS
     labelled = has_label(start, math.prod(shape), values, drop_columns, path)
-    label = Label(values, is_read=False) if labelled else None
-    dropped = tuple(sorted(set(drop_columns)))
-    return first, CsvLayout(shape, label, _header_row(first, start), dropped)
+    return first, CsvLayout(
+        shape,
+        values if labelled else None,
+        header_row=_header_row(first, start),
+        dropped=tuple(sorted(set(drop_columns))),
+    )
 
 
 def _read_beginning(blocks: Iterator[LineBlock], path: str) -> tuple[LineBlock, Start]:
@@ -101,8 +110,9 @@ def _header_row(first: LineBlock, start: Start) -> int:
 
 def _require_text(blocks: Iterator[LineBlock], path: str) -> Iterator[LineBlock]:
     for block in blocks:
-        if decode_lines(block.data) is None:
-            for number, line in enumerate(block.data.split(b"\n"), start=block.first_line):
-                if fault := line_fault(line.removesuffix(b"\r")):
-                    raise UserInputError(f"{path}, row {number}: {fault}")
+        for number, line in block.lines():
+            try:
+                line_text(line)
+            except ValueError as error:
+                raise UserInputError(f"{path}, row {number}: {error}") from None
         yield block

@@ -15,8 +15,8 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from data.formats.content import BLOCK_BYTES, open_content
 from data.formats.first_bytes import START_BYTES, foreign_format, idx_content
-from data.formats.raw_file import BLOCK_BYTES, open_content
 from data.formats.rows import Block, Rows, no_labels
 from pipeline_config import UserInputError
 

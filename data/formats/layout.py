@@ -1,4 +1,4 @@
-"""Whether a table's columns are samples and a label in the last, and what to do if they are not.
+"""Whether a file's columns are samples and a label in the last, and what to do if they are not.
 
 Training needs the label; scoring takes rows with a label or without one, and can leave columns out.
 """
@@ -8,27 +8,29 @@ from typing import Literal
 
 from data.formats.columns import (
     BINARY_LABELS,
-    ColumnKind,
+    LABEL_NAMES,
+    Column,
     OddColumn,
     holds_classes,
-    holds_labels,
     holds_one_class,
-    is_text,
     odd_columns,
-    values_in,
+    shown,
 )
-from data.formats.table import Start, Table, label_column, shown
+from data.formats.table import Start
 from pipeline_config import UserInputError
 
-_GUESSES = {ColumnKind.INDEX: " (an index?)", ColumnKind.LABEL: " (the label?)"}
+_GUESSES = {"index": " (an index?)", "label": " (the label?)"}
 
 _TRAINING_REMEDIES = {
-    ColumnKind.EMPTY: "take that comma off",
-    ColumnKind.INDEX: "write the file without it (pandas: to_csv(..., index=False))",
-    ColumnKind.TIME: "write the file without it",
-    ColumnKind.TEXT: "write the file without it",
-    ColumnKind.LABEL: "make the label, 1 (normal) or 0 (abnormal), the last column",
+    "empty": "take that comma off",
+    "index": "write the file without it (pandas: to_csv(..., index=False))",
+    "times": "write the file without it",
+    "text": "write the file without it",
+    "label": "make the label, 1 (normal) or 0 (abnormal), the last column",
 }
+
+_Label = OddColumn | Literal["last", "none", "either"]
+"""Where the label is: in front, in the last column, nowhere, or in one of the two."""
 
 
 def require_training_layout(start: Start, length: int, path: str) -> None:
@@ -42,12 +44,8 @@ def require_training_layout(start: Start, length: int, path: str) -> None:
     Raises:
         UserInputError: The columns are something else; the message names what was found in them.
     """
-    columns = _usual_columns(start)
-    table = start.table(columns) if columns > 2 else None
-    if table is None:
-        return
-    fault = _training_fault(table, length)
-    if fault:
+    columns = start.columns(start.usual_count)
+    if len(columns) > 2 and (fault := _training_fault(columns, length)):
         raise UserInputError(f"{path}: {fault}")
 
 
@@ -71,42 +69,32 @@ def has_label(
     """
     length_in_file = length + len(set(dropped))
     labelled = start.counts[length_in_file + 1] >= start.counts[length_in_file]
-    usual = _usual_columns(start)
-    columns = usual if usual > length_in_file else length_in_file + labelled
-    whole = start.table(columns)
-    if whole is None:
+    usual = start.usual_count
+    count = usual if usual > length_in_file else length_in_file + labelled
+    columns = start.columns(count)
+    if not columns:
         return labelled
-    if dropped and max(dropped) >= columns:
+    if dropped and max(dropped) >= count:
         raise UserInputError(
-            f"{path}: --drop-column {max(dropped)}: the file has the columns 0 to {columns - 1}"
+            f"{path}: --drop-column {max(dropped)}: the file has the columns 0 to {count - 1}"
         )
-    fault = _scoring_fault(whole.without(dropped), length, labels, chosen=bool(dropped))
-    if fault:
+    kept = [column for column in columns if column.position not in dropped]
+    if fault := _scoring_fault(kept, length, labels, chosen=bool(dropped)):
         raise UserInputError(f"{path}: {fault}")
     return labelled
 
 
-def _usual_columns(start: Start) -> int:
-    """Returns the number of cells that more than half of the rows have; 0 if there is none."""
-    for columns, rows in start.counts.most_common(1):
-        if 2 * rows > start.counts.total():
-            return columns
-    return 0
-
-
-def _training_fault(table: Table, length: int) -> str | None:
-    odd = odd_columns(table)
-    samples = table.columns - len(odd) - 1
-    label = _label_place(table, odd, BINARY_LABELS, label_required=True)
-    first, last = _ends(table, odd)
+def _training_fault(columns: Sequence[Column], length: int) -> str | None:
+    odd = odd_columns(columns)
+    samples = len(columns) - len(odd) - 1
+    label = _find_label(columns, odd, BINARY_LABELS, is_required=True)
     if label == "either":
-        return (
-            f"{_either(table, first, last)}: name the columns in a first line, the label's `label`"
-        )
+        return f"{_either(columns, odd)}: name the columns in a first line, the label's `label`"
     if isinstance(label, OddColumn):
-        if not odd and _names_label(table) == label.place:
-            return _label_named(table, label)
+        if not odd and _label_by_name(columns) == label.place:
+            return _label_in_wrong_place(columns, label)
         odd = sorted([*odd, label], key=lambda column: column.place)
+    expected = f"expected {length + 1} ({length} samples and a label)"
     if odd:
         remedies = list(dict.fromkeys(_TRAINING_REMEDIES[column.kind] for column in odd))
         if label == "none":
@@ -115,10 +103,7 @@ def _training_fault(table: Table, length: int) -> str | None:
             )
         elif samples != length and samples > 1:
             remedies.append(f"set data.length={samples}")
-        found = _found(
-            table, odd, f"expected {length + 1} ({length} samples and a label)", length + 1
-        )
-        return f"{found}: {', then '.join(remedies)}"
+        return f"{_found(columns, odd, expected, length + 1)}: {', then '.join(remedies)}"
     if samples == length or samples < 2:
         return None
     if label == "last":
@@ -126,44 +111,40 @@ def _training_fault(table: Table, length: int) -> str | None:
             f"each row has {samples} samples and a label, but data.length={length}: "
             f"set data.length={samples}"
         )
-    example = shown(table.cells(last)[0])
-    if table.columns == length:
-        return (
-            f"each row has {length} values, expected {length + 1} ({length} samples and a label), "
-            f"and the last column, such as {example}, is no label: add one, 1 (normal) or "
-            "0 (abnormal), as the last column"
-        )
+    remedy = (
+        "add one, 1 (normal) or 0 (abnormal), as the last column"
+        if len(columns) == length
+        else "make it the label, 1 (normal) or 0 (abnormal), and set data.length to the number of "
+        "samples before it"
+    )
     return (
-        f"each row has {table.columns} values, expected {length + 1} ({length} samples and a "
-        f"label), and the last column, such as {example}, is no label: make it the label, "
-        "1 (normal) or 0 (abnormal), and set data.length to the number of samples before it"
+        f"each row has {len(columns)} values, {expected}, and the last column, such as "
+        f"{shown(columns[-1].cells[0])}, is no label: {remedy}"
     )
 
 
 def _scoring_fault(
-    table: Table, length: int, labels: Collection[float], *, chosen: bool
+    columns: Sequence[Column], length: int, labels: Collection[float], *, chosen: bool
 ) -> str | None:
-    odd = odd_columns(table)
-    rest = table.columns - len(odd)
+    odd = odd_columns(columns)
+    rest = len(columns) - len(odd)
     label: _Label = "none"
     if rest > length:
-        label = _label_place(table, odd, labels, label_required=False)
+        label = _find_label(columns, odd, labels, is_required=False)
     elif rest == length:
-        label = _classes_in(table, odd, chosen=chosen)
+        label = _find_classes(columns, odd, chosen=chosen)
     takes = f"but the model takes {length}, with or without a label behind them"
-    first, last = _ends(table, odd)
     if label == "either":
-        drop = " or ".join(f"--drop-column {table.positions[place]}" for place in (first, last))
-        return f"{_either(table, first, last)}: {drop}"
+        return f"{_either(columns, odd)}: {_drop(columns, _ends(columns, odd), ' or ')}"
     if isinstance(label, OddColumn):
         odd = sorted([*odd, label], key=lambda column: column.place)
         rest -= 1
-        if odd == [label] and rest == length and _names_label(table) == label.place:
-            drop = f"--drop-column {table.positions[label.place]}"
-            return f"{_label_named(table, label)} or leave it out, {drop}"
+        if odd == [label] and rest == length and _label_by_name(columns) == label.place:
+            wrong_place = _label_in_wrong_place(columns, label)
+            return f"{wrong_place} or leave it out, {_drop(columns, [label.place])}"
     if odd:
-        drop = " ".join(f"--drop-column {table.positions[column.place]}" for column in odd)
-        fault = f"{_found(table, odd, takes, length + 1)}: {drop}"
+        drop = _drop(columns, [column.place for column in odd])
+        fault = f"{_found(columns, odd, takes, length + 1)}: {drop}"
         if length <= rest <= length + 1:
             return fault
         return f"{fault} leaves {rest} values, which are not what this model takes"
@@ -173,110 +154,121 @@ def _scoring_fault(
             "with this file, or leave columns out with --drop-column N, counted from 0"
         )
     if rest == length + 1 and label == "none":
+        last = len(columns) - 1
         named = ", ".join(f"{value:g}" for value in sorted(labels))
         return (
-            f"each row has {rest} values, one more than the model takes, but {_name(table, last)} "
-            f"is no label ({named} or text): it holds {values_in(table, last)}: leave the column "
-            "that is no sample out with --drop-column N, counted from 0"
+            f"each row has {rest} values, one more than the model takes, but "
+            f"{_name(columns, last)} is no label ({named} or text): it holds "
+            f"{columns[last].distinct}: leave the column that is no sample out with "
+            "--drop-column N, counted from 0"
         )
     return None
 
 
-_Label = OddColumn | Literal["last", "none", "either"]
-"""Where the label is: in front, in the last column, nowhere, or in one of the two."""
-
-
-def _label_place(
-    table: Table, odd: Sequence[OddColumn], labels: Collection[float], *, label_required: bool
+def _find_label(
+    columns: Sequence[Column],
+    odd: Sequence[OddColumn],
+    labels: Collection[float],
+    *,
+    is_required: bool,
 ) -> _Label:
-    first, last = _ends(table, odd)
-    named = _names_label(table)
-    if named is not None:
-        found = f"is named {shown(table.name(named) or '')}"
-        return "last" if named == last else OddColumn(named, ColumnKind.LABEL, found)
-    if is_text(table, last):
+    if named := _named_label(columns):
+        return "last" if named.place == _ends(columns, odd)[1] else named
+    first, last = _ends(columns, odd)
+    if columns[last].is_text:
         return "last"
-    in_front = holds_labels(table, first, labels) or holds_classes(table, first)
-    in_front = in_front and first < last and not _same(table, first, first + 1)
-    in_last = holds_labels(table, last, labels, spared=1)
+    in_front = (
+        (columns[first].holds_labels(labels) or holds_classes(columns, first))
+        and first < last
+        and columns[first].values != columns[first + 1].values
+    )
+    in_last = columns[last].holds_labels(labels, spared=1)
     if not in_front:
         return "last" if in_last else "none"
-    in_front_column = OddColumn(first, ColumnKind.LABEL, f"holds {values_in(table, first)}")
+    in_front_column = OddColumn(first, "label", f"holds {columns[first].distinct}")
     if not in_last:
         return in_front_column
-    varied = [len(set(table.values(place))) > 1 for place in (first, last)]
+    varied = [len(set(columns[place].values)) > 1 for place in (first, last)]
     # Training needs two classes, so a constant column is not its label.
-    if varied == [False, True] or (label_required and not varied[0]):
+    if varied == [False, True] or (is_required and not varied[0]):
         return "last"
-    if varied == [True, False] or _same(table, last, last - 1):
+    # Padding, and the rim of an image, are as the column beside them.
+    if varied == [True, False] or columns[last].values == columns[last - 1].values:
         return in_front_column
-    whole = [all(cell.isdigit() for cell in table.cells(place)) for place in (first, last)]
+    whole = [all(cell.isdigit() for cell in columns[place].cells) for place in (first, last)]
     if whole[0] != whole[1]:
         return in_front_column if whole[0] else "last"
     return "either"
 
 
-def _classes_in(table: Table, odd: Sequence[OddColumn], *, chosen: bool) -> _Label:
+def _find_classes(columns: Sequence[Column], odd: Sequence[OddColumn], *, chosen: bool) -> _Label:
     """Returns the column of labels among as many values as a model takes without a label."""
-    first, last = _ends(table, odd)
-    if table.names is None and last - first > 1:
+    first, last = _ends(columns, odd)
+    if columns[0].name is None and last - first > 1:
         for place, beside in ((first, first + 1), (last, last - 1)):
-            if holds_one_class(table, place, beside):
+            if holds_one_class(columns, place, beside):
                 unnamed = "no name in a first line makes it a sample"
-                found = f"holds {values_in(table, place)}, and {unnamed}"
-                return OddColumn(place, ColumnKind.LABEL, found)
+                return OddColumn(place, "label", f"holds {columns[place].distinct}, and {unnamed}")
     if chosen:
         return "none"
-    named = _names_label(table)
-    if named is not None:
-        return OddColumn(named, ColumnKind.LABEL, f"is named {shown(table.name(named) or '')}")
+    if named := _named_label(columns):
+        return named
     for place in (first, last):
-        if holds_classes(table, place):
-            return OddColumn(place, ColumnKind.LABEL, f"holds {values_in(table, place)}")
+        if holds_classes(columns, place):
+            return OddColumn(place, "label", f"holds {columns[place].distinct}")
     return "none"
 
 
-def _ends(table: Table, odd: Sequence[OddColumn]) -> tuple[int, int]:
+def _ends(columns: Sequence[Column], odd: Sequence[OddColumn]) -> tuple[int, int]:
     """Returns the first and the last column that are not odd."""
     places = {column.place for column in odd}
-    rest = [place for place in range(table.columns) if place not in places]
-    return (rest[0], rest[-1]) if rest else (0, table.columns - 1)
+    rest = [place for place in range(len(columns)) if place not in places]
+    return (rest[0], rest[-1]) if rest else (0, len(columns) - 1)
 
 
-def _same(table: Table, place: int, beside: int) -> bool:
-    """Padding, and the rim of an image, are as the column beside them."""
-    return table.values(place) == table.values(beside)
+def _label_by_name(columns: Sequence[Column]) -> int | None:
+    """Returns the one column whose name is that of a label."""
+    found = [place for place, column in enumerate(columns) if column.name in LABEL_NAMES]
+    return found[0] if len(found) == 1 else None
 
 
-def _found(table: Table, odd: Sequence[OddColumn], expected: str, columns: int) -> str:
+def _named_label(columns: Sequence[Column]) -> OddColumn | None:
+    place = _label_by_name(columns)
+    if place is None:
+        return None
+    return OddColumn(place, "label", f"is named {shown(columns[place].name or '')}")
+
+
+def _found(columns: Sequence[Column], odd: Sequence[OddColumn], expected: str, count: int) -> str:
     found = ", ".join(
-        f"{_name(table, column.place)} {column.found}{_GUESSES.get(column.kind, '')}"
+        f"{_name(columns, column.place)} {column.found}{_GUESSES.get(column.kind, '')}"
         for column in odd
     )
-    if table.columns == columns:
-        return f"each row has {columns} values, but {found}"
-    return f"each row has {table.columns} values, {expected}: {found}"
+    if len(columns) == count:
+        return f"each row has {count} values, but {found}"
+    return f"each row has {len(columns)} values, {expected}: {found}"
 
 
-def _names_label(table: Table) -> int | None:
-    return label_column(table.names or ())
+def _label_in_wrong_place(columns: Sequence[Column], label: OddColumn) -> str:
+    return f"the label is column {columns[label.place].position + 1}: make it the last column"
 
 
-def _label_named(table: Table, label: OddColumn) -> str:
-    return f"the label is column {table.positions[label.place] + 1}: make it the last column"
-
-
-def _either(table: Table, first: int, last: int) -> str:
+def _either(columns: Sequence[Column], odd: Sequence[OddColumn]) -> str:
+    first, last = _ends(columns, odd)
     return (
-        f"{_name(table, first)} holds {values_in(table, first)} and {_name(table, last)} "
-        f"{values_in(table, last)}: either may be the label"
+        f"{_name(columns, first)} holds {columns[first].distinct} and {_name(columns, last)} "
+        f"{columns[last].distinct}: either may be the label"
     )
 
 
-def _name(table: Table, place: int) -> str:
-    position = table.positions[place]
+def _drop(columns: Sequence[Column], places: Collection[int], joint: str = " ") -> str:
+    return joint.join(f"--drop-column {columns[place].position}" for place in places)
+
+
+def _name(columns: Sequence[Column], place: int) -> str:
+    position = columns[place].position
     if position == 0:
         return "the first column"
-    if place == table.columns - 1 and place > 0:
+    if place == len(columns) - 1 and place > 0:
         return f"the last column ({position + 1})"
     return f"column {position + 1}"

@@ -1,7 +1,7 @@
 """What a reader of a file format returns: blocks of examples, and the rows that are none.
 
 A reader is a function from a file to an iterator of `Block`, each about as large as
-`raw_file.BLOCK_BYTES`, so that memory does not grow with the file.
+`content.BLOCK_BYTES`, so that memory does not grow with the file.
 """
 
 import csv

@@ -3,15 +3,17 @@
 import collections
 import csv
 import dataclasses
-import functools
-import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
+from data.formats.columns import (
+    INDEX_NAMES,
+    LABEL_NAMES,
+    TIME_NAMES,
+    Column,
+    as_number,
+    is_progression,
+)
 from pipeline_config import UserInputError
-
-LABEL_NAMES = frozenset({"label", "labels", "target", "class", "y"})
-INDEX_NAMES = frozenset({"", "index", "id", "row", "unnamed: 0"})
-TIME_NAMES = frozenset({"time", "timestamp", "date", "datetime"})
 
 ROWS = 100
 """Rows that a file is judged by."""
@@ -19,52 +21,6 @@ ROWS = 100
 _FEWEST_NUMBERS = 3
 _FEWEST_STEPS = 5
 _OTHER_SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """The first rows of a file that agree on their number of cells.
-
-    Attributes:
-        names: The header's cells in lower case, one a column; None without such a header.
-        rows: Cells of at least one row, without spaces around them.
-        positions: Each column's place in the file, from 0.
-    """
-
-    names: Sequence[str] | None
-    rows: Sequence[Sequence[str]]
-    positions: Sequence[int]
-
-    @property
-    def columns(self) -> int:
-        """Cells a row."""
-        return len(self.positions)
-
-    @functools.cached_property
-    def numbers(self) -> list[list[float | None]]:
-        """Values of the cells, row by row; None for one that is not a number."""
-        return [[as_number(cell) for cell in row] for row in self.rows]
-
-    def cells(self, place: int) -> list[str]:
-        """Returns a column's cells."""
-        return [row[place] for row in self.rows]
-
-    def values(self, place: int) -> list[float | None]:
-        """Returns a column's values; None for a cell that is not a number."""
-        return [row[place] for row in self.numbers]
-
-    def name(self, place: int) -> str | None:
-        """Returns a column's name in lower case; None without a header."""
-        return None if self.names is None else self.names[place]
-
-    def without(self, positions: Collection[int]) -> "Table":
-        """Returns the table without the columns at some places of the file."""
-        kept = [index for index, place in enumerate(self.positions) if place not in positions]
-        return Table(
-            None if self.names is None else [self.names[index] for index in kept],
-            [[row[index] for index in kept] for row in self.rows],
-            [self.positions[index] for index in kept],
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,13 +39,26 @@ class Start:
     counts: collections.Counter[int]
     rows: Sequence[Sequence[str]]
 
-    def table(self, columns: int) -> Table | None:
-        """Returns the rows that have so many cells; None if there is none."""
-        rows = [[cell.strip() for cell in row] for row in self.rows if len(row) == columns][:ROWS]
-        if not rows or columns < 1:
-            return None
-        names = [name.strip().lower() for name in self.names]
-        return Table(names if len(names) == columns else None, rows, range(columns))
+    @property
+    def usual_count(self) -> int:
+        """How many cells more than half of the rows have; 0 if there is no such number."""
+        for count, rows in self.counts.most_common(1):
+            if 2 * rows > self.counts.total():
+                return count
+        return 0
+
+    def columns(self, count: int) -> list[Column]:
+        """Returns the columns of the rows that have so many cells; none without such a row."""
+        rows = [row for row in self.rows if len(row) == count][:ROWS]
+        named = len(self.names) == count
+        return [
+            Column(
+                place,
+                self.names[place].strip().lower() if named else None,
+                [cell.strip() for cell in cells],
+            )
+            for place, cells in enumerate(zip(*rows, strict=True))
+        ]
 
 
 def read_start(lines: Sequence[str], path: str) -> Start:
@@ -111,21 +80,9 @@ def read_start(lines: Sequence[str], path: str) -> Start:
     header = first if is_header(names) else None
     if header is None:
         _require_no_steps(names, path)
-    below = lines[first if header is None else first + 1 :]
-    rows = [cells_of(line) for line in below if line.strip()]
+    rows = [cells_of(line) for line in lines[first + (header is not None) :] if line.strip()]
     counts = collections.Counter(map(len, rows))
     return Start(header, names if header is not None else [], counts, rows)
-
-
-def _require_no_steps(cells: Sequence[str], path: str) -> None:
-    numbers = [number for cell in cells if (number := as_number(cell)) is not None]
-    if len(numbers) < max(_FEWEST_STEPS, len(cells)) or numbers[0] != 0:
-        return
-    if is_progression(numbers, 0.05):
-        raise UserInputError(
-            f"{path}: the first line, {', '.join(cells[:3])}, ..., may be times that name the "
-            "columns or a row: take it out, or put a line of names above it"
-        )
 
 
 def is_header(cells: Sequence[str]) -> bool:
@@ -154,23 +111,6 @@ def is_header(cells: Sequence[str]) -> bool:
     return named and len(counted) >= _FEWEST_NUMBERS and is_progression(counted, 0.05)
 
 
-def is_progression(numbers: Sequence[float], tolerance: float = 1e-6) -> bool:
-    """Returns whether each number is larger than the one before by the same step.
-
-    Args:
-        numbers: In their order.
-        tolerance: How much steps may differ, as a share of the first.
-    """
-    steps = [after - before for before, after in itertools.pairwise(numbers)]
-    return bool(steps) and steps[0] > 0 and max(steps) - min(steps) <= tolerance * steps[0]
-
-
-def label_column(names: Sequence[str]) -> int | None:
-    """Returns the place, from 0, of the one column whose name is that of a label."""
-    found = [place for place, name in enumerate(names) if name.strip().lower() in LABEL_NAMES]
-    return found[0] if len(found) == 1 else None
-
-
 def cells_of(line: str) -> list[str]:
     """Returns the cells of one line without quotes; none if its quotes are no CSV."""
     if '"' not in line:
@@ -181,19 +121,6 @@ def cells_of(line: str) -> list[str]:
         return []
 
 
-def as_number(cell: str) -> float | None:
-    """Returns the cell's value, or None if it is not a number."""
-    try:
-        return None if "_" in cell else float(cell)
-    except ValueError:
-        return None
-
-
-def shown(cell: str) -> str:
-    """Returns a cell as a message quotes it."""
-    return repr(cell if len(cell) <= 40 else f"{cell[:37]}...")
-
-
 def _require_commas(line: str, path: str) -> None:
     for separator, name in _OTHER_SEPARATORS.items():
         if line.count(separator) >= max(1, line.count(",")):
@@ -201,3 +128,14 @@ def _require_commas(line: str, path: str) -> None:
     numbers = [as_number(cell) for cell in line.split()]
     if "," not in line and len(numbers) > 2 and None not in numbers:
         raise UserInputError(f"{path}: fields are separated by spaces: save it with commas")
+
+
+def _require_no_steps(cells: Sequence[str], path: str) -> None:
+    numbers = [number for cell in cells if (number := as_number(cell)) is not None]
+    if len(numbers) < max(_FEWEST_STEPS, len(cells)) or numbers[0] != 0:
+        return
+    if is_progression(numbers, 0.05):
+        raise UserInputError(
+            f"{path}: the first line, {', '.join(cells[:3])}, ..., may be times that name the "
+            "columns or a row: take it out, or put a line of names above it"
+        )

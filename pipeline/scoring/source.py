@@ -14,12 +14,18 @@ from typing import BinaryIO, Literal, cast
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from data.formats.content import (
+    BLOCK_BYTES,
+    MAX_LINE_BYTES,
+    LineBlock,
+    gunzip,
+    read_line_blocks,
+    unzipped,
+)
 from data.formats.csv_file import find_layout
 from data.formats.csv_rows import CsvLayout, parse_block
 from data.formats.first_bytes import GZIP
 from data.formats.idx_file import IdxHeader, find_images, read_images
-from data.formats.line_blocks import MAX_LINE_BYTES, LineBlock, read_line_blocks
-from data.formats.raw_file import BLOCK_BYTES, gunzip, unzipped
 from data.formats.rows import Block
 from pipeline.scoring.request import STANDARD_INPUT, is_remote
 from pipeline_config import UserInputError
@@ -107,7 +113,7 @@ def find_columns(source: Source, shape: tuple[int, ...]) -> CsvLayout | IdxHeade
 
 
 def read_source(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[Block]:
-    """Yields a file's rows in order, about `raw_file.BLOCK_BYTES` of it at a time.
+    """Yields a file's rows in order, about `content.BLOCK_BYTES` of it at a time.
 
     Args:
         source: The file.
