@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from apache_beam.io.filesystem import CompressionTypes, FileMetadata
+from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
 SCHEME = "shelf"
@@ -45,24 +45,11 @@ class ShelfFileSystem(LocalFileSystem):
     def exists(self, path: str) -> bool:
         return bool(super().exists(_local(path)))
 
-    def checksum(self, path: str) -> str:
-        return str(super().checksum(_local(path)))
+    def create(self, path: str, *options: Any, **named: Any) -> BinaryIO:
+        return super().create(_local(path), *options, **named)
 
-    def create(
-        self,
-        path: str,
-        mime_type: str = "application/octet-stream",
-        compression_type: str = CompressionTypes.AUTO,
-    ) -> BinaryIO:
-        return super().create(_local(path), mime_type, compression_type)
-
-    def open(
-        self,
-        path: str,
-        mime_type: str = "application/octet-stream",
-        compression_type: str = CompressionTypes.AUTO,
-    ) -> BinaryIO:
-        return super().open(_local(path), mime_type, compression_type)
+    def open(self, path: str, *options: Any, **named: Any) -> BinaryIO:
+        return super().open(_local(path), *options, **named)
 
     def _list(self, path: str) -> Iterator[Any]:
         for found in super()._list(_local(path)):

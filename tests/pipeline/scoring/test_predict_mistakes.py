@@ -73,6 +73,11 @@ def test_a_bad_file_is_one_line_and_writes_nothing(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "ecg.csv", as_lines(make_signals(3)))
+
+
 def test_a_person_sees_that_line_and_nothing_of_tensorflow(models: Path) -> None:
     command = [*COMMAND, "anomaly", "-", "--models-dir", models]
 
@@ -83,10 +88,7 @@ def test_a_person_sees_that_line_and_nothing_of_tensorflow(models: Path) -> None
     assert line.startswith("aepipe: standard input: not one of its 2 rows can be scored")
 
 
-def test_an_unknown_model_names_what_is_there(
-    tmp_path: Path, models: Path, predict: Predict
-) -> None:
-    file = write_csv(tmp_path / "ecg.csv", as_lines(make_signals(3)))
+def test_an_unknown_model_names_what_is_there(tmp_path: Path, file: Path, predict: Predict) -> None:
     assert "no model anomoly; did you mean anomaly?" in mistake(predict("anomoly", file))
     assert "there is basic_autoencoder, ecg_anomaly_detector" in mistake(predict("x", file))
     assert "no model denoise" in mistake(predict("denoise", file))
@@ -95,24 +97,23 @@ def test_an_unknown_model_names_what_is_there(
     assert empty.startswith(f"{tmp_path}/empty: no model was pushed there")
 
 
-def test_an_unknown_version_names_what_is_there(tmp_path: Path, predict: Predict) -> None:
-    file = write_csv(tmp_path / "ecg.csv", as_lines(make_signals(3)))
+def test_an_unknown_version_names_what_is_there(file: Path, predict: Predict) -> None:
     line = mistake(predict("anomaly", file, "--model-version", "8"))
     assert line.endswith("ecg_anomaly_detector: no version 8; there is 7")
 
 
-def test_a_version_that_does_not_load_is_reported(tmp_path: Path, predict: Predict) -> None:
+def test_a_version_that_does_not_load_is_reported(
+    tmp_path: Path, file: Path, predict: Predict
+) -> None:
     directory = push(TinyDetector(), tmp_path / "serving", "mine", 1)
     (directory / "saved_model.pb").write_bytes(b"nonsense")
-    file = write_csv(tmp_path / "ecg.csv", as_lines(make_signals(3)))
     line = mistake(predict("mine", file, models_dir=tmp_path / "serving"))
     assert line.startswith(f"{directory}: no model can be loaded: ")
 
 
-def test_a_malformed_version_file_is_reported(tmp_path: Path, predict: Predict) -> None:
+def test_a_malformed_version_file_is_reported(tmp_path: Path, file: Path, predict: Predict) -> None:
     push(TinyDetector(), tmp_path / "serving", "mine", 1)
     label_versions(tmp_path / "serving", "mine", pinned="yesterday")
-    file = write_csv(tmp_path / "ecg.csv", as_lines(make_signals(3)))
     line = mistake(predict("mine", file, models_dir=tmp_path / "serving"))
     assert "versions.json: 'yesterday' is not a version" in line
 
@@ -147,11 +148,11 @@ WRONG_PATHS: dict[str, tuple[Callable[[Path], list[str | Path]], str]] = {
 @pytest.mark.parametrize(("arguments", "expected"), WRONG_PATHS.values(), ids=WRONG_PATHS)
 def test_a_wrong_path_is_one_line(
     tmp_path: Path,
+    file: Path,
     predict: Predict,
     arguments: Callable[[Path], list[str | Path]],
     expected: str,
 ) -> None:
-    file = write_csv(tmp_path / "ecg.csv", as_lines(make_signals(3)))
     (tmp_path / "folder.csv").mkdir()
     content = file.read_bytes()
     assert expected in mistake(predict("anomaly", *arguments(tmp_path)))

@@ -10,7 +10,6 @@ import pandas as pd
 import psutil
 import pytest
 
-from serving.push_directory.durable_files import hidden_file, hidden_folder
 from tests.pipeline.scoring.conftest import COMMAND, Predict, Predicted, mistake
 from tests.pipeline.scoring.tiny_served import as_lines, make_signals, write_csv
 
@@ -81,22 +80,6 @@ def test_a_run_beside_another_one_leaves_its_hidden_file_alone(
     process.communicate()
     assert process.returncode == 0
     assert len(pd.read_csv(output)) == 30_000
-
-
-def test_a_hidden_file_or_folder_takes_the_name_only_at_a_good_end(tmp_path: Path) -> None:
-    file, folder = tmp_path / "file", tmp_path / "folder"
-    for text in ("first", "second"):
-        with hidden_file(file) as hidden:
-            hidden.write_text(text)
-        with hidden_folder(folder, check=list) as hidden:
-            (hidden / text).touch()
-    for hiding in (hidden_file(file), hidden_folder(folder, check=list)):
-        with pytest.raises(KeyError), hiding:
-            raise KeyError
-
-    assert file.read_text() == "second"
-    assert [path.name for path in folder.iterdir()] == ["second"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
 @pytest.fixture

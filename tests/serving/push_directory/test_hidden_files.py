@@ -1,4 +1,4 @@
-"""Many that write to one path at once: each ends well, and a reader finds one whole output."""
+"""A path holds one whole output, whatever ends a writer and however many there are at once."""
 
 import multiprocessing
 import os
@@ -43,6 +43,22 @@ def is_whole_folder(path: Path) -> bool:
 def many_rounds(path: Path, write: Callable[[Path, str], None], number: int) -> None:
     for _ in range(ROUNDS):
         write(path, f"{number:02}\n")
+
+
+def test_a_hidden_file_or_folder_takes_the_name_only_at_a_good_end(tmp_path: Path) -> None:
+    file, folder = tmp_path / "file", tmp_path / "folder"
+    for text in ("first", "second"):
+        with hidden_file(file) as hidden:
+            hidden.write_text(text)
+        with hidden_folder(folder, check=list) as hidden:
+            (hidden / text).touch()
+    for hiding in (hidden_file(file), hidden_folder(folder, check=list)):
+        with pytest.raises(KeyError), hiding:
+            raise KeyError
+
+    assert file.read_text() == "second"
+    assert [path.name for path in folder.iterdir()] == ["second"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
 CASES = pytest.mark.parametrize(
