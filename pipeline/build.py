@@ -19,7 +19,7 @@ from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
-from components.blessed_model_resolver.strategy import LatestBlessedModelBefore
+from components.blessed_model_resolver import LatestBlessedModelBefore
 from components.data_gate.component import DataGate
 from components.data_gate.drift import HISTOGRAM_BUCKETS
 from components.example_gen.component import example_gen

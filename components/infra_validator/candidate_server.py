@@ -1,11 +1,18 @@
-"""A model server with one candidate, in a process of its own."""
+"""A model server with one candidate, in a process of its own that ends with this one.
+
+`python -m components.infra_validator.candidate_server MODELS_DIR` is that process: the project's
+own server, `python -m serving`, on free ports of this machine.
+"""
 
 import contextlib
 import os
 import re
+import runpy
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,13 +77,15 @@ def candidate_server(models_dir: Path, log: Path) -> Iterator["CandidateServer"]
     """
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "components.infra_validator.server_process", str(models_dir)],
+            [sys.executable, "-m", __name__, str(models_dir)],
             stdin=subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
             # A folder `serving` in the user's own working directory must not be taken for ours.
             cwd=ROOT,
-            env=_environment(),
+            # TensorFlow takes all memory of a GPU that it sees. If the training in this process
+            # holds it, a second process fails for want of memory, whatever its model is worth.
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
             start_new_session=True,
         )
     with process:
@@ -150,16 +159,25 @@ class CandidateServer:
             )
 
 
-def _environment() -> dict[str, str]:
-    """Returns this process's environment without its GPUs.
-
-    TensorFlow takes all memory of a GPU that it sees. If the training in this process holds it, a
-    second process fails for want of memory, whatever its model is worth.
-    """
-    return {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
-
-
 def _ended(code: int) -> str:
     if code < 0:
         return f"was ended by {signal.Signals(-code).name}"
     return f"ended with exit code {code}"
+
+
+def _serve_until_parent_ends(models_dir: str) -> None:
+    threading.Thread(target=_end_with_parent, args=(models_dir,), daemon=True).start()
+    sys.argv[1:] = [f"--models-dir={models_dir}", "--host=127.0.0.1", "--port=0", "--grpc-port=0"]
+    runpy.run_module("serving", run_name="__main__", alter_sys=True)
+
+
+def _end_with_parent(models_dir: str) -> None:
+    """Waits for the end of stdin, which the kernel closes whatever the parent died of."""
+    while os.read(0, 4096):
+        continue
+    shutil.rmtree(models_dir, ignore_errors=True)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    _serve_until_parent_ends(sys.argv[1])

@@ -10,7 +10,7 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact
 from components.data_gate.component import VERDICT_FILE
 from components.infra_validator.component import BLESSED_PROPERTY, LOG_FILE, REASON_PROPERTY
 from components.threshold_evaluator.outputs import EVALUATION_FILE
-from components.versioned_pusher.executor import NOTICE_PROPERTY
+from components.versioned_pusher.component import NOTICE_PROPERTY
 from pipeline.home import Home
 from pipeline.models.pushed_versions import why_not_served
 from pipeline.run.lineage import open_store, output_artifacts, run_executions, text_property

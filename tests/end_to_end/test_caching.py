@@ -136,10 +136,10 @@ def test_a_run_killed_in_the_trainer_pushes_nothing_and_the_next_one_goes_on(
 
 AFTER_THE_PUSH = """
 import os, signal, sys
-from components.versioned_pusher import executor
+from components.versioned_pusher import component
 def end(*_, **__):
     EVENT
-executor.Executor._MarkPushed = end
+component.Executor._MarkPushed = end
 from pipeline.cli import main
 main(sys.argv[1:])
 """

@@ -8,43 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
-from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelBlessing
+from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing
 from tfx.utils import path_utils
 
 from components.infra_validator.component import InfraValidator
 from pipeline_config import InfraValidatorConfig
-from tests.components.infra_validator.tiny_candidates import (
-    TinyCandidate,
-    signal_example,
-    write,
-    write_examples,
-)
+from tests.components.artifacts import ArtifactFolder
+from tests.components.infra_validator.tiny_candidates import SIGNAL, TinyCandidate, write
 
 PATIENT = 300.0
 """Seconds that are enough on any machine."""
 
 
-class Bench:
+class Bench(ArtifactFolder):
     """Artifacts below one folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._artifacts = 0
+        super().__init__(folder)
         self.model = self.artifact(Model)
         self.model_blessing = self.artifact(ModelBlessing)
         self.model_blessing.set_int_custom_property("blessed", 1)
-        self.examples = self.artifact(Examples)
-        self.examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
-        write_examples(self.examples, [signal_example()] * 3)
-
-    def artifact(self, kind: type[Artifact]) -> Any:
-        self._artifacts += 1
-        artifact = kind()
-        artifact.id = self._artifacts
-        artifact.uri = str(self._folder / f"{kind.TYPE_NAME}-{artifact.id}")
-        return artifact
+        self.data = self.examples(eval=[[SIGNAL] * 3])
 
     def validate(self, candidate: TinyCandidate, **config: Any) -> Any:
         write(candidate, Path(path_utils.serving_model_dir(self.model.uri)))
@@ -53,7 +37,7 @@ class Bench:
         InfraValidator.test_call(
             model=self.model,
             model_blessing=self.model_blessing,
-            examples=self.examples,
+            examples=self.data,
             blessing=blessing,
             config=json.dumps(dataclasses.asdict(settings)),
             fingerprint="",

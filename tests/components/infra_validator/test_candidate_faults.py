@@ -23,11 +23,11 @@ from components.infra_validator.validation import ask
 from tests.components.infra_validator.conftest import PATIENT
 from tests.components.infra_validator.tiny_candidates import (
     FAULTY,
+    IMAGE,
+    SIGNAL,
     ImageCandidate,
     NeverEnding,
     TinyCandidate,
-    image_example,
-    signal_example,
     write,
 )
 
@@ -52,7 +52,7 @@ def ask_about(server: CandidateServer, model: str, record: bytes, seconds: float
 
 @pytest.mark.parametrize(
     ("model", "record"),
-    [("signals", signal_example()), ("images", image_example())],
+    [("signals", SIGNAL), ("images", IMAGE)],
     ids=["signals", "images"],
 )
 def test_a_sound_candidate_passes(server: CandidateServer, model: str, record: bytes) -> None:
@@ -62,7 +62,7 @@ def test_a_sound_candidate_passes(server: CandidateServer, model: str, record: b
 @pytest.mark.parametrize("fault", FAULTY)
 def test_a_fault_is_told_in_one_line(server: CandidateServer, fault: str) -> None:
     with pytest.raises(CandidateFault) as found:
-        ask_about(server, fault, signal_example())
+        ask_about(server, fault, SIGNAL)
     reason = str(found.value)
     assert reason.startswith(FAULTY[fault][1])
     assert "\n" not in reason
@@ -73,7 +73,7 @@ def test_a_model_that_the_server_does_not_find_is_waited_for_no_longer_than_the_
     server: CandidateServer,
 ) -> None:
     with pytest.raises(CandidateFault, match=r"^the candidate was not loaded within 0\.5 s \("):
-        ask_about(server, "absent", signal_example(), seconds=0.5)
+        ask_about(server, "absent", SIGNAL, seconds=0.5)
 
 
 def test_a_candidate_that_hangs_and_a_server_that_dies(tmp_path: Path) -> None:
@@ -84,11 +84,11 @@ def test_a_candidate_that_hangs_and_a_server_that_dies(tmp_path: Path) -> None:
         with pytest.raises(
             CandidateFault, match=r"examples: the candidate did not answer within 1 s"
         ):
-            ask_about(server, "hangs", signal_example(), seconds=1)
+            ask_about(server, "hangs", SIGNAL, seconds=1)
 
         threading.Timer(0.5, os.kill, (server.pid, signal.SIGKILL)).start()
         with pytest.raises(CandidateFault, match=r"the server's process was ended by SIGKILL"):
-            ask_about(server, "hangs", signal_example())
+            ask_about(server, "hangs", SIGNAL)
     assert not Path("/proc", str(server.pid)).exists()
 
 

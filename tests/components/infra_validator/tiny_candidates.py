@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tfx.types.artifact import Artifact
+
+from tests.components.artifacts import example
 
 LENGTH = 6
 SHAPE = (2, 3)
@@ -168,25 +169,5 @@ FAULTY: dict[str, tuple[Callable[[Path], Path], str]] = {
 """What is wrong -> who writes it, and how the reason begins."""
 
 
-def signal_example() -> bytes:
-    values = tf.train.FloatList(value=np.arange(LENGTH, dtype=np.float32))
-    return _example(signal=tf.train.Feature(float_list=values))
-
-
-def image_example() -> bytes:
-    pixels = np.arange(math.prod(SHAPE), dtype=np.uint8).tobytes()
-    return _example(image=tf.train.Feature(bytes_list=tf.train.BytesList(value=[pixels])))
-
-
-def write_examples(artifact: Artifact, records: list[bytes]) -> None:
-    directory = Path(artifact.uri, "Split-eval")
-    directory.mkdir(parents=True)
-    with tf.io.TFRecordWriter(str(directory / "data-00000-of-00001.gz"), "GZIP") as writer:
-        for record in records:
-            writer.write(record)
-
-
-def _example(**features: tf.train.Feature) -> bytes:
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    serialized: bytes = example.SerializeToString()
-    return serialized
+SIGNAL = example(np.arange(LENGTH, dtype=np.float32))
+IMAGE = example(np.arange(math.prod(SHAPE), dtype=np.uint8))

@@ -7,58 +7,28 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
-from tfx.types.standard_artifacts import (
-    Examples,
-    Model,
-    ModelBlessing,
-    ModelEvaluation,
-    TransformGraph,
-)
+from tfx.types.standard_artifacts import Model, ModelBlessing, ModelEvaluation, TransformGraph
 from tfx.utils import path_utils
-from tiny_models import (
-    DimmingReconstructor,
-    FlatLineDetector,
-    image_example,
-    signal_example,
-    write_shards,
-)
+from tiny_models import DimmingReconstructor, FlatLineDetector
 
 from components.threshold_evaluator.component import ThresholdEvaluator
 from components.threshold_evaluator.config import EvaluationConfig
 from pipeline.beam_profiles import beam_arguments
+from tests.components.artifacts import ArtifactFolder, example, write_shards
 
 
-class Bench:
+class Bench(ArtifactFolder):
     """Runs the executor on artifacts below one folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._artifacts = 0
-        self.examples = self.artifact(Examples)
-        self.examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
+        super().__init__(folder)
+        self.data = self.examples()
         self.transform_graph = self.artifact(TransformGraph)
 
-    def artifact(self, kind: type[Artifact]) -> Any:
-        self._artifacts += 1
-        artifact = kind()
-        artifact.id = self._artifacts
-        artifact.uri = str(self._folder / f"{kind.TYPE_NAME}-{artifact.id}")
-        Path(artifact.uri).mkdir(parents=True)
-        return artifact
-
-    def signals(self, split: str, *shards: tuple[np.ndarray, np.ndarray]) -> None:
-        records = [
-            [signal_example(s, int(y)) for s, y in zip(*shard, strict=True)] for shard in shards
-        ]
-        write_shards(self.examples, split, records)
-
-    def images(self, split: str, *shards: tuple[np.ndarray, np.ndarray]) -> None:
-        records = [
-            [image_example(s, int(y)) for s, y in zip(*shard, strict=True)] for shard in shards
-        ]
-        write_shards(self.examples, split, records)
+    def write(self, split: str, *shards: tuple[np.ndarray, np.ndarray]) -> None:
+        """Writes a file for each pair of values and labels."""
+        write_shards(self.data, split, [map(example, *shard) for shard in shards])
 
     def detector(self, *, level: float, length: int, threshold: float = np.inf) -> Artifact:
         artifact = self.artifact(Model)
@@ -81,7 +51,7 @@ class Bench:
             "judged_model": [self.artifact(Model)],
         }
         inputs = {
-            "examples": [self.examples],
+            "examples": [self.data],
             "transform_graph": [self.transform_graph],
             "model": [model],
         }

@@ -15,15 +15,16 @@ from tfx.types import artifact_utils
 from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, TransformGraph
 from tfx.utils import path_utils
-from tiny_models import FlatLineDetector, make_beats, signal_example, write_shards
+from tiny_models import FlatLineDetector, make_beats
 
-from components.blessed_model_resolver.strategy import LatestBlessedModelBefore
+from components.blessed_model_resolver import LatestBlessedModelBefore
 from components.threshold_evaluator.component import ThresholdEvaluator
 from components.threshold_evaluator.config import EvaluationConfig
 from components.versioned_pusher.component import VersionedPusher
 from pipeline.beam_profiles import beam_arguments
 from pipeline_config import PusherConfig, ThresholdEvaluatorConfig, section_as_dict
 from serving.push_directory.layout import list_versions
+from tests.components.artifacts import example, write_shards
 
 
 @component
@@ -34,8 +35,7 @@ def Ingest(  # noqa: N802
     examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
     for seed, split in enumerate(("train", "eval")):
         signals, labels = make_beats(normal=40, anomalies=10, seed=seed)
-        records = [signal_example(s, int(y)) for s, y in zip(signals, labels, strict=True)]
-        write_shards(examples, split, [records])
+        write_shards(examples, split, [map(example, signals, labels)])
 
 
 @component

@@ -29,7 +29,7 @@ def shards(bench: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     first = make_beats(normal=50, anomalies=20, seed=1)
     none = (first[0][:0], first[1][:0])
     last = make_beats(normal=30, anomalies=3, seed=2)
-    bench.signals("eval", first, none, last)
+    bench.write("eval", first, none, last)
     return [first, none, last]
 
 
@@ -37,7 +37,7 @@ def score(bench: Any, directory: Path, options: tuple[str, ...]) -> Scores:
     gate = ThresholdEvaluatorConfig(batch_size=16)
     config = EvaluationConfig(feature="signal", shape=(12,), loss="mae", noise=0.0, gate=gate)
     model = path_utils.serving_model_dir(bench.detector(level=0.5, length=12).uri)
-    of_split = list_shards([bench.examples], "eval", str(directory))
+    of_split = list_shards([bench.data], "eval", str(directory))
     with beam.Pipeline(argv=list(options)) as pipeline:
         _ = pipeline | ScoreShards(of_split, model, bench.transform_graph.uri, config)
     return read_scores(of_split)

@@ -44,8 +44,8 @@ def test_a_detector_gets_the_tutorials_threshold_and_scikit_learns_metrics(bench
         make_beats(normal=30, anomalies=5, seed=2),
     ]
     signals, labels = make_beats(normal=60, anomalies=40, seed=3)
-    bench.signals("train", *shards)
-    bench.signals("eval", (signals, labels))
+    bench.write("train", *shards)
+    bench.write("eval", (signals, labels))
     model = bench.detector(level=0.5, length=LENGTH)
 
     result = bench.evaluate(detector_config(threshold_k=1.5), model)
@@ -86,8 +86,8 @@ def test_a_detector_gets_the_tutorials_threshold_and_scikit_learns_metrics(bench
 
 
 def test_stock_tfx_understands_the_blessing(bench: Any) -> None:
-    bench.signals("train", make_beats(normal=20, anomalies=5, seed=1))
-    bench.signals("eval", make_beats(normal=20, anomalies=5, seed=2))
+    bench.write("train", make_beats(normal=20, anomalies=5, seed=1))
+    bench.write("eval", make_beats(normal=20, anomalies=5, seed=2))
     blessed_model = bench.detector(level=0.5, length=LENGTH)
     blessed = bench.evaluate(detector_config(), blessed_model)
     refused_model = bench.detector(level=0.5, length=LENGTH)
@@ -113,8 +113,8 @@ def test_stock_tfx_understands_the_blessing(bench: Any) -> None:
 
 
 def test_the_baseline_is_scored_on_the_same_eval_split(bench: Any) -> None:
-    bench.signals("train", make_beats(normal=40, anomalies=10, seed=1))
-    bench.signals("eval", make_beats(normal=40, anomalies=20, seed=2))
+    bench.write("train", make_beats(normal=40, anomalies=10, seed=1))
+    bench.write("eval", make_beats(normal=40, anomalies=20, seed=2))
     good = bench.evaluate(detector_config(), bench.detector(level=0.5, length=LENGTH))
 
     worse = bench.evaluate(
@@ -145,8 +145,8 @@ def test_the_baseline_is_scored_on_the_same_eval_split(bench: Any) -> None:
 def test_a_baseline_that_cannot_be_scored_is_noted(
     bench: Any, length: int, threshold: float, note: str
 ) -> None:
-    bench.signals("train", make_beats(normal=20, anomalies=5, seed=1))
-    bench.signals("eval", make_beats(normal=20, anomalies=5, seed=2))
+    bench.write("train", make_beats(normal=20, anomalies=5, seed=1))
+    bench.write("eval", make_beats(normal=20, anomalies=5, seed=2))
     baseline = bench.detector(level=0.5, length=length, threshold=threshold)
 
     result = bench.evaluate(detector_config(), bench.detector(level=0.5, length=LENGTH), baseline)
@@ -158,8 +158,8 @@ def test_a_baseline_that_cannot_be_scored_is_noted(
 
 
 def test_errors_that_are_no_numbers_refuse_the_model(bench: Any) -> None:
-    bench.signals("train", make_beats(normal=20, anomalies=5, seed=1))
-    bench.signals("eval", make_beats(normal=20, anomalies=5, seed=2))
+    bench.write("train", make_beats(normal=20, anomalies=5, seed=1))
+    bench.write("eval", make_beats(normal=20, anomalies=5, seed=2))
 
     result = bench.evaluate(
         detector_config(lower_bounds={"accuracy": 0.5}),
@@ -174,8 +174,8 @@ def test_errors_that_are_no_numbers_refuse_the_model(bench: Any) -> None:
 
 
 def test_a_single_class_leaves_the_areas_undefined(bench: Any) -> None:
-    bench.signals("train", make_beats(normal=20, anomalies=5, seed=1))
-    bench.signals("eval", make_beats(normal=20, anomalies=0, seed=2))
+    bench.write("train", make_beats(normal=20, anomalies=5, seed=1))
+    bench.write("eval", make_beats(normal=20, anomalies=0, seed=2))
 
     result = bench.evaluate(detector_config(), bench.detector(level=0.5, length=LENGTH))
 
@@ -215,8 +215,8 @@ def test_a_denoiser_is_held_against_doing_nothing(bench: Any) -> None:
     random = np.random.default_rng(1)
     images = random.integers(0, 256, (30, 4, 6), dtype=np.uint8)
     labels = random.integers(0, 256, 30)
-    bench.images("train", (images, labels))
-    bench.images("eval", (images[:10], labels[:10]), (images[10:], labels[10:]))
+    bench.write("train", (images, labels))
+    bench.write("eval", (images[:10], labels[:10]), (images[10:], labels[10:]))
     write_transform_graph(bench.transform_graph.uri)
 
     result = bench.evaluate(
@@ -239,8 +239,8 @@ def test_a_denoiser_is_held_against_doing_nothing(bench: Any) -> None:
 
 def test_a_model_without_noise_has_its_loss_as_the_only_metric(bench: Any) -> None:
     images = np.full((5, 4, 6), 255, np.uint8)
-    bench.images("train", (images, np.zeros(5)))
-    bench.images("eval", (images, np.zeros(5)))
+    bench.write("train", (images, np.zeros(5)))
+    bench.write("eval", (images, np.zeros(5)))
 
     result = bench.evaluate(image_config(), bench.reconstructor(gain=0.9, shape=(4, 6)))
 

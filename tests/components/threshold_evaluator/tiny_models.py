@@ -1,11 +1,7 @@
-"""Two tiny models that have the trainer's signatures and attributes, and their examples."""
-
-from collections.abc import Sequence
-from pathlib import Path
+"""Two tiny models that have the trainer's signatures and attributes, and signals."""
 
 import numpy as np
 import tensorflow as tf
-from tfx.types.artifact import Artifact
 
 
 class FlatLineDetector(tf.Module):
@@ -65,32 +61,6 @@ class DimmingReconstructor(tf.Module):
             }
 
         tf.saved_model.save(self, directory, {"score": score})
-
-
-def signal_example(signal: np.ndarray, label: int) -> bytes:
-    feature = {
-        "signal": tf.train.Feature(float_list=tf.train.FloatList(value=signal)),
-        "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
-    }
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
-
-
-def image_example(image: np.ndarray, label: int) -> bytes:
-    feature = {
-        "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.tobytes()])),
-        "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
-    }
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
-
-
-def write_shards(examples: Artifact, split: str, shards: Sequence[Sequence[bytes]]) -> None:
-    directory = Path(examples.uri, f"Split-{split}")
-    directory.mkdir(parents=True)
-    for number, records in enumerate(shards):
-        path = directory / f"data_tfrecord-{number:05d}-of-{len(shards):05d}.gz"
-        with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-            for record in records:
-                writer.write(record)
 
 
 def make_beats(

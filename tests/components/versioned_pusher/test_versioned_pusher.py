@@ -13,10 +13,8 @@ from google.protobuf import text_format
 from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from tfx.dsl.components.base.base_executor import BaseExecutor
-from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.types.standard_artifacts import (
-    Examples,
     InfraBlessing,
     Model,
     ModelBlessing,
@@ -25,11 +23,12 @@ from tfx.types.standard_artifacts import (
 )
 from tfx.utils import path_utils
 
-from components.versioned_pusher import executor
-from components.versioned_pusher.executor import BrokenCopyError, Executor, check_copy
+from components.versioned_pusher import component
+from components.versioned_pusher.component import BrokenCopyError, Executor, check_copy
 from pipeline_config import PusherConfig, UserInputError
 from serving.push_directory.layout import list_versions, model_folder
 from serving.push_directory.model_versions import served_version
+from tests.components.artifacts import ArtifactFolder, example
 from tests.serving.push_directory.whole_version import write_whole_version
 
 SIGNALS = np.arange(24, dtype=np.float32).reshape(6, 4)
@@ -52,46 +51,24 @@ class Doubler(tf.Module):
         tf.saved_model.save(self, str(directory), {"serving_default": function})
 
 
-class Bench:
-    """Artifacts below one folder, and a push directory beside them."""
+class Bench(ArtifactFolder):
+    """A blessed model and what goes with it, and a push directory beside them."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._artifacts = 0
+        super().__init__(folder)
         self.push_root = folder / "serving"
         self.model = self.artifact(Model)
+        self.saved_model = Path(path_utils.serving_model_dir(self.model.uri))
+        Doubler("signal", (4,)).save(self.saved_model)
         self.blessing = self.artifact(ModelBlessing)
         self.blessing.set_string_custom_property("judged_model", self.model.uri)
+        self.blessing.set_int_custom_property("blessed", 1)
         self.infra_blessing = self.artifact(InfraBlessing)
         self.infra_blessing.set_int_custom_property("blessed", 1)
         self.evaluation = self.artifact(ModelEvaluation)
         Path(self.evaluation.uri, "evaluation.json").write_text(
             json.dumps({"metrics": {"f1": 0.9}, "threshold": 0.5, "blessed": True, "reasons": []})
         )
-
-    def artifact(self, kind: type[Artifact]) -> Any:
-        self._artifacts += 1
-        artifact = kind()
-        artifact.id = self._artifacts
-        artifact.uri = str(self._folder / f"{kind.TYPE_NAME}-{artifact.id}")
-        Path(artifact.uri).mkdir(parents=True)
-        return artifact
-
-    def examples(self, name: str, values: np.ndarray) -> Any:
-        examples = self.artifact(Examples)
-        examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
-        directory = Path(examples.uri, "Split-eval")
-        directory.mkdir()
-        with tf.io.TFRecordWriter(str(directory / "data-00000-of-00001.gz"), "GZIP") as writer:
-            for value in values:
-                feature = (
-                    tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.tobytes()]))
-                    if value.dtype == np.uint8
-                    else tf.train.Feature(float_list=tf.train.FloatList(value=value))
-                )
-                features = tf.train.Features(feature={name: feature})
-                writer.write(tf.train.Example(features=features).SerializeToString())
-        return examples
 
     def push(
         self, examples: Artifact | None = None, run_id: str | None = None, **config: Any
@@ -123,13 +100,19 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+def warmup_requests(version: Path) -> list[Any]:
+    file = version / "assets.extra" / "tf_serving_warmup_requests"
+    return [
+        prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
+        for record in tf.data.TFRecordDataset(str(file))
+    ]
+
+
 def test_a_blessed_model_is_pushed_with_all_that_a_server_needs(bench: Bench) -> None:
-    bench.blessing.set_int_custom_property("blessed", 1)
-    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
     for version in (1, 2):
         write_whole_version(bench.push_root / "doubler" / str(version))
 
-    pushed = bench.push(bench.examples("signal", SIGNALS), keep=2, warmup_requests=3)
+    pushed = bench.push(bench.examples(eval=[map(example, SIGNALS)]), keep=2, warmup_requests=3)
 
     version = pushed.get_string_custom_property("pushed_version")
     destination = Path(pushed.get_string_custom_property("pushed_destination"))
@@ -151,11 +134,7 @@ def test_a_blessed_model_is_pushed_with_all_that_a_server_needs(bench: Bench) ->
     assert manifest["signatures"]["serving_default"]["inputs"] == {
         "signal": {"dtype": "float32", "shape": [None, 4]}
     }
-    warmup = destination / "assets.extra" / "tf_serving_warmup_requests"
-    requests = [
-        prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
-        for record in tf.data.TFRecordDataset(str(warmup))
-    ]
+    requests = warmup_requests(destination)
     assert {request.model_spec.name for request in requests} == {"doubler"}
     assert {request.model_spec.signature_name for request in requests} == {"serving_default"}
     np.testing.assert_array_equal(
@@ -165,8 +144,6 @@ def test_a_blessed_model_is_pushed_with_all_that_a_server_needs(bench: Bench) ->
 
 
 def test_a_push_keeps_the_pinned_version_served_by_tensorflow_serving_too(bench: Bench) -> None:
-    bench.blessing.set_int_custom_property("blessed", 1)
-    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
     folder = bench.push_root / "doubler"
     for version in (1, 2):
         write_whole_version(folder / str(version))
@@ -183,8 +160,6 @@ def test_a_push_keeps_the_pinned_version_served_by_tensorflow_serving_too(bench:
 
 
 def test_a_malformed_version_file_is_reported_before_anything_is_pushed(bench: Bench) -> None:
-    bench.blessing.set_int_custom_property("blessed", 1)
-    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
     folder = bench.push_root / "doubler"
     (folder / "1").mkdir(parents=True)
     (folder / "versions.json").write_text('{"pinned": "1"}')
@@ -196,9 +171,7 @@ def test_a_malformed_version_file_is_reported_before_anything_is_pushed(bench: B
 
 
 def test_a_push_whose_record_was_lost_is_found_and_not_made_twice(bench: Bench) -> None:
-    bench.blessing.set_int_custom_property("blessed", 1)
-    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
-    examples = bench.examples("signal", SIGNALS)
+    examples = bench.examples(eval=[map(example, SIGNALS)])
     folder = bench.push_root / "doubler"
     (folder / "1").mkdir(parents=True)
     (folder / "1" / "aepipe.json").write_text("not ours")
@@ -221,9 +194,7 @@ def test_a_push_whose_record_was_lost_is_found_and_not_made_twice(bench: Bench) 
 
 @pytest.mark.parametrize("other", ["model", "metrics", "warm-up", "rolled back", "damaged"])
 def test_what_differs_from_the_newest_version_is_pushed(bench: Bench, other: str) -> None:
-    bench.blessing.set_int_custom_property("blessed", 1)
-    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
-    examples = bench.examples("signal", SIGNALS)
+    examples = bench.examples(eval=[map(example, SIGNALS)])
     first = bench.push(examples, run_id="run-1")
     folder = bench.push_root / "doubler"
     (pushed,) = list_versions(folder)
@@ -248,11 +219,7 @@ def test_what_differs_from_the_newest_version_is_pushed(bench: Bench, other: str
     assert len({*destinations}) == len(list_versions(folder)) == 2
 
 
-def test_a_push_of_which_the_rest_fails_is_a_push(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.blessing.set_int_custom_property("blessed", 1)
-    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
+def test_a_push_of_which_the_rest_fails_is_a_push(bench: Bench) -> None:
     (bench.push_root / "models.config").mkdir(parents=True)
 
     pushed = bench.push(run_id="run-1")
@@ -265,10 +232,8 @@ def test_a_push_of_which_the_rest_fails_is_a_push(
 def test_an_unreadable_source_is_named_and_not_the_push_directory(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = Path(path_utils.serving_model_dir(bench.model.uri))
-    bench.blessing.set_int_custom_property("blessed", 1)
-    Doubler("signal", (4,)).save(model)
-    copy_dir = executor.io_utils.copy_dir
+    model = bench.saved_model
+    copy_dir = component.io_utils.copy_dir
 
     def copy_or_lose(source: str, target: str) -> None:
         if ".pushing-" in target:
@@ -276,7 +241,7 @@ def test_an_unreadable_source_is_named_and_not_the_push_directory(
             (model / "saved_model.pb").symlink_to("nowhere")
         copy_dir(source, target)
 
-    monkeypatch.setattr(executor.io_utils, "copy_dir", copy_or_lose)
+    monkeypatch.setattr(component.io_utils, "copy_dir", copy_or_lose)
 
     with pytest.raises(UserInputError, match=f"copied to .*: {model}/saved_model.pb: No such"):
         bench.push()
@@ -300,7 +265,6 @@ def test_without_a_blessing_nothing_is_pushed(bench: Bench) -> None:
 
 
 def test_a_blessing_of_another_model_is_refused(bench: Bench) -> None:
-    bench.blessing.set_int_custom_property("blessed", 1)
     bench.blessing.set_string_custom_property("judged_model", "elsewhere")
 
     with pytest.raises(ValueError, match="the blessing is of elsewhere"):
@@ -308,8 +272,6 @@ def test_a_blessing_of_another_model_is_refused(bench: Bench) -> None:
 
 
 def test_a_model_that_nothing_has_loaded_is_pushed_with_a_notice(bench: Bench) -> None:
-    bench.blessing.set_int_custom_property("blessed", 1)
-    Doubler("signal", (4,)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
     bench.infra_blessing = None
 
     pushed = bench.push()
@@ -355,17 +317,11 @@ def test_a_copy_that_is_not_the_model_is_refused(tmp_path: Path, spoil: Any, mes
 
 
 def test_images_become_warm_up_requests(bench: Bench) -> None:
-    bench.blessing.set_int_custom_property("blessed", 1)
-    Doubler("image", (3, 4)).save(Path(path_utils.serving_model_dir(bench.model.uri)))
+    Doubler("image", (3, 4)).save(bench.saved_model)
 
-    pushed = bench.push(bench.examples("image", IMAGES), warmup_requests=5)
+    pushed = bench.push(bench.examples(eval=[map(example, IMAGES)]), warmup_requests=5)
 
-    destination = pushed.get_string_custom_property("pushed_destination")
-    warmup = f"{destination}/assets.extra/tf_serving_warmup_requests"
-    inputs = [
-        prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request.inputs
-        for record in tf.data.TFRecordDataset(warmup)
-    ]
-    images = [tf.make_ndarray(of_request["image"]) for of_request in inputs]
+    requests = warmup_requests(Path(pushed.get_string_custom_property("pushed_destination")))
+    images = [tf.make_ndarray(request.inputs["image"]) for request in requests]
     assert {image.dtype for image in images} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(np.concatenate(images), IMAGES)

@@ -1,4 +1,4 @@
-"""The latest blessed model that is older than another artifact."""
+"""Which blessed model a candidate is compared with: the latest that is older than an artifact."""
 
 from collections.abc import Sequence
 
@@ -62,20 +62,14 @@ class LatestBlessedModelBefore(ResolverStrategy):
         expected = {BEFORE_KEY, MODEL_KEY, MODEL_BLESSING_KEY}
         if set(input_dict) != expected:
             raise ValueError(f"expected the channels {sorted(expected)}, got {sorted(input_dict)}")
-        before = input_dict[BEFORE_KEY]
-        match = _latest_blessed(
-            [model for model in input_dict[MODEL_KEY] if before and model.id < _earliest(before)],
-            input_dict[MODEL_BLESSING_KEY],
-        )
+        before = min((artifact.id for artifact in input_dict[BEFORE_KEY]), default=0)
+        earlier = [model for model in input_dict[MODEL_KEY] if model.id < before]
+        match = _latest_blessed(earlier, input_dict[MODEL_BLESSING_KEY])
         return {
-            BEFORE_KEY: before,
+            BEFORE_KEY: input_dict[BEFORE_KEY],
             MODEL_KEY: [match[0]] if match else [],
             MODEL_BLESSING_KEY: [match[1]] if match else [],
         }
-
-
-def _earliest(artifacts: Sequence[Artifact]) -> int:
-    return min(artifact.id for artifact in artifacts)
 
 
 def _latest_blessed(

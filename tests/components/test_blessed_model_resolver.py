@@ -13,7 +13,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing, ModelEvaluation
 
-from components.blessed_model_resolver.strategy import LatestBlessedModelBefore
+from components.blessed_model_resolver import LatestBlessedModelBefore
 
 
 @component

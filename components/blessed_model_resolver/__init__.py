@@ -1,1 +1,0 @@
-"""Which blessed model a candidate is compared with."""
