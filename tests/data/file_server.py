@@ -50,7 +50,7 @@ def broken_off(handler: Handler, content: bytes) -> None:
 
 
 def short_without_length(handler: Handler, content: bytes) -> None:
-    """Says nothing of the length, so that only the catalog knows that the end is missing."""
+    """Says nothing of the length, so that the missing end shows by the catalog alone."""
     handler.begin(200, None)
     handler.wfile.write(content[: len(content) // 2])
 

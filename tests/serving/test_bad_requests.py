@@ -96,12 +96,12 @@ def still_there(server: RunningServer) -> Any:
 
 @pytest.mark.parametrize("case", REST)
 def test_rest(server: RunningServer, case: str) -> None:
-    path, body, status, told = REST[case]
+    path, body, status, reported = REST[case]
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     response = server.post(path, data=data)
     assert response.status_code == status, response.text
     sentence = response.json()["error"]
-    assert told in sentence
+    assert reported in sentence
     assert "\n" not in sentence
     assert "Traceback" not in sentence
 
@@ -195,12 +195,12 @@ GRPC = {
 
 @pytest.mark.parametrize("case", GRPC)
 def test_grpc(server: RunningServer, case: str) -> None:
-    request, status, told = GRPC[case]
+    request, status, reported = GRPC[case]
     content = request if isinstance(request, bytes) else request.SerializeToString()
     with server.channel() as channel, pytest.raises(grpc.RpcError) as refused:
         channel.unary_unary("/tensorflow.serving.PredictionService/Predict")(content, timeout=30)
     assert refused.value.code() == status, refused.value.details()
-    assert told in refused.value.details()
+    assert reported in refused.value.details()
     assert "\n" not in refused.value.details()
 
 

@@ -23,7 +23,7 @@ class Client:
 
     Args:
         pieces: Bytes, or a number of them.
-        told: Its content length.
+        declared: Its content length.
         encoding: Its content encoding.
         stalls: It stays on and sends no more.
     """
@@ -31,13 +31,13 @@ class Client:
     def __init__(
         self,
         *pieces: int | bytes,
-        told: int | None = None,
+        declared: int | None = None,
         encoding: str = "",
         stalls: bool = False,
     ) -> None:
         self.scope = {**SCOPE, "headers": []}
-        if told is not None:
-            self.scope["headers"].append((b"content-length", str(told).encode()))
+        if declared is not None:
+            self.scope["headers"].append((b"content-length", str(declared).encode()))
         if encoding:
             self.scope["headers"].append((b"content-encoding", encoding.encode()))
         self._pieces = [bytes(piece) for piece in pieces]
@@ -97,11 +97,11 @@ async def ask(app: BodyLimit, client: Client) -> int:
 
 
 def test_a_body_within_the_limit_is_taken(executor: ThreadPoolExecutor) -> None:
-    assert asyncio.run(ask(limited(executor), Client(60, 40, told=100))) == 200
+    assert asyncio.run(ask(limited(executor), Client(60, 40, declared=100))) == 200
 
 
 def test_a_body_that_declares_its_size_is_refused_at_once(executor: ThreadPoolExecutor) -> None:
-    assert asyncio.run(ask(limited(executor), Client(60, 41, told=101))) == 413
+    assert asyncio.run(ask(limited(executor), Client(60, 41, declared=101))) == 413
 
 
 def test_a_body_that_grows_above_the_limit_is_refused(executor: ThreadPoolExecutor) -> None:
@@ -211,17 +211,17 @@ def test_compressed_bodies(executor: ThreadPoolExecutor, case: str) -> None:
 @given(
     pieces=st.lists(st.binary(max_size=60), min_size=1, max_size=6),
     encoding=st.sampled_from(["", "gzip", "identity", "br"]),
-    told=st.booleans(),
+    declared=st.booleans(),
     stalls=st.booleans(),
 )
 def test_whatever_comes_is_answered_and_let_go(
-    executor: ThreadPoolExecutor, pieces: list[bytes], encoding: str, told: bool, stalls: bool
+    executor: ThreadPoolExecutor, pieces: list[bytes], encoding: str, declared: bool, stalls: bool
 ) -> None:
-    size = sum(map(len, pieces)) if told else None
+    size = sum(map(len, pieces)) if declared else None
 
     async def main() -> None:
         app = limited(executor, seconds=0.01)
-        status = await ask(app, Client(*pieces, encoding=encoding, told=size, stalls=stalls))
+        status = await ask(app, Client(*pieces, encoding=encoding, declared=size, stalls=stalls))
         assert status in (200, 400, 408, 413, 415)
         assert await ask(app, Client(100)) == 200
         assert app._held == 0

@@ -15,7 +15,7 @@ BODY = BODIES[PATHS[0]]
 CLIENTS = 12
 
 
-def keep_asking(server: RunningServer, number: int, seen: Counter[str], told: threading.Event):
+def keep_asking(server: RunningServer, number: int, seen: Counter[str], ending: threading.Event):
     """Asks until it is turned away; half of the clients take a new connection for each request."""
     connection = None
     while True:
@@ -24,7 +24,7 @@ def keep_asking(server: RunningServer, number: int, seen: Counter[str], told: th
                 connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
                 connection.connect()
         except ConnectionRefusedError:
-            assert told.is_set()
+            assert ending.is_set()
             seen["turned away"] += 1
             return
         try:
@@ -44,10 +44,10 @@ def keep_asking(server: RunningServer, number: int, seen: Counter[str], told: th
 def test_no_request_is_cut_when_the_server_ends(tmp_path: Path) -> None:
     push(tmp_path / MODEL, 1, level=0.0)
     seen: Counter[str] = Counter()
-    told = threading.Event()
+    ending = threading.Event()
     with running_server(tmp_path) as server:
         threads = [
-            threading.Thread(target=keep_asking, args=(server, number, seen, told))
+            threading.Thread(target=keep_asking, args=(server, number, seen, ending))
             for number in range(CLIENTS)
         ]
         for thread in threads:
@@ -57,7 +57,7 @@ def test_no_request_is_cut_when_the_server_ends(tmp_path: Path) -> None:
             content = request(PATHS[0], BODY)
             halved.sendall(content[:-20])
             time.sleep(1)
-            told.set()
+            ending.set()
             server.process.send_signal(signal.SIGTERM)
             time.sleep(0.5)
             halved.sendall(content[-20:])

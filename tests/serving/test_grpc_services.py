@@ -35,7 +35,7 @@ def test_methods_that_are_not_served_say_so(server: RunningServer) -> None:
         prediction = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         models = model_service_pb2_grpc.ModelServiceStub(channel)
         v2_stub = v2_grpc.GRPCInferenceServiceStub(channel)
-        for call, request, told in (
+        for call, request, reported in (
             (prediction.Classify, classification_pb2.ClassificationRequest(), "call Predict"),
             (prediction.Regress, regression_pb2.RegressionRequest(), "call Predict"),
             (prediction.MultiInference, inference_pb2.MultiInferenceRequest(), "call Predict"),
@@ -53,7 +53,7 @@ def test_methods_that_are_not_served_say_so(server: RunningServer) -> None:
             with pytest.raises(grpc.RpcError) as refused:
                 call(request, timeout=30)
             assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
-            assert told in refused.value.details()
+            assert reported in refused.value.details()
 
 
 def test_health_of_the_server_and_of_a_model(server: RunningServer) -> None:

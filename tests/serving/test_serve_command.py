@@ -25,7 +25,7 @@ def test_a_folder_that_is_not_there(aepipe: Aepipe, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "expected"),
     [
         ("--poll-seconds=0", "0.05 to 3600"),
         ("--poll-seconds=nan", "0.05 to 3600"),
@@ -43,14 +43,16 @@ def test_a_folder_that_is_not_there(aepipe: Aepipe, tmp_path: Path) -> None:
         ("--connections=0", "1 to 1000000"),
     ],
 )
-def test_a_setting_out_of_its_range(aepipe: Aepipe, tmp_path: Path, option: str, told: str) -> None:
+def test_a_setting_out_of_its_range(
+    aepipe: Aepipe, tmp_path: Path, option: str, expected: str
+) -> None:
     result = aepipe("serve", "--models-dir", tmp_path, option)
     assert result.exit_code == 2
-    assert result.err == f"aepipe: {option}: expected {told}\n"
+    assert result.err == f"aepipe: {option}: expected {expected}\n"
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "sentence"),
     [
         (["--models-dir="], "--models-dir is empty"),
         (["--home="], "--home is empty"),
@@ -58,11 +60,13 @@ def test_a_setting_out_of_its_range(aepipe: Aepipe, tmp_path: Path, option: str,
         (["--models-dir=.", "--connections=900000"], "--connections=900000: this process may open"),
     ],
 )
-def test_settings_that_do_not_go_together(aepipe: Aepipe, options: list[str], told: str) -> None:
+def test_settings_that_do_not_go_together(
+    aepipe: Aepipe, options: list[str], sentence: str
+) -> None:
     result = aepipe("serve", *options)
     assert result.exit_code == 2
     assert result.err.count("\n") == 1
-    assert told in result.err
+    assert sentence in result.err
 
 
 @pytest.mark.parametrize(

@@ -296,10 +296,10 @@ def test_what_happens_to_a_model_ends_neither_the_server_nor_the_others(
         _, level, fault = CHANGES[name]
         eventually(lambda f=folder, to=level: answers(changing_server, f) == to)
         if fault:
-            told = changing_server.get(f"/v1/models/{name}").json()["model_version_status"]
+            reported = changing_server.get(f"/v1/models/{name}").json()["model_version_status"]
             faults = {
                 status["version"]: status["status"]["error_message"]
-                for status in told
+                for status in reported
                 if status["state"] == "END"
             }
             (version,) = read_versions(folder).damaged

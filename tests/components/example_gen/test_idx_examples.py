@@ -48,7 +48,7 @@ def test_same_images_in_blocks_of_any_size_whatever_the_names(
     block_bytes: int,
 ) -> None:
     images, labels = pictures
-    # Named so that neither the kind nor the compression can be told from it.
+    # Named so that neither the kind nor the compression can be inferred from it.
     (tmp_path / "1.gz").write_bytes(idx_bytes(labels))
     (tmp_path / "2").write_bytes(compress(idx_bytes(images)))
 

@@ -24,7 +24,7 @@ ROWS = 20
 
 
 def write_span(folder: Path, first: int, label: int | None = None) -> None:
-    """`first` up to `first` + 19 as the first sample, of both classes unless told.
+    """`first` up to `first` + 19 as the first sample, of both classes by default.
 
     They are no whole numbers and do not come in order: a column that counts is no signal.
     """

@@ -1,4 +1,4 @@
-"""A home with three pushed versions, as MLMD and the push directory know them."""
+"""A home with three pushed versions, as MLMD and the push directory record them."""
 
 import json
 from pathlib import Path

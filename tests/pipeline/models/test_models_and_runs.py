@@ -79,6 +79,6 @@ def test_a_run_says_where_its_result_is_not_what_is_served(tmp_path: Path, aepip
     }
     assert restore.custom_properties["to_version"].int_value == int(new)
     assert len(past_runs(home)) == 8
-    told = lineage(home, second.run_id)
-    assert told["pushed_version"] == new
-    assert [stage["stage"] for stage in told["stages"]][-1] == "VersionedPusher"
+    reported = lineage(home, second.run_id)
+    assert reported["pushed_version"] == new
+    assert [stage["stage"] for stage in reported["stages"]][-1] == "VersionedPusher"

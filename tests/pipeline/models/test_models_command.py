@@ -33,8 +33,8 @@ def models(aepipe: Aepipe, home: Home) -> Models:
 
 def change(result: Result) -> dict[str, Any]:
     assert result.exit_code == 0, result.err
-    (told,) = json.loads(result.out)["changes"]
-    return dict(told)
+    (reported,) = json.loads(result.out)["changes"]
+    return dict(reported)
 
 
 def version_file(folder: Path) -> dict[str, Any]:
@@ -195,11 +195,11 @@ def test_what_a_rollback_leaves(
 ) -> None:
     (folder / "versions.json").write_text(json.dumps(before))
 
-    told = change(models("rollback", MODEL, "--json", *(["--to", str(to)] if to else [])))
+    reported = change(models("rollback", MODEL, "--json", *(["--to", str(to)] if to else [])))
 
     assert version_file(folder) == after
-    assert told["served"] == served_version(folder) == served
-    assert told["changed"] == (before != after)
+    assert reported["served"] == served_version(folder) == served
+    assert reported["changed"] == (before != after)
 
 
 @pytest.mark.parametrize(
@@ -401,9 +401,9 @@ def test_what_changes_nothing_says_so_and_is_not_recorded(models: Models, home: 
 def test_pruning_reports_what_it_removed(models: Models, home: Home, folder: Path) -> None:
     models("label", MODEL, "stable", "11")
 
-    told = change(models("prune", MODEL, "--keep", "1", "--json"))
+    reported = change(models("prune", MODEL, "--keep", "1", "--json"))
 
-    assert told["removed"] == [12]
+    assert reported["removed"] == [12]
     assert list_versions(folder) == [11, 13]
     kind, properties, inputs = recorded(home)[-1]
     assert kind == "aepipe.ModelPrune"

@@ -34,7 +34,7 @@ def test_the_sentence_for_a_pushed_version_that_is_not_served(
         write_whole_version(folder / str(number))
     (folder / "versions.json").write_text(json.dumps(content))
 
-    told = why_not_served(folder / str(version))
+    reported = why_not_served(folder / str(version))
 
-    assert len(told) == (sentence is not None)
-    assert (sentence or "") in "".join(told)
+    assert len(reported) == (sentence is not None)
+    assert (sentence or "") in "".join(reported)

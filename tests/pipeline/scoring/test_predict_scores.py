@@ -165,7 +165,7 @@ def test_what_is_reported_is_what_was_found(
         below, above = np.quantile(expected["error"], [max(share - 1e-3, 0), min(share + 1e-3, 1)])
         assert below - 1e-6 <= found["error_quantiles"][name] <= above + 1e-6
 
-    told = predict("anomaly", file)
-    assert told.exit_code == 0
-    assert f"{anomalies:,} ({anomalies / 2000:.2%})" in told.out
-    assert "-o FILE writes them" in told.out
+    reported = predict("anomaly", file)
+    assert reported.exit_code == 0
+    assert f"{anomalies:,} ({anomalies / 2000:.2%})" in reported.out
+    assert "-o FILE writes them" in reported.out

@@ -146,11 +146,11 @@ def test_a_fault_names_the_folder_or_the_file_elsewhere(
     if error.filename:
         error.filename = error.filename.replace("MODEL", str(folder))
 
-    with pytest.raises(UserInputError) as told, pushing(folder):
+    with pytest.raises(UserInputError) as raised, pushing(folder):
         publish(folder, lambda _: fail(error), 7)
 
-    assert str(told.value).startswith(line.replace("MODEL", str(folder)))
-    assert len(str(told.value).splitlines()) == 1
+    assert str(raised.value).startswith(line.replace("MODEL", str(folder)))
+    assert len(str(raised.value).splitlines()) == 1
 
 
 def test_a_bug_in_the_middle_of_a_push_stays_one(tmp_path: Path) -> None:

@@ -99,11 +99,11 @@ def test_what_is_written_is_read_back(tmp_path: Path, content: VersionFile, text
 def test_a_malformed_file_is_one_line_that_names_it(tmp_path: Path, text: str, fault: str) -> None:
     (tmp_path / "versions.json").write_text(text)
 
-    with pytest.raises(UserInputError) as told:
+    with pytest.raises(UserInputError) as raised:
         read_version_file(tmp_path)
 
-    assert str(told.value).startswith(f"{tmp_path}/versions.json: {fault}")
-    assert len(str(told.value).splitlines()) == 1
+    assert str(raised.value).startswith(f"{tmp_path}/versions.json: {fault}")
+    assert len(str(raised.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize(
