@@ -7,7 +7,7 @@ from typing import Protocol
 
 from data.facts import DataFacts, SpanFacts
 from data.sources import DataSource
-from data.spans.digests import FileDigests, copies_between_spans, files_sha256, refuse_copies
+from data.spans.digests import FileDigests
 from data.spans.files import patterns_of, splits_of
 from data.spans.folder import DataFolder, with_span_folders
 from data.spans.names import has_spans
@@ -60,7 +60,6 @@ def choose_data(
     config: PipelineConfig,
     source: DataSource,
     past: Sequence[PastRun],
-    digests: FileDigests | None = None,
 ) -> RunData:
     """Chooses the files to read and digests exactly these.
 
@@ -68,7 +67,6 @@ def choose_data(
         config: The pipeline.
         source: Where its files lie.
         past: Runs of the same output folder, newest first, of which some refused a span.
-        digests: Those of files that were read before.
 
     Raises:
         UserInputError: The folder's spans are not named alike, or one lacks a file; a file cannot
@@ -82,18 +80,20 @@ def choose_data(
             f"{source.directory}: no file's name gives a span number for {patterns_of(data)[0]!r}; "
             "name spans by digits"
         )
-    digested = _DigestedFolder(source.directory, digests or FileDigests())
-    refused = _refused(config, folder, digested, past) if data.skip_refused else {}
+    digests = FileDigests()
+    refused = _refused(config, folder, digests, past) if data.skip_refused else {}
     window = folder.newest_window(
         data.window, compare_spans=config.gate.compares_spans, left_out=refused
     )
     for span in window.spans:
-        digested.refuse_copies(span)
-    facts = digested.facts(source, window)
-    files = dataclasses.replace(window, fingerprint=digested.sha256(window.all_spans))
+        for names in span.files.values():
+            digests.refuse_copies(Path(folder.base, name) for name in names)
+    facts = _facts(source, folder, window, digests)
+    fingerprint = digests.of_files(_paths(folder, window.all_spans))
     notices = _notices(folder, window, data.window, refused)
     if window.has_spans:
-        notices += digested.copies_between(window.spans)
+        notices += digests.copies_between_spans(_paths(folder, window.spans))
+    files = dataclasses.replace(window, fingerprint=fingerprint)
     return RunData(config, facts, files, tuple(notices))
 
 
@@ -113,47 +113,31 @@ def _notices(
     return notices
 
 
-@dataclasses.dataclass(frozen=True)
-class _DigestedFolder:
-    """A data folder whose files are each read once."""
+def _paths(folder: DataFolder, spans: Iterable[ReadSpan]) -> list[Path]:
+    return [Path(folder.base, name) for span in spans for name in span.names]
 
-    directory: Path
-    digests: FileDigests
 
-    def paths(self, spans: Iterable[ReadSpan]) -> list[Path]:
-        return [self.directory / name for span in spans for name in span.names]
+def _facts(
+    source: DataSource, folder: DataFolder, window: ReadWindow, digests: FileDigests
+) -> DataFacts:
+    def facts_of(span: ReadSpan) -> SpanFacts:
+        sha256 = digests.of_files(_paths(folder, [span]))
+        return SpanFacts(span.number, span.name, span.version, sha256)
 
-    def sha256(self, spans: Iterable[ReadSpan]) -> str:
-        return files_sha256(self.paths(spans), self.digests)
-
-    def facts(self, source: DataSource, window: ReadWindow) -> DataFacts:
-        paths = self.paths(window.spans)
-        return DataFacts(
-            source=source.source,
-            directory=str(source.directory),
-            sha256=self.sha256(window.spans),
-            files=len(paths),
-            bytes=sum(path.stat().st_size for path in paths),
-            spans=[self._span_facts(span) for span in window.spans] if window.has_spans else [],
-            previous_span=self._span_facts(window.previous) if window.previous else None,
-        )
-
-    def _span_facts(self, span: ReadSpan) -> SpanFacts:
-        return SpanFacts(span.number, span.name, span.version, self.sha256([span]))
-
-    def refuse_copies(self, span: ReadSpan) -> None:
-        for names in span.files.values():
-            refuse_copies([self.directory / name for name in names], self.digests)
-
-    def copies_between(self, spans: Sequence[ReadSpan]) -> list[str]:
-        return copies_between_spans([self.paths([span]) for span in spans], self.digests)
+    paths = _paths(folder, window.spans)
+    return DataFacts(
+        source=source.source,
+        directory=str(source.directory),
+        sha256=digests.of_files(paths),
+        files=len(paths),
+        bytes=sum(path.stat().st_size for path in paths),
+        spans=[facts_of(span) for span in window.spans] if window.has_spans else [],
+        previous_span=facts_of(window.previous) if window.previous else None,
+    )
 
 
 def _refused(
-    config: PipelineConfig,
-    folder: DataFolder,
-    digested: _DigestedFolder,
-    past: Sequence[PastRun],
+    config: PipelineConfig, folder: DataFolder, digests: FileDigests, past: Sequence[PastRun]
 ) -> dict[int, tuple[str, PastRun]]:
     """Returns name and run of each earlier span that was refused when it was the newest.
 
@@ -170,15 +154,14 @@ def _refused(
         if run_of_span is None or run_of_span.status not in ("data_refused", "failed"):
             continue
         span = folder.span(number)
-        if _is_refusal(run_of_span, span, digested):
+        if _is_refusal(run_of_span, _paths(folder, [span]), digests):
             refused[number] = (span.name, run_of_span)
     return refused
 
 
-def _is_refusal(run: PastRun, span: ReadSpan, digested: _DigestedFolder) -> bool:
+def _is_refusal(run: PastRun, paths: Sequence[Path], digests: FileDigests) -> bool:
     assert run.data is not None, "it has spans"
-    if run.data.spans[-1].sha256 != digested.sha256([span]):
+    if run.data.spans[-1].sha256 != digests.of_files(paths):
         return False
     # A failed run counts if it blames one of the span's files, not if a disk was full.
-    paths = digested.paths([span])
     return run.status == "data_refused" or any(str(path) in run.reasons[0] for path in paths)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from data.spans.files import unreadable
@@ -17,82 +17,69 @@ def file_sha256(path: Path) -> str:
 
 
 class FileDigests:
-    """SHA-256 of files, each of which is read once as long as it does not change."""
+    """SHA-256 of files, as hex digits; each file is read once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, int, int, int, int], str] = {}
+        self._known: dict[Path, str] = {}
 
-    def sha256(self, path: Path) -> str:
-        """Returns a file's SHA-256 as hex digits.
+    def of_file(self, path: Path) -> str:
+        """Returns the digest of a file's content.
 
         Raises:
             UserInputError: The file cannot be read.
         """
-        try:
-            found = path.stat()
-            times = (found.st_mtime_ns, found.st_ctime_ns)
-            key = (str(path), found.st_ino, found.st_size, *times)
-            if key not in self._known:
-                self._known[key] = file_sha256(path)
-        except OSError as error:
-            raise UserInputError(unreadable(path, error)) from error
-        return self._known[key]
+        if path not in self._known:
+            try:
+                self._known[path] = file_sha256(path)
+            except OSError as error:
+                raise UserInputError(unreadable(path, error)) from error
+        return self._known[path]
 
+    def of_files(self, files: Collection[Path]) -> str:
+        """Returns one digest over names and contents, whatever order the files come in.
 
-def files_sha256(files: Sequence[Path], digests: FileDigests | None = None) -> str:
-    """Returns one SHA-256 over names and contents, whatever order the files come in.
+        A name counts from the folder that all files share, so a copy of the folder has the same
+        digest and a file that moves from one span to another does not.
 
-    A name counts from the folder that all files share, so a copy of the folder has the same digest
-    and a file that moves from one span to another does not.
+        Raises:
+            UserInputError: A file cannot be read.
+        """
+        if not files:
+            return hashlib.sha256().hexdigest()
+        base = os.path.commonpath([path.absolute().parent for path in files])
+        named = sorted((path.absolute().relative_to(base).as_posix(), path) for path in files)
+        lines = [f"{self.of_file(path)}  {name}\n" for name, path in named]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
-    Args:
-        files: What to digest.
-        digests: Those of single files, read before or now.
+    def refuse_copies(self, paths: Iterable[Path]) -> None:
+        """Checks that no two files of one data set have the same content.
 
-    Raises:
-        UserInputError: A file cannot be read.
-    """
-    if not files:
-        return hashlib.sha256().hexdigest()
-    digests = digests or FileDigests()
-    base = os.path.commonpath([path.absolute().parent for path in files])
-    named = sorted((path.absolute().relative_to(base).as_posix(), path) for path in files)
-    lines = [f"{digests.sha256(path)}  {name}\n" for name, path in named]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+        The name that is shorter is taken for the original's, as a copy is called `ecg (1).csv` or
+        `ecg copy.csv`. Files without content are left to their reader.
 
+        Raises:
+            UserInputError: Two files have, or one cannot be read.
+        """
+        for copies in self._copies(paths):
+            original, copy = sorted(copies, key=lambda path: (len(path.name), str(path)))[:2]
+            raise UserInputError(f"{copy} is a copy of {original}: remove one of the two")
 
-def refuse_copies(paths: Iterable[Path], digests: FileDigests) -> None:
-    """Checks that no two files of one data set have the same content.
+    def copies_between_spans(self, paths: Iterable[Path]) -> list[str]:
+        """Returns a notice for the files of one span that are in another span too, if any are.
 
-    The name that is shorter is taken for the original's, as a copy is called `ecg (1).csv` or
-    `ecg copy.csv`. Files without content are left to their reader.
+        A delivery may be the same as the one before, so this is no mistake by itself.
+        """
+        copies = self._copies(paths)
+        if not copies:
+            return []
+        first, second, *_ = copies[0]
+        more = f", and {len(copies) - 1} more such files" if len(copies) > 1 else ""
+        return [f"{second} has the content of {first}: its rows count twice{more}"]
 
-    Raises:
-        UserInputError: Two files have, or one cannot be read.
-    """
-    for copies in _copies(paths, digests):
-        original, copy = sorted(copies, key=lambda path: (len(path.name), str(path)))[:2]
-        raise UserInputError(f"{copy} is a copy of {original}: remove one of the two")
-
-
-def copies_between_spans(spans: Sequence[Iterable[Path]], digests: FileDigests) -> list[str]:
-    """Returns a notice for the files of one span that are in another span too, if there are any.
-
-    A delivery may be the same as the one before, so this is no mistake by itself.
-    """
-    paths = [path for span in spans for path in span]
-    copies = _copies(paths, digests)
-    if not copies:
-        return []
-    first, second, *_ = copies[0]
-    more = f", and {len(copies) - 1} more such files" if len(copies) > 1 else ""
-    return [f"{second} has the content of {first}: its rows count twice{more}"]
-
-
-def _copies(paths: Iterable[Path], digests: FileDigests) -> list[list[Path]]:
-    """Returns the files of each content that more than one file has; empty files do not count."""
-    by_digest: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        if path.stat().st_size:
-            by_digest[digests.sha256(path)].append(path)
-    return [same for same in by_digest.values() if len(same) > 1]
+    def _copies(self, paths: Iterable[Path]) -> list[list[Path]]:
+        """Returns the files of each content that several have; empty files do not count."""
+        by_digest: dict[str, list[Path]] = defaultdict(list)
+        for path in paths:
+            if path.stat().st_size:
+                by_digest[self.of_file(path)].append(path)
+        return [same for same in by_digest.values() if len(same) > 1]

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from data.spans.digests import files_sha256
+from data.spans.digests import FileDigests
 from data.spans.files import matching_files
 
 NAMES = [
@@ -16,6 +16,10 @@ NAMES = [
     "span-2/ecg.csv",
     "span-2/v-07/ecg.csv",
 ]
+
+
+def digest_of(files):
+    return FileDigests().of_files(files)
 
 
 @pytest.fixture
@@ -49,17 +53,17 @@ def test_matching_files_of_a_missing_folder(tmp_path):
 
 def test_digest_does_not_depend_on_order_or_place(folder, tmp_path):
     files = matching_files(folder, ["*.csv*", "span-*/*.csv"])
-    digest = files_sha256(files)
+    digest = digest_of(files)
     assert len(digest) == 64
-    assert files_sha256(files[::-1]) == digest
+    assert digest_of(files[::-1]) == digest
     shutil.copytree(folder, tmp_path / "copy")
-    assert files_sha256(matching_files(tmp_path / "copy", ["*.csv*", "span-*/*.csv"])) == digest
+    assert digest_of(matching_files(tmp_path / "copy", ["*.csv*", "span-*/*.csv"])) == digest
 
 
 @pytest.mark.parametrize("change", ["content", "name", "added", "swapped", "moved bytes"])
 def test_digest_sees_every_change(folder, change):
     def digest() -> str:
-        return files_sha256(matching_files(folder, ["*.csv*"]))
+        return digest_of(matching_files(folder, ["*.csv*"]))
 
     ecg, more = folder / "ecg.csv", folder / "more.csv.gz"
     before = digest()
@@ -82,8 +86,8 @@ def test_digest_differs_between_spans(folder):
     one = matching_files(folder, ["ecg.csv", "span-1/*"])
     other = matching_files(folder, ["ecg.csv", "span-2/*.csv"])
     (folder / "span-2" / "ecg.csv").write_bytes((folder / "span-1" / "ecg.csv").read_bytes())
-    assert files_sha256(one) != files_sha256(other)
+    assert digest_of(one) != digest_of(other)
 
 
 def test_digest_of_no_files():
-    assert len(files_sha256([])) == 64
+    assert len(digest_of([])) == 64

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data.spans.digests import FileDigests, files_sha256
+from data.spans.digests import FileDigests
 from data.spans.files import LOCAL, matches, matching_files, matching_names
 from data.spans.folder import DataFolder
 from pipeline_config import BASIC, SignalData, UserInputError
@@ -161,20 +161,12 @@ def test_what_may_not_be_read_is_named(
     request.addfinalizer(lambda: (short_path / locked).chmod(0o700))
     request.getfixturevalue("nobody")
     with pytest.raises(UserInputError, match="cannot be read: permission denied"):
-        files_sha256(matching_files(short_path, [SIGNALS]))
+        FileDigests().of_files(matching_files(short_path, [SIGNALS]))
 
 
 def test_a_file_that_vanishes_meanwhile_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserInputError, match=r"ecg\.csv: cannot be read: no such file"):
-        FileDigests().sha256(tmp_path / "ecg.csv")
-
-
-def test_a_digest_follows_its_file(tmp_path: Path) -> None:
-    digests, file = FileDigests(), tmp_path / "ecg.csv"
-    file.write_text("1\n")
-    before = digests.sha256(file)
-    file.write_text("10\n")
-    assert digests.sha256(file) != before
+        FileDigests().of_file(tmp_path / "ecg.csv")
 
 
 def test_names_of_a_missing_folder() -> None:
