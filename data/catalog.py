@@ -1,6 +1,7 @@
 """The tutorial's own files: where they come from, and whether a file is one of them."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -10,21 +11,6 @@ import numpy as np
 from data.spans.digests import file_sha256
 from data.spans.files import matches, patterns_of
 from pipeline_config import ImageData, SignalData
-
-
-@dataclasses.dataclass(frozen=True)
-class CsvLayout:
-    """What a CSV without a header must hold to be taken although its digest differs.
-
-    Attributes:
-        rows: Lines of the file.
-        columns: Values a line; the last is the label.
-        labels: Label -> rows that have it.
-    """
-
-    rows: int
-    columns: int
-    labels: Mapping[int, int]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,7 +24,8 @@ class SourceFile:
         size: Bytes.
         sha256: Hex digest.
         shape: Shape of one example; a config with another shape has no use for the file.
-        layout: Decides if the digest differs; without it the digest alone decides.
+        labels: Rows of each label in a CSV without a header. If the digest differs, they and the
+            shape decide; without them the digest alone does.
     """
 
     folder: str
@@ -47,7 +34,7 @@ class SourceFile:
     size: int
     sha256: str
     shape: tuple[int, ...]
-    layout: CsvLayout | None = None
+    labels: Mapping[int, int] | None = None
 
     @property
     def path(self) -> PurePosixPath:
@@ -74,7 +61,7 @@ CATALOG: Sequence[SourceFile] = (
         size=7_877_383,
         sha256="72ce7b040ca0c6ed36c3368e570c6ac4ddf20100476e47373c63b2395e012df1",
         shape=(140,),
-        layout=CsvLayout(rows=4998, columns=141, labels=MappingProxyType({1: 2919, 0: 2079})),
+        labels=MappingProxyType({1: 2919, 0: 2079}),
     ),
     _fashion_mnist(
         "train-images-idx3-ubyte.gz",
@@ -122,29 +109,30 @@ class Verdict:
 
 
 def verify(source: SourceFile, path: Path) -> Verdict:
-    """Compares a file with the catalog: its digest, then its layout if it has one."""
+    """Compares a file with the catalog: its digest, then the table if its labels are known."""
     digest = file_sha256(path)
     if digest == source.sha256:
         return Verdict(genuine=True)
     differs = f"{source.path}: SHA-256 is {digest}, expected {source.sha256}"
-    if source.layout is None:
+    if source.labels is None:
         return Verdict(genuine=False, note=differs)
-    problem = _layout_problem(source.layout, path)
+    problem = _table_problem(path, math.prod(source.shape) + 1, source.labels)
     if problem:
         return Verdict(genuine=False, note=f"{differs}, and {problem}")
     return Verdict(genuine=True, note=f"{differs}; used, as its shape and class counts are right")
 
 
-def _layout_problem(layout: CsvLayout, path: Path) -> str | None:
+def _table_problem(path: Path, columns: int, labels: Mapping[int, int]) -> str | None:
+    """Returns what is wrong with a CSV whose last column is the label."""
     try:
         table = np.loadtxt(path, delimiter=",", ndmin=2)
     except ValueError:
         return "it is not a table of numbers"
-    if table.shape != (layout.rows, layout.columns):
-        rows, columns = table.shape
-        return f"it is {rows} x {columns}, not {layout.rows} x {layout.columns}"
+    expected = (sum(labels.values()), columns)
+    if table.shape != expected:
+        return "it is {} x {}, not {} x {}".format(*table.shape, *expected)
     values, counts = np.unique(table[:, -1], return_counts=True)
     found = dict(zip(values.tolist(), counts.tolist(), strict=True))
-    if found != layout.labels:
-        return f"its rows a class are {found}, not {dict(layout.labels)}"
+    if found != labels:
+        return f"its rows a class are {found}, not {dict(labels)}"
     return None

@@ -8,7 +8,6 @@ from pathlib import Path
 import file_server as faults
 import pytest
 
-from data.catalog import CsvLayout
 from data.download import PARTIAL_FOLDER, DownloadError, NoNetworkError, Patience, download
 
 CONTENT = random.Random(0).randbytes(4 << 16)
@@ -117,9 +116,6 @@ def csv(rows: list[str]) -> bytes:
     return "".join(f"{row}\n" for row in rows).encode()
 
 
-LAYOUT = CsvLayout(rows=3, columns=2, labels={1: 2, 0: 1})
-
-
 @pytest.mark.parametrize(
     ("rows", "problem"),
     [
@@ -131,8 +127,9 @@ LAYOUT = CsvLayout(rows=3, columns=2, labels={1: 2, 0: 1})
         pytest.param(["0.5,1", "0.25", "0.125,0"], "not a table of numbers", id="a short row"),
     ],
 )
-def test_layout_decides_where_the_digest_differs(server, patience, tmp_path, rows, problem):
-    source = server.publish("beats.csv", csv(rows), sha256="0" * 64, layout=LAYOUT)
+def test_shape_and_labels_decide_if_the_digest_differs(server, patience, tmp_path, rows, problem):
+    changes = {"sha256": "0" * 64, "shape": (1,), "labels": {1: 2, 0: 1}}
+    source = server.publish("beats.csv", csv(rows), **changes)
     if problem:
         with pytest.raises(DownloadError, match=problem):
             download(source, tmp_path, patience=patience)

@@ -7,7 +7,6 @@ from typing import Any
 import file_server as faults
 import pytest
 
-from data.catalog import CsvLayout
 from data.download import DownloadError
 from data.sources import DataSource, resolve
 from pipeline_config import ANOMALY, BASIC, PipelineConfig, UserInputError
@@ -212,9 +211,8 @@ def test_a_server_that_fails_is_an_error_and_not_a_sample(find, server, tmp_path
     assert not (tmp_path / "cache" / "sample").exists()
 
 
-def test_a_file_taken_by_its_layout_is_reported(server, patience, tmp_path):
-    layout = CsvLayout(rows=1, columns=3, labels={1: 1})
-    source = server.publish("ecg.csv", BEATS, sha256="0" * 64, layout=layout)
+def test_a_file_taken_by_its_shape_and_labels_is_reported(server, patience, tmp_path):
+    source = server.publish("ecg.csv", b"0.5," * 140 + b"1.0\n", sha256="0" * 64, labels={1: 1})
     found = resolve(
         ANOMALY, data_dir=None, environ={}, cache_dir=tmp_path, catalog=[source], patience=patience
     )
