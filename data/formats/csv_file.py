@@ -41,8 +41,9 @@ def read_signals(path: str, length: int, block_bytes: int = BLOCK_BYTES) -> Iter
     """
     rows = 0
     with open_content(path) as content:
-        blocks = _require_text(read_line_blocks(content, path, block_bytes), path)
-        first, start = _read_beginning(blocks, path)
+        blocks = read_line_blocks(content, path, block_bytes)
+        # What is no text has no columns to judge.
+        first, start = _read_beginning((_require_text(lines, path) for lines in blocks), path)
         require_training_layout(start, length, path)
         layout = CsvLayout(
             (length,), BINARY_LABELS, reads_labels=True, header_row=_header_row(first, start)
@@ -108,11 +109,10 @@ def _header_row(first: LineBlock, start: Start) -> int:
     return 0 if start.header is None else first.first_line + start.header
 
 
-def _require_text(blocks: Iterator[LineBlock], path: str) -> Iterator[LineBlock]:
-    for block in blocks:
-        for number, line in block.lines():
-            try:
-                line_text(line)
-            except ValueError as error:
-                raise UserInputError(f"{path}, row {number}: {error}") from None
-        yield block
+def _require_text(lines: LineBlock, path: str) -> LineBlock:
+    for number, line in lines.lines():
+        try:
+            line_text(line)
+        except ValueError as error:
+            raise UserInputError(f"{path}, row {number}: {error}") from None
+    return lines
