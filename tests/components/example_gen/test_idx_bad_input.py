@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.formats.idx_file import find_pair, read_images
+from pipeline_config import UserInputError
+
 IMAGES = "train-images-idx3-ubyte.gz"
 LABELS = "train-labels-idx1-ubyte.gz"
 
@@ -77,7 +80,6 @@ BAD_FILES: dict[str, tuple[str, Change, str]] = {
 def test_bad_file_is_named_with_remedy(
     tmp_path: Path,
     write_splits: Callable[[Path], None],
-    image_fault: Callable[..., str],
     name: str,
     change: Change,
     expected: str,
@@ -86,10 +88,21 @@ def test_bad_file_is_named_with_remedy(
     file = tmp_path / name
     file.write_bytes(change(file.read_bytes()))
 
-    line = image_fault(tmp_path)
+    with pytest.raises(UserInputError) as raised:
+        list(read_images(*find_pair([f"{tmp_path}/{IMAGES}", f"{tmp_path}/{LABELS}"], (2, 3))))
 
-    assert line.startswith(f"{file}: ")
-    assert expected in line
+    assert str(raised.value).startswith(f"{file}: ")
+    assert expected in str(raised.value)
+
+
+def test_damage_behind_the_header_reaches_the_user(
+    tmp_path: Path, write_splits: Callable[[Path], None], image_fault: Callable[..., str]
+) -> None:
+    write_splits(tmp_path)
+    file = tmp_path / IMAGES
+    file.write_bytes(file.read_bytes()[:-8])
+
+    assert image_fault(tmp_path).startswith(f"{file}: the gzip data is damaged or ends early")
 
 
 @pytest.mark.parametrize(
