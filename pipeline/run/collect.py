@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ml_metadata.proto.metadata_store_pb2 import Artifact
+from tfx.types.artifact import Artifact
+from tfx.types.standard_artifacts import InfraBlessing, PushedModel
 
 from components.data_gate.component import VERDICT_FILE
 from components.infra_validator.component import BLESSED_PROPERTY, LOG_FILE, REASON_PROPERTY
@@ -13,7 +14,7 @@ from components.threshold_evaluator.outputs import EVALUATION_FILE
 from components.versioned_pusher.component import NOTICE_PROPERTY
 from pipeline.home import Home
 from pipeline.models.pushed_versions import why_not_served
-from pipeline.run.lineage import open_store, output_artifacts, run_executions, text_property
+from pipeline.run.lineage import open_store, output_artifacts, run_executions
 from pipeline.run.outcome import RunOutcome
 
 
@@ -26,16 +27,18 @@ def collect_outcome(begun: RunOutcome, home: Home) -> RunOutcome:
     """
     store = open_store(home, begun.pipeline)
     executions = run_executions(store, begun.run_id)
-    pushed = output_artifacts(store, executions, "VersionedPusher")["pushed_model"]
+    pushed = PushedModel()
+    pushed.set_mlmd_artifact(output_artifacts(store, executions, "VersionedPusher")["pushed_model"])
     is_fresh = "VersionedPusher" not in begun.cached
-    notices = (
-        text_property(pushed.custom_properties, NOTICE_PROPERTY).splitlines() if is_fresh else []
-    )
-    blessing = output_artifacts(store, executions, "InfraValidator").get("blessing")
+    notices = pushed.get_string_custom_property(NOTICE_PROPERTY).splitlines() if is_fresh else []
+    blessing = None
+    if found := output_artifacts(store, executions, "InfraValidator").get("blessing"):
+        blessing = InfraBlessing()
+        blessing.set_mlmd_artifact(found)
     return judged_outcome(
         dataclasses.replace(begun, notices=[*begun.notices, *notices]),
-        verdict=output_artifacts(store, executions, "DataGate")["verdict"],
-        evaluation=output_artifacts(store, executions, "ThresholdEvaluator")["evaluation"],
+        verdict_uri=output_artifacts(store, executions, "DataGate")["verdict"].uri,
+        evaluation_uri=output_artifacts(store, executions, "ThresholdEvaluator")["evaluation"].uri,
         blessing=blessing,
         pushed=pushed,
         is_fresh=is_fresh,
@@ -62,8 +65,8 @@ def class_counts(home: Home, pipeline: str, run_id: str) -> tuple[str, list[str]
 def judged_outcome(
     begun: RunOutcome,
     *,
-    verdict: Artifact,
-    evaluation: Artifact,
+    verdict_uri: str,
+    evaluation_uri: str,
     blessing: Artifact | None,
     pushed: Artifact,
     is_fresh: bool,
@@ -73,26 +76,27 @@ def judged_outcome(
 
     Args:
         begun: The run, with the data that it read.
-        verdict: The data gate's.
-        evaluation: The evaluator's findings.
+        verdict_uri: The data gate's.
+        evaluation_uri: The evaluator's findings.
         blessing: The infra validator's; None if it is turned off.
         pushed: The pusher's.
         is_fresh: Whether this run pushed, rather than an earlier one with the same result.
         advice: Follows the reason of a refusal by the infra validator.
     """
     assert begun.data is not None, "it began with its data"
-    found = _read_json(Path(evaluation.uri) / EVALUATION_FILE)
-    passed = _read_json(Path(verdict.uri) / VERDICT_FILE)
+    found = _read_json(Path(evaluation_uri) / EVALUATION_FILE)
+    passed = _read_json(Path(verdict_uri) / VERDICT_FILE)
     # Of a model that was not blessed, the infra validator only says that.
     reasons = found["reasons"]
-    if found["blessed"] and blessing and not blessing.custom_properties[BLESSED_PROPERTY].int_value:
-        reason = text_property(blessing.custom_properties, REASON_PROPERTY)
+    # TFX's getters, as Kubeflow Pipelines returns every number of a property as a float.
+    if found["blessed"] and blessing and not blessing.get_int_custom_property(BLESSED_PROPERTY):
+        reason = blessing.get_string_custom_property(REASON_PROPERTY)
         reasons = [f"infra validator: {reason}{advice}"]
     elif found["blessed"]:
         reasons = []
     blessed = bool(found["blessed"]) and not reasons
-    is_pushed = pushed.custom_properties["pushed"].int_value
-    folder = text_property(pushed.custom_properties, "pushed_destination")
+    is_pushed = pushed.get_int_custom_property("pushed")
+    folder = pushed.get_string_custom_property("pushed_destination")
     destination = Path(folder) if is_pushed else None
     notices = [
         *begun.notices,

@@ -145,10 +145,10 @@ def RecordOutcome(  # noqa: N802 - TFX names a component as a class.
     facts = _data_facts(data_folder, span_window)
     outcome = judged_outcome(
         RunOutcome(pipeline, run_id, "interrupted", facts),
-        verdict=verdict.mlmd_artifact,
-        evaluation=evaluation.mlmd_artifact,
-        blessing=infra_blessing.mlmd_artifact if infra_blessing else None,
-        pushed=pushed_model.mlmd_artifact,
+        verdict_uri=verdict.uri,
+        evaluation_uri=evaluation.uri,
+        blessing=infra_blessing,
+        pushed=pushed_model,
         is_fresh=f"/{run_id}/" in pushed_model.uri,
     )
     folder = Path(runs_folder, run_id)
