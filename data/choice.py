@@ -9,7 +9,7 @@ from data.facts import DataFacts, SpanFacts
 from data.sources import DataSource
 from data.spans.digests import FileDigests
 from data.spans.files import patterns_of, splits_of
-from data.spans.folder import DataFolder, with_span_folders
+from data.spans.folder import DataFolder, with_patterns
 from data.spans.names import has_spans
 from data.spans.window import ReadSpan, ReadWindow
 from pipeline_config import PipelineConfig, UserInputError
@@ -72,9 +72,9 @@ def choose_data(
         UserInputError: The folder's spans are not named alike, or one lacks a file; a file cannot
             be read, or is a copy of another.
     """
-    data = with_span_folders(config.data, source.directory)
+    folder = DataFolder(str(source.directory), splits_of(source.patterns_in(config.data)))
+    data = with_patterns(config.data, folder.splits)
     config = dataclasses.replace(config, data=data)
-    folder = DataFolder(str(source.directory), splits_of(data))
     if not folder.span_numbers and any(has_spans(pattern) for pattern in patterns_of(data)):
         raise UserInputError(
             f"{source.directory}: no file's name gives a span number for {patterns_of(data)[0]!r}; "
@@ -90,7 +90,7 @@ def choose_data(
             digests.refuse_copies(Path(folder.base, name) for name in names)
     facts = _facts(source, folder, window, digests)
     fingerprint = digests.of_files(_paths(folder, window.all_spans))
-    notices = _notices(folder, window, data.window, refused)
+    notices = folder.notices + _notices(folder, window, data.window, refused)
     if window.has_spans:
         notices += digests.copies_between_spans(_paths(folder, window.spans))
     files = dataclasses.replace(window, fingerprint=fingerprint)

@@ -8,9 +8,9 @@ from typing import Literal
 from data.catalog import CATALOG, SourceFile, files_for
 from data.download import NoNetworkError, Patience, download
 from data.sample import write_sample
-from data.spans.files import LOCAL, matching_files, patterns_of
-from data.spans.folder import with_span_folders
-from pipeline_config import PipelineConfig, UserInputError
+from data.spans.files import LOCAL, literal_pattern, patterns_of, splits_of
+from data.spans.folder import DataFolder, with_patterns, with_span_folders
+from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
 
 DATA_VARIABLE = "AEPIPE_DATA"
 """Environment variable: a data directory, if `--data-dir` names none."""
@@ -30,11 +30,24 @@ class DataSource:
         directory: The folder that the pipeline's file patterns count from; absolute.
         source: Where they came from.
         notice: One line that the user must see, or None.
+        file: Name of the one file in it that is read; None to go by the file patterns.
     """
 
     directory: Path
     source: Literal["given", "downloaded", "sample"]
     notice: str | None = None
+    file: str | None = None
+
+    def patterns_in(self, data: SignalData | ImageData) -> SignalData | ImageData:
+        """Returns a config's data with file patterns that look into span folders, or at the file.
+
+        Raises:
+            UserInputError: See `with_span_folders`.
+        """
+        if self.file is None:
+            return with_span_folders(data, self.directory)
+        pattern = literal_pattern(self.file)
+        return with_patterns(data, dict.fromkeys(splits_of(data), pattern))
 
 
 def resolve(
@@ -56,7 +69,7 @@ def resolve(
     Args:
         config: The pipeline; only its own files are looked for and downloaded.
         data_dir: The user's folder, with the files in it or in its sub-folder
-            `config.data.folder`.
+            `config.data.folder`; or one file, which alone is read.
         environ: Environment variables.
         cache_dir: Where downloads and samples are kept.
         fetch: Whether the network may be tried.
@@ -64,15 +77,15 @@ def resolve(
         patience: Tries and time limits of a download.
 
     Raises:
-        UserInputError: A folder that was given is missing or has no matching files, or nothing was
+        UserInputError: What was given is missing or a folder without matching files, or nothing was
             given for a config whose shape or patterns are not the tutorial's.
         DownloadError: The server was reached but did not deliver.
     """
     variable = environ.get(DATA_VARIABLE)
     if data_dir is not None:
-        return DataSource(_given(config, data_dir), "given")
+        return _given(config, data_dir)
     if variable:
-        return DataSource(_given(config, Path(variable)), "given")
+        return _given(config, Path(variable))
     files = files_for(config.data, catalog)
     raw = (cache_dir / RAW_FOLDER).absolute()
     missing = [file for file in files if not (raw / file.path).is_file()]
@@ -102,20 +115,22 @@ def folder_in(data_dir: Path, folder: str) -> Path:
     return inner if inner.is_dir() else data_dir
 
 
-def _given(config: PipelineConfig, data_dir: Path) -> Path:
+def _given(config: PipelineConfig, data_dir: Path) -> DataSource:
     root = data_dir.expanduser().absolute()
     if not root.exists():
         raise UserInputError(f"{root}: no such folder; name one with the files of {config.name!r}")
-    if not root.is_dir():
+    if not root.is_dir() and isinstance(config.data, ImageData):
         raise UserInputError(f"{root}: a file, not a folder; name the folder that holds it")
-    directory = folder_in(root, config.data.folder)
-    for pattern in patterns_of(with_span_folders(config.data, directory)):
-        if not matching_files(directory, [pattern]):
-            raise UserInputError(
-                f"{directory}: no file matches {pattern!r}, {_content(directory)}; put the files "
-                f"of {config.name!r} there, or name another folder with --data-dir"
-            )
-    return directory
+    if not root.is_dir():
+        return DataSource(root.parent, "given", file=root.name)
+    source = DataSource(folder_in(root, config.data.folder), "given")
+    folder = DataFolder(str(source.directory), splits_of(source.patterns_in(config.data)))
+    if folder.unmatched is not None:
+        raise UserInputError(
+            f"{folder.base}: no file matches {folder.unmatched!r}, {_content(source.directory)}; "
+            f"put the files of {config.name!r} there, or name another folder with --data-dir"
+        )
+    return source
 
 
 def _content(directory: Path, shown: int = 5) -> str:

@@ -144,7 +144,7 @@ def _data(config: PipelineConfig, environ: Mapping[str, str], cache_dir: Path) -
             )
         except UserInputError as error:
             return False, f"{error} (now {DATA_VARIABLE} names it)"
-        return True, f"given by {DATA_VARIABLE}: {given.directory}"
+        return True, f"given by {DATA_VARIABLE}: {given.directory / (given.file or '')}"
     raw = (cache_dir / RAW_FOLDER).absolute()
     files = files_for(config.data, CATALOG)
     there = [file for file in files if (raw / file.path).is_file()]

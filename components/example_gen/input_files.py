@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from absl import logging
 from google.protobuf import json_format, message, struct_pb2
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2, range_config_pb2
@@ -41,6 +42,11 @@ class RemoteFiles:
         found = fileio.stat(path)
         return int(found.length), int(found.mtime_nsec)
 
+    def content(self, path: str) -> bytes:
+        """Returns what a small file holds."""
+        with fileio.open(path, "rb") as file:
+            return bytes(file.read())
+
 
 def resolve_window(exec_properties: dict[str, Any]) -> ReadWindow:
     """Returns the files that the run has chosen, else those in the input base now.
@@ -58,6 +64,8 @@ def resolve_window(exec_properties: dict[str, Any]) -> ReadWindow:
     base = str(exec_properties[standard_component_specs.INPUT_BASE_KEY]).rstrip("/")
     files: FileSystem = RemoteFiles() if "://" in base else LOCAL
     folder = DataFolder(base, input_splits(exec_properties), files)
+    for notice in folder.notices:
+        logging.info(notice)
     size = 1
     if text := exec_properties.get(standard_component_specs.RANGE_CONFIG_KEY):
         size = _parsed(text, range_config_pb2.RangeConfig()).rolling_range.num_spans or 1

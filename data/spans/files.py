@@ -13,6 +13,13 @@ from pipeline_config import ImageData, SignalData, UserInputError
 _BACKUP_ENDS = ("~", ".bak", ".old", ".orig", ".swp", ".tmp", ".part", ".partial", ".crdownload")
 """What editors, backups and unfinished downloads add to a name."""
 
+_DOCUMENT = re.compile(
+    r"(?:read[-_]?me|licen[cs]e|copying|notice|citation|changelog|authors|(?:sha\d+|md5|check)sums?)"
+    r"(?:[-_ ][^.]*)?(?:\.(?:txt|md|rst|html?|pdf))?",
+    re.IGNORECASE,
+)
+"""Names of text about data, such as README.txt, that lies beside them."""
+
 _OTHER_KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -35,6 +42,9 @@ class FileSystem(Protocol):
 
     def size_and_time(self, path: str) -> tuple[int, int]:
         """Returns a file's bytes, and when it was changed in nanoseconds since 1970."""
+
+    def content(self, path: str) -> bytes:
+        """Returns what a small file holds."""
 
 
 class LocalFiles:
@@ -87,6 +97,17 @@ class LocalFiles:
         found = Path(path).stat()
         return found.st_size, found.st_mtime_ns
 
+    def content(self, path: str) -> bytes:
+        """Returns what a small file holds.
+
+        Raises:
+            UserInputError: It cannot be read.
+        """
+        try:
+            return Path(path).read_bytes()
+        except OSError as error:
+            raise UserInputError(unreadable(path, error)) from error
+
 
 LOCAL = LocalFiles()
 
@@ -115,8 +136,9 @@ def matching_names(base: str, pattern: str, files: FileSystem = LOCAL) -> list[s
     As in a shell, `*`, `?` and `[…]` match no hidden file and no `/`, and `{a,b}` is one of both.
     Placeholders such as `{SPAN}` are TFX's. A file's name matches in upper and lower case alike,
     so `*.csv` is `ECG.CSV` too; folders match as they are written. A backup (`ecg.csv~`,
-    `ecg.csv.bak`) or an unfinished download matches only a pattern that ends as its name does.
-    What is special in the folder's own path means nothing.
+    `ecg.csv.bak`) or an unfinished download matches only a pattern that ends as its name does,
+    and text about the data (`README.txt`, `LICENSE`) only one that begins as its name does. What
+    is special in the folder's own path means nothing.
 
     Args:
         base: The folder.
@@ -143,7 +165,7 @@ def matching_names(base: str, pattern: str, files: FileSystem = LOCAL) -> list[s
         place + name
         for place in places
         for name in _matching_parts(f"{base}/{place}", last, files, re.IGNORECASE)
-        if not _is_backup(name, last) and not files.is_folder(f"{base}/{place}{name}")
+        if not _is_aside(name, last) and not files.is_folder(f"{base}/{place}{name}")
     )
 
 
@@ -154,8 +176,13 @@ def matches(name: str, pattern: str) -> bool:
     return (
         len(parts) == len(patterns)
         and all(map(_is_match, parts, patterns, flags))
-        and not _is_backup(parts[-1], patterns[-1])
+        and not _is_aside(parts[-1], patterns[-1])
     )
+
+
+def literal_pattern(name: str) -> str:
+    """Returns the pattern that matches a file of this name alone."""
+    return re.sub(r"[*?[{]", r"[\g<0>]", name)
 
 
 def matching_files(directory: Path, patterns: Iterable[str]) -> list[Path]:
@@ -181,9 +208,12 @@ def _is_match(name: str, part: str, flags: re.RegexFlag) -> bool:
         raise UserInputError(f"{part}: not a file pattern: {error}") from error
 
 
-def _is_backup(name: str, part: str) -> bool:
-    lower = name.lower()
-    return any(lower.endswith(end) and not part.lower().endswith(end) for end in _BACKUP_ENDS)
+def _is_aside(name: str, part: str) -> bool:
+    """Whether a file is a backup or about the data, and the pattern does not ask for it."""
+    name, part = name.lower(), part.lower()
+    if any(name.endswith(end) and not part.endswith(end) for end in _BACKUP_ENDS):
+        return True
+    return _DOCUMENT.fullmatch(name) is not None and part[:4] != name[:4]
 
 
 def _is_text(path: str) -> bool:

@@ -6,14 +6,21 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-from data.spans.files import LOCAL, FileSystem, matching_files, matching_names, patterns_of
+from data.spans.companions import companions_of
+from data.spans.files import (
+    LOCAL,
+    FileSystem,
+    matching_files,
+    matching_names,
+    patterns_of,
+    splits_of,
+)
 from data.spans.names import files_by_span, has_spans
+from data.spans.other_formats import find_splits
 from data.spans.window import ReadSpan, ReadWindow
 from pipeline_config import ImageData, SignalData, UserInputError
 
-_PATTERN_FIELDS = ("pattern", "train_pattern", "eval_pattern")
 _NUMBER_FOLDER = re.compile(r"span-([0-9]+)")
 _DATE_FOLDER = re.compile(r"span-[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -26,13 +33,20 @@ class DataFolder:
         splits: File pattern by input split.
         files: Where the folder lies.
 
+    Attributes:
+        splits: File pattern by input split as it counts here; see `find_splits`.
+        notices: What the user must see of it.
+
     Raises:
-        UserInputError: A folder cannot be read, or a pattern is wrong.
+        UserInputError: A folder cannot be read, a pattern is wrong, or there are files of several
+            formats, none of which is read by default.
     """
 
     def __init__(self, base: str, splits: Mapping[str, str], files: FileSystem = LOCAL) -> None:
         self.base = base
-        self._splits = splits
+        found = find_splits(base, splits, files)
+        self.splits = splits = found.splits
+        self.notices = [found.notice] if found.notice else []
         self._file_system = files
         self._names = {
             split: matching_names(base, pattern, files) for split, pattern in splits.items()
@@ -46,6 +60,11 @@ class DataFolder:
             if named
             else {}
         )
+
+    @property
+    def unmatched(self) -> str | None:
+        """The first pattern that matches no file, if one does not."""
+        return next((self.splits[split] for split, names in self._names.items() if not names), None)
 
     @property
     def span_numbers(self) -> list[int]:
@@ -65,7 +84,7 @@ class DataFolder:
         }
         some = next(span for span, _ in filter(None, found.values()))
         files = {}
-        for split, pattern in self._splits.items():
+        for split, pattern in self.splits.items():
             of_split = found[split]
             if of_split is None or of_split[0].version != some.version:
                 raise UserInputError(
@@ -73,7 +92,7 @@ class DataFolder:
                     "or keep the span's folder under another name until it is complete"
                 )
             files[split] = self._checked(of_split[1])
-        return ReadSpan(some.number, some.name, some.version, files)
+        return ReadSpan(some.number, some.name, some.version, files, self._companions(files))
 
     def newest_window(
         self, size: int, *, compare_spans: bool, left_out: Collection[int] = ()
@@ -94,7 +113,7 @@ class DataFolder:
         if not self._spans:
             return self._window([self._everything()], None)
         if not self.span_numbers:
-            pattern = next(iter(self._splits.values()))
+            pattern = next(iter(self.splits.values()))
             raise UserInputError(f"{self.base}/{pattern}: no file matches: put a span there")
         *earlier, newest = self.span_numbers
         numbers = [*(number for number in earlier if number not in left_out), newest]
@@ -102,11 +121,11 @@ class DataFolder:
         return self._window([self.span(number) for number in numbers[-size:]], previous)
 
     def _everything(self) -> ReadSpan:
-        for split, pattern in self._splits.items():
+        for split, pattern in self.splits.items():
             if not self._names[split]:
                 raise UserInputError(f"{self.base}/{pattern}: no file matches: put data there")
         files = {split: self._checked(names) for split, names in self._names.items()}
-        return ReadSpan(0, "", None, files)
+        return ReadSpan(0, "", None, files, self._companions(files))
 
     def _window(self, spans: list[ReadSpan], previous: ReadSpan | None) -> ReadWindow:
         window = ReadWindow(tuple(spans), previous, "")
@@ -116,8 +135,17 @@ class DataFolder:
             for split, names in sorted(span.files.items())
             for name in names
         ]
+        lines += [
+            (span.number, "", name, *self._file_system.size_and_time(f"{self.base}/{name}"))
+            for span in window.all_spans
+            for name in span.companions
+        ]
         fingerprint = hashlib.sha256(json.dumps(lines).encode()).hexdigest()
         return dataclasses.replace(window, fingerprint=fingerprint)
+
+    def _companions(self, files: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        names = {name for of_split in files.values() for name in of_split}
+        return companions_of(self.base, names, self._file_system)
 
     def _checked(self, names: Iterable[str]) -> tuple[str, ...]:
         checked = tuple(names)
@@ -143,21 +171,28 @@ def with_span_folders(data: SignalData | ImageData, directory: Path) -> SignalDa
     dates = [name for name in folders if _DATE_FOLDER.fullmatch(name)]
     if not numbers and not dates:
         return data
-    beside = matching_files(directory, patterns_of(data))
-    if beside:
-        raise UserInputError(
-            f"{beside[0]}: there are span folders beside it: move it into one, such as "
-            f"{(dates or ['span-' + numbers[0]])[0]}"
-        )
     if numbers and dates:
         raise UserInputError(
             f"{directory}: span-{numbers[0]} and {dates[0]}: name all by number or all by date"
         )
     folder = "span-{YYYY}-{MM}-{DD}" if dates else f"span-{_placeholder(numbers, directory)}"
-    patterns: dict[str, Any] = {
-        name: f"{folder}/{getattr(data, name)}" for name in _PATTERN_FIELDS if hasattr(data, name)
-    }
-    return dataclasses.replace(data, **patterns)
+    splits = {split: f"{folder}/{pattern}" for split, pattern in splits_of(data).items()}
+    inside = find_splits(str(directory), splits, LOCAL).splits.values()
+    if beside := matching_files(directory, [one.removeprefix(f"{folder}/") for one in inside]):
+        raise UserInputError(
+            f"{beside[0]}: there are span folders beside it: move it into one, such as "
+            f"{(dates or ['span-' + numbers[0]])[0]}"
+        )
+    return with_patterns(data, splits)
+
+
+def with_patterns(
+    data: SignalData | ImageData, splits: Mapping[str, str]
+) -> SignalData | ImageData:
+    """Returns `data` with other file patterns, by input split as from `splits_of`."""
+    if isinstance(data, ImageData):
+        return dataclasses.replace(data, train_pattern=splits["train"], eval_pattern=splits["eval"])
+    return dataclasses.replace(data, pattern=splits["all"])
 
 
 def _placeholder(numbers: list[str], directory: Path) -> str:

@@ -16,17 +16,20 @@ class ReadSpan:
         name: What a person calls the span; empty if the data does not come in spans.
         version: The newest version; None if spans have none.
         files: Paths relative to the data folder by input split, sorted.
+        companions: Paths of the files that are read with them, sorted; see
+            `data.spans.companions`.
     """
 
     number: int
     name: str
     version: int | None
     files: dict[str, tuple[str, ...]]
+    companions: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
-        """All files, sorted, each once."""
-        return sorted({name for names in self.files.values() for name in names})
+        """All files with their companions, sorted, each once."""
+        return sorted({*self.companions, *(name for of in self.files.values() for name in of)})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,4 +90,5 @@ class ReadWindow:
 
 def _span_from_json(values: dict[str, Any]) -> ReadSpan:
     files = {split: tuple(names) for split, names in values.pop("files").items()}
-    return ReadSpan(**values, files=files)
+    companions = tuple(values.pop("companions", ()))
+    return ReadSpan(**values, files=files, companions=companions)

@@ -46,7 +46,8 @@ json_option = click.option(
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
-    help="Folder of the raw data; default AEPIPE_DATA, else what was or can be downloaded.",
+    help="Folder of the raw data, or one file of it; default AEPIPE_DATA, else what was or can "
+    "be downloaded.",
 )
 
 settings_option = click.option(

@@ -7,6 +7,7 @@ from typing import Any
 import file_server as faults
 import pytest
 
+from data.choice import choose_data
 from data.download import DownloadError
 from data.sources import DataSource, resolve
 from pipeline_config import ANOMALY, BASIC, PipelineConfig, UserInputError
@@ -120,7 +121,7 @@ def test_an_empty_variable_is_no_folder(find):
     ("make", "config", "message"),
     [
         pytest.param(lambda root: None, ANOMALY, "no such folder", id="missing"),
-        pytest.param(lambda root: root.touch(), ANOMALY, "a file, not a folder", id="file"),
+        pytest.param(lambda root: root.touch(), BASIC, "a file, not a folder", id="file"),
         pytest.param(
             lambda root: root.mkdir(),
             ANOMALY,
@@ -128,9 +129,9 @@ def test_an_empty_variable_is_no_folder(find):
             id="empty",
         ),
         pytest.param(
-            lambda root: data_folder(root, "ecg/ecg.txt"),
+            lambda root: data_folder(root, "ecg/ecg.xls"),
             ANOMALY,
-            r"/ecg: no file matches '\*\.csv\{,\.gz\}', it holds ecg\.txt",
+            r"/ecg: no file matches '\*\.csv\{,\.gz\}', it holds ecg\.xls",
             id="no match in the sub-folder",
         ),
         pytest.param(
@@ -158,6 +159,26 @@ def test_a_given_folder_that_does_not_serve(find, server, tmp_path, make, config
     assert len(str(raised.value).splitlines()) == 1
     assert server.requests == []
     assert not (tmp_path / "cache").exists()
+
+
+def test_one_file_may_be_given(find, tmp_path):
+    data_folder(tmp_path / "mine", "beats.tsv")
+    data_folder(tmp_path / "mine", "others.csv")
+    data_folder(tmp_path / "mine", "span-1/later.csv")
+    found = find(data_dir=tmp_path / "mine" / "beats.tsv")
+    assert found == DataSource(tmp_path / "mine", "given", file="beats.tsv")
+    read = choose_data(ANOMALY, found, [])
+    assert (read.files.newest.names, read.facts.files) == (["beats.tsv"], 1)
+    assert read.notices == ()
+
+
+@pytest.mark.parametrize("name", ["a [1].csv", "*.csv", "{a,b}.csv", "{SPAN}.csv", "README.txt"])
+def test_a_files_name_means_itself(find, tmp_path, name):
+    data_folder(tmp_path, name)
+    data_folder(tmp_path, "a 1.csv")
+    data_folder(tmp_path, "a.csv")
+    read = choose_data(ANOMALY, find(data_dir=tmp_path / name), [])
+    assert read.files.newest.names == [name]
 
 
 def test_spans_in_a_given_folder(find, tmp_path):

@@ -91,13 +91,9 @@ def test_what_is_digested_is_ingested(base: Path, content: dict[tuple[str, str],
         for (place, name), kind in content.items():
             make(directory, place, name, kind)
         spans = [place for place in ("span-1", "span-2") if (directory / place).is_dir()]
-        signals = {
-            str(directory / place / name): (place, kind)
-            for (place, name), kind in content.items()
-            if kind != "folder"
-            and not name.startswith(".")
-            and re.search(r"\.csv(\.gz)?$", name, re.IGNORECASE)
-        }
+        signals = of_suffix("csv", directory, content)
+        if not {place for place, _ in signals.values()} & set(spans or [""]):
+            signals = of_suffix("txt", directory, content) or signals
         places = {place for place, _ in signals.values()}
         read_from = max(places & set(spans), default="")
         wanted = {path: kind for path, (place, kind) in signals.items() if place == read_from}
@@ -117,6 +113,18 @@ def test_what_is_digested_is_ingested(base: Path, content: dict[tuple[str, str],
         assert found == opened - of_the_previous_span(directory, read.files)
         assert found == ingested(str(directory), read.config.data, None)
         assert found == set(wanted)
+
+
+def of_suffix(
+    suffix: str, directory: Path, content: dict[tuple[str, str], str]
+) -> dict[str, tuple[str, str]]:
+    return {
+        str(directory / place / name): (place, kind)
+        for (place, name), kind in content.items()
+        if kind != "folder"
+        and not name.startswith(".")
+        and re.search(rf"\.{suffix}(\.gz)?$", name, re.IGNORECASE)
+    }
 
 
 def of_the_previous_span(directory: Path, files: ReadWindow) -> set[str]:

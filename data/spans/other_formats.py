@@ -1,0 +1,106 @@
+"""Files of another format that a folder holds instead of the ones that are read by default."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from data.spans.files import FileSystem, matching_names, splits_of
+from data.spans.names import files_by_span, has_spans
+from pipeline_config import ImageData, SignalData, UserInputError
+
+_GZIPPED_TEXT = (".tsv", ".txt", ".data", ".ts", ".arff")
+_AS_THEY_ARE = (".npy", ".npz", ".parquet", ".hea")
+
+Splits = Mapping[str, str]
+"""File pattern by input split of an ExampleGen; see `data.spans.files.splits_of`."""
+
+
+_SIGNALS: Mapping[str, tuple[Splits, ...]] = {
+    **{suffix: ({"all": f"*{suffix}{{,.gz}}"},) for suffix in _GZIPPED_TEXT},
+    **{suffix: ({"all": f"*{suffix}"},) for suffix in _AS_THEY_ARE},
+}
+"""Patterns by format; of several, the first that matches for each split counts."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FoundSplits:
+    """What is read of a folder.
+
+    Attributes:
+        splits: File pattern by input split, as it counts in this folder.
+        notice: One line that the user must see if these are not the patterns of the config.
+    """
+
+    splits: Splits
+    notice: str | None = None
+
+
+def find_splits(base: str, splits: Splits, files: FileSystem) -> FoundSplits:
+    """Returns the patterns of a config, or those of the one other format that a folder holds.
+
+    Only if nothing matches the default patterns is another format looked for, in span folders too.
+
+    Args:
+        base: The folder, or a remote prefix.
+        splits: The config's patterns; those in span folders have the folder in front.
+        files: Where the folder lies.
+
+    Raises:
+        UserInputError: A folder cannot be read, or there are files of several other formats.
+    """
+    defaults = _defaults(splits)
+    if defaults is None:
+        return FoundSplits(splits)
+    folder = next(iter(splits.values())).removesuffix(next(iter(defaults.values())))
+    if {split: folder + pattern for split, pattern in defaults.items()} != dict(splits):
+        return FoundSplits(splits)
+    if any(_has_files(base, pattern, files) for pattern in splits.values()):
+        return FoundSplits(splits)
+    formats = _SIGNALS if "all" in splits else {}
+    found = {
+        name: patterns
+        for name, variants in formats.items()
+        if (patterns := _first_matching(base, folder, variants, files))
+    }
+    if not found:
+        return FoundSplits(splits)
+    read_by_default = " and ".join(repr(pattern) for pattern in defaults.values())
+    if len(found) > 1:
+        named = " and ".join([", ".join(list(found)[:-1]), list(found)[-1]])
+        raise UserInputError(
+            f"{base}: no file matches {read_by_default}, but there are {named} files: choose one "
+            f"format, such as {_as_settings(next(iter(found.values())))}"
+        )
+    ((name, patterns),) = found.items()
+    return FoundSplits(
+        {split: folder + pattern for split, pattern in patterns.items()},
+        f"{base}: no file matches {read_by_default}, so the {name} files are read, as with "
+        f"{_as_settings(patterns)}",
+    )
+
+
+def _defaults(splits: Splits) -> Splits | None:
+    """Returns the default patterns of the data that have these input splits."""
+    for data in (SignalData(), ImageData()):
+        defaults = splits_of(data)
+        if defaults.keys() == splits.keys():
+            return defaults
+    return None
+
+
+def _first_matching(
+    base: str, folder: str, variants: tuple[Splits, ...], files: FileSystem
+) -> Splits | None:
+    for patterns in variants:
+        if all(_has_files(base, folder + pattern, files) for pattern in patterns.values()):
+            return patterns
+    return None
+
+
+def _has_files(base: str, pattern: str, files: FileSystem) -> bool:
+    names = matching_names(base, pattern, files)
+    return bool(files_by_span(pattern, names) if has_spans(pattern) else names)
+
+
+def _as_settings(patterns: Splits) -> str:
+    settings = {"all": "data.pattern", "train": "data.train_pattern", "eval": "data.eval_pattern"}
+    return " ".join(f"--set '{settings[split]}={patterns[split]}'" for split in patterns)
