@@ -6,10 +6,11 @@ Airflow DAG file read this module at start-up.
 """
 
 import dataclasses
+import difflib
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, get_args, get_origin
@@ -54,7 +55,15 @@ class GateRefusalError(Exception):
 
 
 class SettingError(UserInputError):
-    """A configuration value is out of its range; the message names the setting."""
+    """A configuration value is out of its range; the message names the setting.
+
+    Attributes:
+        setting: The setting's full name, such as `data.length`; empty if it is of several.
+    """
+
+    def __init__(self, line: str, setting: str = "") -> None:
+        super().__init__(line)
+        self.setting = setting
 
 
 NameKind = Literal["model", "pipeline", "run", "label"]
@@ -97,7 +106,7 @@ def check_name(kind: NameKind, name: str) -> None:
 
 def _require(condition: bool, setting: str, value: object, expected: str) -> None:
     if not condition:
-        raise SettingError(f"{setting}={value!r}: expected {expected}")
+        raise SettingError(f"{setting}={value!r}: expected {expected}", setting)
 
 
 def setting(
@@ -451,6 +460,10 @@ class ScheduleConfig(Section):
     keep_runs: int = setting(0, "0 (all) to 1000000 runs", ge=0)
 
 
+Loss = Literal["mse", "mae"]
+LOSSES: tuple[str, ...] = get_args(Loss)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PipelineConfig:
     """One pipeline, from its data to its served model.
@@ -466,7 +479,7 @@ class PipelineConfig:
     name: str
     description: str
     model: str
-    loss: Literal["mse", "mae"]
+    loss: Loss
     schema: str
     data: SignalData | ImageData
     gate: GateConfig = GateConfig()
@@ -479,11 +492,55 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         _require(is_name("pipeline", self.name), "name", self.name, name_rule("pipeline"))
+        is_line = bool(self.description.strip()) and self.description.isprintable()
+        _require(is_line, "description", self.description, "one line of text")
+        _require(self.loss in LOSSES, "loss", self.loss, f"one of {', '.join(LOSSES)}")
 
     @property
     def is_detector(self) -> bool:
         """Whether the model decides with a threshold, rather than only reconstructs."""
         return isinstance(self.evaluator, ThresholdEvaluatorConfig)
+
+
+class Pipelines(Mapping[str, PipelineConfig]):
+    """The pipelines by name: the built-in ones, and those of a user's file if one is in force."""
+
+    def __init__(self, *built_in: PipelineConfig) -> None:
+        self.built_in: Mapping[str, PipelineConfig] = MappingProxyType(
+            {config.name: config for config in built_in}
+        )
+        self._in_force: Mapping[str, PipelineConfig] = self.built_in
+
+    def use(self, configs: Mapping[str, PipelineConfig]) -> None:
+        """Puts other pipelines in force for this process, until `use_built_in`."""
+        self._in_force = MappingProxyType({**configs})
+
+    def use_built_in(self) -> None:
+        """Puts the built-in pipelines alone in force."""
+        self._in_force = self.built_in
+
+    def named(self, name: str) -> PipelineConfig:
+        """Returns a pipeline.
+
+        Raises:
+            UserInputError: There is none of that name; the message names the nearest.
+        """
+        if name in self:
+            return self[name]
+        nearest = difflib.get_close_matches(name, self, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"there is {', '.join(self)}"
+        raise UserInputError(
+            f"no pipeline {name} ({hint}); one of your own needs its file: --config FILE"
+        )
+
+    def __getitem__(self, name: str) -> PipelineConfig:
+        return self._in_force[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._in_force)
+
+    def __len__(self) -> int:
+        return len(self._in_force)
 
 
 def section_as_dict(section: Any) -> dict[str, Any]:
@@ -541,6 +598,4 @@ ANOMALY = PipelineConfig(
     pusher=PusherConfig(model_name="ecg_anomaly_detector"),
 )
 
-PIPELINES: Mapping[str, PipelineConfig] = MappingProxyType(
-    {config.name: config for config in (BASIC, DENOISE, ANOMALY)}
-)
+PIPELINES = Pipelines(BASIC, DENOISE, ANOMALY)

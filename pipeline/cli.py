@@ -18,11 +18,11 @@ from pipeline.commands.doctor import doctor
 from pipeline.commands.history import report, runs, show
 from pipeline.commands.kubeflow import schedule
 from pipeline.commands.models import models
-from pipeline.commands.options import home_of
+from pipeline.commands.options import home_of, with_config_option
 from pipeline.commands.predict import predict
 from pipeline.commands.run import run
 from pipeline.commands.supervised import OWN_PROCESS, print_interruption
-from pipeline_config import UserInputError
+from pipeline_config import PIPELINES, UserInputError
 from serving.command import serve
 
 EXIT_USER = 2
@@ -35,7 +35,11 @@ class Aepipe(click.Group):
         """Runs the command of `args`; by default that of this process."""
         if args is None:
             extra["obj"] = OWN_PROCESS
-        return super().main(args, **extra)
+        try:
+            return super().main(args, **extra)
+        finally:
+            # Another call in this process may be with another --config.
+            PIPELINES.use_built_in()
 
     def invoke(self, context: click.Context) -> Any:
         """Runs the command."""
@@ -73,3 +77,5 @@ def main() -> None:
 
 for command in (run, runs, show, report, data, serve, predict, models, compile_, schedule, doctor):
     main.add_command(command)
+
+with_config_option(main)

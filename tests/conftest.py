@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +72,12 @@ def signals_as_in_a_terminal() -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_network_and_no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_network_and_no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AEPIPE_OFFLINE", "1")
-    monkeypatch.delenv("AEPIPE_HOME", raising=False)
+    for variable in ("AEPIPE_HOME", "AEPIPE_CONFIG"):
+        monkeypatch.delenv(variable, raising=False)
+    yield
+    PIPELINES.use_built_in()
 
 
 @pytest.fixture

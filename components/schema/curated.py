@@ -7,9 +7,8 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.schema import SCHEMA_DIRECTORY
 from serving.push_directory import durable_files
-
-SCHEMA_DIRECTORY = Path(__file__).parent
 
 
 def curated_schema(name: str, *, feature: str, shape: Sequence[int]) -> schema_pb2.Schema:

@@ -114,6 +114,7 @@ def report(run_id: str | None, home: Path) -> None:
     if not run_id and not newest:
         raise UserInputError(f"no run in {output.root}: run a pipeline first, or name its --home")
     outcome = find_run(output, run_id) if run_id else newest[0]
+    config = PIPELINES.named(outcome.pipeline)
     require_usable(output, outcome.pipeline)
     if not output.metadata_path(outcome.pipeline).exists():
         raise UserInputError(f"run {outcome.run_id} ended before its first stage: no report of it")
@@ -127,5 +128,4 @@ def report(run_id: str | None, home: Path) -> None:
     import_tensorflow()
     from pipeline.report.page import write_report
 
-    config = PIPELINES[outcome.pipeline]
     click.echo(write_report(outcome, config, store, output.runs / outcome.run_id))

@@ -9,9 +9,14 @@ from typing import Any
 import click
 
 from pipeline.commands.compile import compile_
-from pipeline.commands.options import json_option, pipelines_argument, settings_option
+from pipeline.commands.options import (
+    json_option,
+    pipeline_argument,
+    pipelines_argument,
+    settings_option,
+)
 from pipeline.runners.kubeflow.target import KubeflowTarget
-from pipeline_config import PIPELINES, PipelineConfig
+from pipeline_config import PipelineConfig
 
 
 def _image_of_this_version() -> str:
@@ -110,7 +115,7 @@ def schedule() -> None:
 
 
 @schedule.command(name="kubeflow")
-@click.argument("pipeline", type=click.Choice(list(PIPELINES)))
+@pipeline_argument
 @click.option(
     "--cron",
     required=True,

@@ -9,6 +9,7 @@ import click
 
 from pipeline.beam_profiles import PROFILES
 from pipeline.commands.options import (
+    PipelineName,
     beam_args_option,
     data_dir_option,
     home_option,
@@ -16,6 +17,7 @@ from pipeline.commands.options import (
     settings_option,
 )
 from pipeline.commands.supervised import SupervisedCommand, print_interruption
+from pipeline.settings import ALL, configured
 from pipeline.supervisor import Interruption
 from pipeline_config import PIPELINES
 
@@ -36,7 +38,6 @@ class _RunCommand(SupervisedCommand):
         from pipeline.home import Home
         from pipeline.run.end import close_interrupted
         from pipeline.run.webhook import post_outcome
-        from pipeline.settings import configured
 
         home = Home(context.params["home"].absolute())
         outcomes, was_interrupted = close_interrupted(home, interruption)
@@ -57,7 +58,7 @@ class _RunCommand(SupervisedCommand):
 
 
 @click.command(cls=_RunCommand)
-@click.argument("pipeline", type=click.Choice([*PIPELINES, "all"]))
+@click.argument("pipeline", type=PipelineName(ALL))
 @data_dir_option
 @settings_option
 @click.option(
@@ -90,7 +91,7 @@ def run(pipeline: str, as_json: bool, **options: Any) -> None:
     """Run a pipeline, from its raw data to the served model."""
     from pipeline.runners.local import RunRequest, run_pipelines
 
-    names = tuple(PIPELINES) if pipeline == "all" else (pipeline,)
+    names = tuple(PIPELINES) if pipeline == ALL else (pipeline,)
     outcomes = run_pipelines(
         RunRequest(names, **options), human_output=sys.stderr if as_json else sys.stdout
     )

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.schema.curated import SCHEMA_DIRECTORY
+from components.schema import SCHEMA_DIRECTORY
 from data.choice import RunData, choose_data
 from data.sources import resolve
 from pipeline.fingerprint import REPOSITORY, source_fingerprint

@@ -64,10 +64,10 @@ def compiled_graphs(environ: Mapping[str, str]) -> dict[str, Graph]:
 
 
 def _digest(configs: list[PipelineConfig]) -> str:
-    settings = [
-        {name: section_as_dict(getattr(config, name)) for name in SECTIONS if name != "schedule"}
+    settings = {
+        config.name: {name: section_as_dict(getattr(config, name)) for name in SECTIONS}
         for config in configs
-    ]
+    }
     code = source_fingerprint("components"), (REPOSITORY / "pipeline" / "build.py").read_text()
     return hashlib.sha256(json.dumps([settings, code]).encode()).hexdigest()
 

@@ -2,15 +2,16 @@
 
 `AEPIPE_SET` holds settings as the shell would take them after `--set`, such as
 `AEPIPE_SET="trainer.epochs=5 'schedule.cron=15 3 * * *'"`; `AEPIPE_BEAM_PROFILE` and
-`AEPIPE_BEAM_ARGS` are `--beam-profile` and `--beam-arg`. `AEPIPE_HOME` and `AEPIPE_DATA` mean what
-they mean to `aepipe run`, but a relative home counts from the repository: a worker's own folder is
-nobody's choice.
+`AEPIPE_BEAM_ARGS` are `--beam-profile` and `--beam-arg`. `AEPIPE_HOME`, `AEPIPE_DATA` and
+`AEPIPE_CONFIG` mean what they mean to `aepipe run`, but a relative home or configuration counts
+from the repository: a worker's own folder is nobody's choice.
 """
 
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline.config_file import use_config_file
 from pipeline.fingerprint import REPOSITORY
 from pipeline.settings import configured
 from pipeline_config import PIPELINES, PipelineConfig, UserInputError
@@ -25,14 +26,21 @@ def scheduled_configs(environ: Mapping[str, str]) -> list[PipelineConfig]:
     """Returns all pipelines with the environment's settings.
 
     Raises:
-        UserInputError: `AEPIPE_SET` cannot be read, or a setting is unknown or wrong.
+        UserInputError: `AEPIPE_SET` or the file of `AEPIPE_CONFIG` cannot be read, or a setting is
+            unknown or wrong.
     """
+    use_config_file(environ, REPOSITORY)
     return configured(list(PIPELINES), _words(environ, SETTINGS_VARIABLE))
 
 
 def scheduled_config(name: str, environ: Mapping[str, str]) -> PipelineConfig:
-    """Returns one of them."""
-    return next(config for config in scheduled_configs(environ) if config.name == name)
+    """Returns one of them.
+
+    Raises:
+        UserInputError: As in `scheduled_configs`, or the file holds that pipeline no more.
+    """
+    by_name = {config.name: config for config in scheduled_configs(environ)}
+    return by_name.get(name) or PIPELINES.named(name)
 
 
 def scheduled_home(environ: Mapping[str, str]) -> Path:
