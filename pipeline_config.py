@@ -8,6 +8,7 @@ Airflow DAG file read this module at start-up.
 import dataclasses
 import difflib
 import functools
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,10 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 LABEL_FEATURE = "label"
-"""int64 [1]; ECG: 1 = normal, 0 = abnormal; Fashion-MNIST: class 0..9."""
+"""int64 [1]; signals: `NORMAL_LABEL`, `ABNORMAL_LABEL` or `UNLABELLED`; images: class 0..9."""
+
+CLASS_FEATURE = "class"
+"""bytes [1]; signals: the class's own name in the file, such as "4" or "V"; empty if unlabelled."""
 
 ID_FEATURE = "example_id"
 """bytes [1]; hex digest of the example's content, so it does not depend on file order."""
@@ -35,6 +39,11 @@ RAW_VALUES = "raw_values"
 """Op of Transform's graph between decoding and scaling; the served model enters the graph there."""
 
 NORMAL_LABEL = 1
+ABNORMAL_LABEL = 0
+UNLABELLED = -1
+
+AAMI_NORMAL_BEATS = ("N", "L", "R", "e", "j")
+"""WFDB's annotation symbols of class N in ANSI/AAMI EC57, the beats that count as normal."""
 
 SPLITS = ("train", "eval")
 """Splits of the examples that a model is made of and judged by."""
@@ -200,14 +209,35 @@ class Data(Section):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SignalData(Data):
-    """Rows of a CSV: `length` samples, then the label.
+    """Signals: rows of samples with a label or none, or long series that windows are cut from.
 
     Attributes:
         pattern: Which files; `{SPAN}`, `{YYYY}`, `{MM}`, `{DD}` and `{VERSION}` are TFX's. See
             `data.spans.files.matching_names`.
-        length: Samples per row.
-        split: "hash" (80/20 by content) or "tutorial" (scikit-learn's
-            `train_test_split(test_size=0.2, random_state=21)` over the rows in file order).
+        length: Samples of one example.
+        channels: Values of one sample.
+        channel: Names or numbers, from 0, of the channels to read, in this order; none for the
+            first `channels`.
+        label: Where the label is: "last", "first", "none", or the name of a column.
+        normal: Names of the classes that are normal; all others are abnormal. In WFDB annotations
+            the default means `AAMI_NORMAL_BEATS`.
+        unlabelled: Whether rows without a label are presumed normal and trained on ("train"), or
+            left out of training ("skip").
+        separator: What is between the cells of a text file; "auto" finds it.
+        arrays: Names of the samples and of the labels in an `.npz` file.
+        before: Samples of a beat before its WFDB annotation; with `after` 0, windows are cut
+            one after the other instead.
+        after: Samples of a beat from its annotation on.
+        drop: Names or numbers, from 0, of columns that are left out.
+        series: Files are long series, one column a channel, to cut windows of `length` from.
+        step: Samples from the start of one window to that of the next; 0 for `length`.
+        time: Column of a series' time stamps: its name, "none", or "auto" to find it.
+        share: A window is abnormal if more than this share of its samples is.
+        missing: "refuse" a missing sample, or "interpolate" linearly.
+        longest_gap: Missing samples in a row that are interpolated; more of them end a window.
+        split: "hash" (80/20 by content), "tutorial" (scikit-learn's
+            `train_test_split(test_size=0.2, random_state=21)` over the rows in file order), "time"
+            (the last 20 % of each series is eval) or "file" (whole files).
         sample_rows: Rows of the built-in sample, used if there is no other data.
     """
 
@@ -215,13 +245,34 @@ class SignalData(Data):
     folder: str = _data_folder("ecg")
     pattern: str = "*.csv{,.gz}"
     length: int = setting(140, "2 or more samples per row, up to 1000000", ge=2)
-    split: Literal["hash", "tutorial"] = "hash"
+    channels: int = setting(1, "1 or more values a sample, up to 10000", ge=1, le=10_000)
+    channel: tuple[str, ...] = ()
+    label: str = checked("last, first, none or a column's name", bool, default="last")
+    normal: tuple[str, ...] = ("1",)
+    unlabelled: Literal["train", "skip"] = "train"
+    separator: Literal["auto", "comma", "tab", "semicolon", "blanks"] = "auto"
+    arrays: tuple[str, ...] = ("x", "y")
+    before: int = setting(0, ge=0)
+    after: int = setting(0, ge=0)
+    drop: tuple[str, ...] = ()
+    series: bool = False
+    step: int = setting(0, "0 (the length) or more samples, up to 1000000", ge=0)
+    time: str = checked("auto, none or a column's name", bool, default="auto")
+    share: float = setting(0.0, "0 to below 1", ge=0.0, le=0.999_999)
+    missing: Literal["refuse", "interpolate"] = "refuse"
+    longest_gap: int = setting(10, ge=1)
+    split: Literal["hash", "tutorial", "time", "file"] = "hash"
     sample_rows: int = setting(5_000, ge=50, le=10_000_000)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one example, `(length,)`."""
-        return (self.length,)
+        """Shape of one example: `(length,)`, or `(length, channels)` with several channels."""
+        return (self.length,) if self.channels == 1 else (self.length, self.channels)
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the files are said to hold labels."""
+        return self.label != "none"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -278,6 +329,7 @@ class TransformConfig(Section):
     """Preprocessing.
 
     Attributes:
+        scale: Range that is scaled to [0, 1]: that of "all" training values, or of each "channel".
         noise: Standard deviation of the Gaussian noise on the training input, in units of the
             scaled range [0, 1]; 0 adds none.
         noise_seed: Seed of that noise; each example's own seed is derived from it and its
@@ -285,6 +337,7 @@ class TransformConfig(Section):
     """
 
     section: ClassVar[str] = "transform"
+    scale: Literal["all", "channel"] = "all"
     noise: float = setting(0.0, "0.0 to 10.0", ge=0.0, le=10.0)
     noise_seed: int = setting(0, "-2**63 to 2**63 - 1", ge=-(2**63), le=2**63 - 1)
 
@@ -547,6 +600,39 @@ def section_as_dict(section: Any) -> dict[str, Any]:
     """Returns one section (`config.data`, `config.trainer`, ...) as plain JSON values."""
     values = {field.name: getattr(section, field.name) for field in dataclasses.fields(section)}
     return {key: dict(v) if isinstance(v, Mapping) else v for key, v in values.items()}
+
+
+_NOT_OF_A_FILE = ("folder", "pattern", "window", "skip_refused", "sample_rows", "unlabelled")
+
+
+def reading_settings(data: SignalData | ImageData) -> str:
+    """Returns as JSON what decides how a file is read; `data_from_reading` reads it back.
+
+    Equal settings are equal text, so that TFX's cache sees only real changes.
+    """
+    values = section_as_dict(data)
+    kept = {name: value for name, value in values.items() if name not in _NOT_OF_A_FILE}
+    return json.dumps({"feature": data.feature, **kept}, sort_keys=True)
+
+
+def data_from_reading(text: str) -> SignalData | ImageData:
+    """Returns the settings that `reading_settings` wrote.
+
+    Settings that are unknown here are left out: a later version may have written them.
+
+    Raises:
+        SettingError: A value is out of its range.
+    """
+    values = json.loads(text)
+    kind: Any = SignalData if values.get("feature") == SignalData.feature else ImageData
+    known = {field.name for field in dataclasses.fields(kind)} & values.keys()
+    read: SignalData | ImageData = kind(
+        **{
+            name: tuple(values[name]) if isinstance(values[name], list) else values[name]
+            for name in known
+        }
+    )
+    return read
 
 
 BASIC = PipelineConfig(

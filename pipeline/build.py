@@ -36,6 +36,7 @@ from pipeline_config import (
     PREVIOUS_SPLIT,
     SPLITS,
     PipelineConfig,
+    reading_settings,
     section_as_dict,
 )
 
@@ -266,7 +267,14 @@ def _pushing(
         examples=examples,
         push_root=push_root,
         config=json.dumps(section_as_dict(config.pusher)),
-        run=json.dumps({"pipeline": config.name, "data_sha256": data_sha256}),
+        run=json.dumps(
+            {
+                "pipeline": config.name,
+                "data_sha256": data_sha256,
+                # `aepipe predict` reads files as the run did.
+                "reading": json.loads(reading_settings(config.data)),
+            }
+        ),
         fingerprint=source_fingerprint("components/versioned_pusher", "serving/push_directory"),
     )
     return [*nodes, pusher]

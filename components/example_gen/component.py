@@ -16,7 +16,7 @@ from components.example_gen.signals import EcgExampleGenExecutor
 from data.spans.files import splits_of
 from data.spans.names import has_spans
 from data.spans.window import ReadWindow
-from pipeline_config import ID_FEATURE, ImageData, SignalData
+from pipeline_config import ID_FEATURE, ImageData, SignalData, reading_settings
 
 
 class SpanWindowDriver(FileBasedDriver):
@@ -78,11 +78,13 @@ def example_gen(
     signals = isinstance(data, SignalData)
     settings = struct_pb2.Struct()
     settings.update(
-        {"length": data.length, "split": data.split}
-        if isinstance(data, SignalData)
-        else {"height": data.height, "width": data.width}
+        {
+            # A Struct has no whole numbers, so the settings travel as one text.
+            "data": reading_settings(data),
+            "fingerprint": fingerprint,
+            "compare_spans": compare_spans,
+        }
     )
-    settings.update({"fingerprint": fingerprint, "compare_spans": compare_spans})
     if files is not None:
         settings["files"] = files.to_json()
     packed = any_pb2.Any()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.example_gen.executor import SpanWindowExecutor
-from components.example_gen.input_files import settings
+from components.example_gen.input_files import data_settings
 from data.formats.idx_file import find_pair, read_images
 from data.formats.rows import Block
 from pipeline_config import ID_FEATURE, LABEL_FEATURE, PIXELS_FEATURE, ImageData
@@ -74,8 +74,9 @@ def _read_pairs(
     pairs: list[list[str]],
     encode: Callable[[Block], Iterator[tf.train.Example]],
 ) -> beam.PCollection[tf.train.Example]:
-    chosen = settings(exec_properties)
-    shape = (int(chosen["height"]), int(chosen["width"]))
+    data = data_settings(exec_properties)
+    assert isinstance(data, ImageData), "the component chooses the executor by the kind of data"
+    shape = (data.height, data.width)
     return (
         pipeline
         # Headers are judged here, before any worker starts.

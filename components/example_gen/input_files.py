@@ -13,6 +13,7 @@ from tfx.utils import proto_utils
 from data.spans.files import LOCAL, FileSystem
 from data.spans.folder import DataFolder
 from data.spans.window import ReadWindow
+from pipeline_config import ImageData, SignalData, data_from_reading
 
 _Message = TypeVar("_Message", bound=message.Message)
 
@@ -93,6 +94,11 @@ def settings(exec_properties: dict[str, Any]) -> dict[str, Any]:
     _parsed(text, example_gen_pb2.CustomConfig()).custom_config.Unpack(values)
     found: dict[str, Any] = json_format.MessageToDict(values)
     return found
+
+
+def data_settings(exec_properties: dict[str, Any]) -> SignalData | ImageData:
+    """Returns how the files are read, as the component's factory was given it."""
+    return data_from_reading(settings(exec_properties)["data"])
 
 
 def input_splits(exec_properties: dict[str, Any]) -> dict[str, str]:

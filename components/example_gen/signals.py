@@ -10,11 +10,22 @@ import numpy as np
 import tensorflow as tf
 
 from components.example_gen.executor import SpanWindowExecutor
-from components.example_gen.input_files import full_paths, input_splits, paths_to_read, settings
+from components.example_gen.input_files import (
+    data_settings,
+    full_paths,
+    input_splits,
+    paths_to_read,
+)
 from components.example_gen.tutorial_split import tutorial_split
-from data.formats.csv_file import read_signals
 from data.formats.rows import Block, accepted
-from pipeline_config import ID_FEATURE, LABEL_FEATURE, SignalData, UserInputError
+from data.formats.signal_file import read_signals
+from pipeline_config import (
+    CLASS_FEATURE,
+    ID_FEATURE,
+    LABEL_FEATURE,
+    SignalData,
+    UserInputError,
+)
 
 
 class EcgExampleGenExecutor(SpanWindowExecutor):
@@ -40,7 +51,7 @@ class EcgExampleGenExecutor(SpanWindowExecutor):
             UserInputError: No file matches, a file's content is wrong, or all rows are of one
                 class.
         """
-        if settings(exec_properties)["split"] != "tutorial":
+        if _signal_data(exec_properties).split != "tutorial":
             return dict(super().GenerateExamplesByBeam(pipeline, exec_properties))
         (pattern,) = input_splits(exec_properties).values()
         (place,) = full_paths(exec_properties, [pattern])
@@ -53,19 +64,29 @@ class EcgExampleGenExecutor(SpanWindowExecutor):
 def to_examples(block: Block) -> Iterator[tf.train.Example]:
     """Yields one tf.Example a row.
 
-    Features: `signal` float_list [length], `label` int64_list [1], `example_id` bytes_list [1]:
-    32 hex characters of a BLAKE2b digest of the row's little-endian float32 samples and label.
+    Features: `signal` float_list [length x channels], sample by sample, `label` int64_list [1],
+    `class` bytes_list [1], `example_id` bytes_list [1]: 32 hex characters of a BLAKE2b digest of
+    the row's little-endian float32 samples and label.
     """
     rows = block.rows
-    contents = rows.values.astype("<f4", copy=False)
-    for signal, label in zip(contents, rows.labels.tolist(), strict=True):
-        example_id = hashlib.blake2b(signal.tobytes() + bytes([label]), digest_size=16).hexdigest()
+    contents = rows.values.astype("<f4", copy=False).reshape(len(rows), -1)
+    classes = [""] * len(rows) if rows.classes is None else rows.classes.tolist()
+    for signal, label, name in zip(contents, rows.labels.tolist(), classes, strict=True):
+        content = signal.tobytes() + bytes([label & 0xFF])
+        example_id = hashlib.blake2b(content, digest_size=16).hexdigest()
         example = tf.train.Example()
         features = example.features.feature
         features[SignalData.feature].float_list.value.extend(signal.tolist())
         features[LABEL_FEATURE].int64_list.value.append(label)
+        features[CLASS_FEATURE].bytes_list.value.append(name.encode())
         features[ID_FEATURE].bytes_list.value.append(example_id.encode())
         yield example
+
+
+def _signal_data(exec_properties: dict[str, Any]) -> SignalData:
+    data = data_settings(exec_properties)
+    assert isinstance(data, SignalData), "the component chooses the executor by the kind of data"
+    return data
 
 
 def _encode() -> beam.PTransform:
@@ -95,13 +116,13 @@ def _read_blocks(
     pipeline: beam.Pipeline, exec_properties: dict[str, Any], paths: list[str]
 ) -> beam.PCollection[Block]:
     """Reads blocks of rows side by side, file by file."""
-    length = int(settings(exec_properties)["length"])
+    data = _signal_data(exec_properties)
     return (
         pipeline
         | "Files" >> beam.Create(paths)
         # Without this, Beam fuses the list with its readers and one worker reads every file.
         | "SpreadFiles" >> beam.Reshuffle()
-        | "ReadRowBlocks" >> beam.FlatMap(lambda path: accepted(read_signals(path, length)))
+        | "ReadRowBlocks" >> beam.FlatMap(lambda path: accepted(read_signals(path, data)))
     )
 
 

@@ -17,7 +17,7 @@ from data.formats.csv_rows import CsvLayout, parse_block
 from data.formats.layout import has_label, require_training_layout
 from data.formats.rows import Block
 from data.formats.table import ROWS, Start, read_start
-from pipeline_config import UserInputError
+from pipeline_config import SignalData, UserInputError
 
 IMAGE_LABELS = frozenset(map(float, range(10)))
 """Values of an image's label: ten classes."""
@@ -27,19 +27,19 @@ _LINES_JUDGED = 2 * ROWS
 """Blank lines may come between rows."""
 
 
-def read_signals(path: str, length: int, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def read_csv(path: str, data: SignalData, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """Yields the rows of a CSV file to train on, with labels of 1 = normal and 0 = abnormal.
 
     Args:
         path: A file on any file system that Beam supports; see `open_content`.
-        length: Samples a row; a label follows them.
+        data: What the file holds.
         block_bytes: Bytes of text parsed at a time.
 
     Raises:
         UserInputError: The file has no rows, is not text, or most of its rows are not as
             expected; the message names file, row and column.
     """
-    rows = 0
+    rows, length = 0, data.length
     with open_content(path) as content:
         blocks = read_line_blocks(content, path, block_bytes)
         # What is no text has no columns to judge.

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from data.formats.columns import as_number, shown
 from data.formats.content import LineBlock, line_text
+from data.formats.labels import class_names
 from data.formats.rows import Block, Rejected, Rows, no_labels
 from data.formats.table import cells_of
 
@@ -166,5 +167,7 @@ def _count_fault(count: int, layout: CsvLayout) -> str:
 def _as_rows(numbers: Sequence[int], values: npt.NDArray[np.float64], layout: CsvLayout) -> Rows:
     # float64 first, and rounded to float32 from there, as the tutorial's pandas does.
     samples = values[:, : layout.length].astype(np.float32).reshape(-1, *layout.shape)
-    labels = values[:, -1].astype(np.int64) if layout.reads_labels else no_labels(len(values))
-    return Rows(np.array(numbers, np.int64), samples, labels)
+    lines = np.array(numbers, np.int64)
+    if not layout.reads_labels:
+        return Rows(lines, samples, no_labels(len(values)))
+    return Rows(lines, samples, values[:, -1].astype(np.int64), class_names(values[:, -1]))

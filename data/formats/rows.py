@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline_config import UserInputError
-
-NO_LABEL = -1
+from pipeline_config import UNLABELLED, UserInputError
 
 REJECT_COLUMNS = ("row", "reason", "text")
 
@@ -28,18 +26,22 @@ class Rows:
         numbers: int64 [n]; from 1, lines of a CSV (with a header and blank lines counted) or
             items of an IDX file.
         values: [n, *shape] in the file's units: float32 of a CSV, uint8 of an IDX file.
-        labels: int64 [n]; `NO_LABEL` if it is not read.
+        labels: int64 [n]; `UNLABELLED` if there is none, or it is not read.
+        classes: str [n], each class's own name in the file, empty if unlabelled; None if the
+            format has no names, or they are not read.
     """
 
     numbers: npt.NDArray[np.int64]
     values: npt.NDArray[Any]
     labels: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def __getitem__(self, part: slice | npt.NDArray[np.bool_]) -> "Rows":
-        return Rows(self.numbers[part], self.values[part], self.labels[part])
+        classes = None if self.classes is None else self.classes[part]
+        return Rows(self.numbers[part], self.values[part], self.labels[part], classes)
 
     def as_float32(self) -> "Rows":
         """Returns the rows with float32 values."""
@@ -119,14 +121,16 @@ def batched(blocks: Iterable[Rows], size: int) -> Iterator[Rows]:
 
 def no_labels(count: int) -> npt.NDArray[np.int64]:
     """Returns the labels of so many examples without any."""
-    return np.full(count, NO_LABEL, np.int64)
+    return np.full(count, UNLABELLED, np.int64)
 
 
 def _joined(blocks: list[Rows]) -> Rows:
     if len(blocks) == 1:
         return blocks[0]
+    classes = [block.classes for block in blocks if block.classes is not None]
     return Rows(
         np.concatenate([block.numbers for block in blocks]),
         np.concatenate([block.values for block in blocks]),
         np.concatenate([block.labels for block in blocks]),
+        np.concatenate(classes) if len(classes) == len(blocks) else None,
     )

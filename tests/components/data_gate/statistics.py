@@ -21,6 +21,7 @@ def statistics(
         example.features.feature["signal"].float_list.value[:] = signal
         example.features.feature["label"].int64_list.value[:] = [label]
         example.features.feature["example_id"].bytes_list.value[:] = [b"%d" % len(records)]
+        example.features.feature["class"].bytes_list.value[:] = [b"%d" % label]
         records.append(example.SerializeToString())
     decoder = ExamplesToRecordBatchDecoder(schema.SerializeToString())
     options = tfdv.StatsOptions(schema=schema, num_histogram_buckets=HISTOGRAM_BUCKETS)

@@ -48,7 +48,7 @@ def test_good_data_has_nothing_that_blocks() -> None:
             ([1.0, 2.0, 3.0, 4.0], 7),
             "label",
             "7",
-            "labels run from 0 to 1: correct them, or widen int_domain of feature 'label' in "
+            "labels run from -1 to 1: correct them, or widen int_domain of feature 'label' in "
             f"{SCHEMA_FILE}",
         ),
         (

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from data.formats.csv_file import read_signals
 from data.formats.rows import accepted
-from pipeline_config import UserInputError
+from data.formats.signal_file import read_signals
+from pipeline_config import SignalData, UserInputError
 
 GOOD = "0.5,-1.25,2,1\n0.25,0.5,0.75,0\n"
 
@@ -63,7 +63,7 @@ def test_bad_file_names_place_and_remedy(
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     with pytest.raises(UserInputError) as raised:
-        list(accepted(read_signals(str(file), length=3)))
+        list(accepted(read_signals(str(file), SignalData(length=3))))
 
     assert str(raised.value).startswith(str(file))
     assert expected in str(raised.value)

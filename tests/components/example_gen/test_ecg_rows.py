@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.formats.csv_file import read_signals
+from data.formats.signal_file import read_signals
+from pipeline_config import SignalData
 
 Save = Callable[[list[str]], bytes]
 
@@ -44,7 +45,7 @@ def test_same_rows_however_saved(tmp_path: Path, rows: list[str], save: Save) ->
     file.write_bytes(save(rows))
     expected = np.array([row.split(",") for row in rows], dtype=np.float64)
 
-    blocks = list(read_signals(str(file), length=3))
+    blocks = list(read_signals(str(file), SignalData(length=3)))
 
     signals = np.concatenate([block.rows.values for block in blocks])
     labels = np.concatenate([block.rows.labels for block in blocks])
@@ -60,9 +61,9 @@ def test_same_rows_in_blocks_of_any_size(
 ) -> None:
     file = tmp_path / "ecg.csv"
     file.write_bytes(compress(b"\xef\xbb\xbfa,b,c,label\r\n" + _text(rows, "\r\n")))
-    (whole,) = read_signals(str(file), length=3)
+    (whole,) = read_signals(str(file), SignalData(length=3))
 
-    blocks = list(read_signals(str(file), length=3, block_bytes=block_bytes))
+    blocks = list(read_signals(str(file), SignalData(length=3), block_bytes=block_bytes))
 
     np.testing.assert_array_equal(
         np.concatenate([b.rows.values for b in blocks]), whole.rows.values
@@ -80,7 +81,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert file.stat().st_size > 30_000_000
 
     tracemalloc.start()
-    rows = sum(len(block.rows.labels) for block in read_signals(str(file), length=140))
+    rows = sum(len(block.rows.labels) for block in read_signals(str(file), SignalData(length=140)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

@@ -11,10 +11,10 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.formats.csv_file import read_signals
 from data.formats.rows import accepted
+from data.formats.signal_file import read_signals
 from pipeline.scoring.source import find_source, read_source
-from pipeline_config import UserInputError
+from pipeline_config import SignalData, UserInputError
 
 LENGTH = 6
 INDEXES = (
@@ -195,7 +195,7 @@ def test_training_reads_the_true_samples_and_labels_or_refuses(
     file.write_text(_save(table), newline="")
     plain = _is_plain(table, labelled=("last",))
 
-    blocks = _read(lambda path: accepted(read_signals(path, LENGTH)), file)
+    blocks = _read(lambda path: accepted(read_signals(path, SignalData(length=LENGTH))), file)
 
     if isinstance(blocks, str):
         assert blocks.startswith(str(file))

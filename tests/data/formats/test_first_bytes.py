@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.formats.csv_file import read_signals
 from data.formats.first_bytes import foreign_format, idx_content
 from data.formats.idx_file import read_header
-from pipeline_config import UserInputError
+from data.formats.signal_file import read_signals
+from pipeline_config import SignalData, UserInputError
 
 ROWS = np.random.default_rng(0).normal(size=(30, 12)).round(6)
 TEXT = pd.DataFrame(ROWS).to_csv(index=False, header=False)
@@ -113,7 +113,7 @@ def test_another_format_is_named(
     file.write_bytes(compress(content))
 
     with pytest.raises(UserInputError) as as_csv:
-        list(read_signals(str(file), 12))
+        list(read_signals(str(file), SignalData(length=12)))
     with pytest.raises(UserInputError) as as_idx:
         read_header(str(file))
 
@@ -174,7 +174,7 @@ def test_images_given_as_csv_are_named(tmp_path: Path) -> None:
     file = tmp_path / "ecg.csv"
     file.write_bytes(OWN["idx"])
     with pytest.raises(UserInputError, match=r"an IDX file \(uint8, 10 x 28 x 28\), but CSV is"):
-        list(read_signals(str(file), 12))
+        list(read_signals(str(file), SignalData(length=12)))
 
 
 def test_formats_need_no_tensorflow() -> None:
