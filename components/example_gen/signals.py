@@ -1,12 +1,10 @@
 """Signal CSV files -> splits of tf.Examples."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import tensorflow as tf
 
 from components.example_gen.executor import SpanWindowExecutor
@@ -19,13 +17,9 @@ from components.example_gen.input_files import (
 from components.example_gen.tutorial_split import tutorial_split
 from data.formats.rows import Block, accepted
 from data.formats.signal_file import read_signals
-from pipeline_config import (
-    CLASS_FEATURE,
-    ID_FEATURE,
-    LABEL_FEATURE,
-    SignalData,
-    UserInputError,
-)
+from data.spans.files import refuse_compressed_twins
+from data.variety import joint_variety, require_variety, variety_of
+from pipeline_config import CLASS_FEATURE, ID_FEATURE, LABEL_FEATURE, SignalData
 
 
 class EcgExampleGenExecutor(SpanWindowExecutor):
@@ -99,14 +93,14 @@ def _read_varied_blocks(
 ) -> beam.PCollection[Block]:
     """Reads blocks of rows; once all are read, raises if nothing can be learnt from them."""
     for paths in spans:
-        _refuse_compressed_twins(paths)
+        refuse_compressed_twins(paths)
     paths = [path for paths in spans for path in paths]
     blocks = pipeline | "ReadFiles" >> _read_blocks(exec_properties, paths)
     _ = (
         blocks
-        | "VarietyOfBlock" >> beam.Map(_variety)
-        | "Variety" >> beam.CombineGlobally(_together).without_defaults()
-        | "RequireVariety" >> beam.Map(_require_variety, pattern)
+        | "VarietyOfBlock" >> beam.Map(lambda block: variety_of(block.rows))
+        | "Variety" >> beam.CombineGlobally(joint_variety).without_defaults()
+        | "RequireVariety" >> beam.Map(require_variety, _signal_data(exec_properties), pattern)
     )
     return blocks
 
@@ -124,63 +118,3 @@ def _read_blocks(
         | "SpreadFiles" >> beam.Reshuffle()
         | "ReadRowBlocks" >> beam.FlatMap(lambda path: accepted(read_signals(path, data)))
     )
-
-
-def _refuse_compressed_twins(paths: list[str]) -> None:
-    in_any_case = {path.lower(): path for path in paths}
-    for path in paths:
-        if twin := in_any_case.get(f"{path.lower()}.gz"):
-            name = PurePosixPath(twin).name
-            raise UserInputError(f"{path}: there is a {name} beside it: remove one of the two")
-
-
-class _Variety(NamedTuple):
-    """What some rows have in common.
-
-    Attributes:
-        rows: How many there are.
-        labels: Their labels.
-        flat: Whether the samples of each row are all the same number.
-        signals: Digests of the rows' samples, no more than two of them.
-    """
-
-    rows: int
-    labels: frozenset[int]
-    flat: bool
-    signals: frozenset[str]
-
-
-def _variety(block: Block) -> _Variety:
-    signals = block.rows.values
-    differing = (signals != signals[0]).any(axis=1)
-    some = signals[[0, int(differing.argmax())]]
-    return _Variety(
-        rows=len(signals),
-        labels=frozenset(np.unique(block.rows.labels).tolist()),
-        flat=bool((signals == signals[:, :1]).all()),
-        signals=frozenset(hashlib.blake2b(row.tobytes()).hexdigest() for row in some),
-    )
-
-
-def _together(parts: Iterable[_Variety]) -> _Variety:
-    rows, labels, flat, signals = zip(*parts, strict=True)
-    some = sorted(frozenset().union(*signals))[:2]
-    return _Variety(sum(rows), frozenset().union(*labels), all(flat), frozenset(some))
-
-
-def _require_variety(found: _Variety, pattern: str) -> None:
-    if len(found.labels) == 1:
-        (label,) = found.labels
-        raise UserInputError(
-            f"{pattern}: every row has the label {label}: "
-            "give rows of both classes, 1 (normal) and 0 (abnormal)"
-        )
-    if found.flat:
-        raise UserInputError(
-            f"{pattern}: in each of the {found.rows} rows all samples are the same number: "
-            "there is nothing to learn from: give the recorded signals"
-        )
-    if len(found.signals) == 1:
-        raise UserInputError(
-            f"{pattern}: all {found.rows} rows are the same signal: give the recorded signals"
-        )

@@ -9,10 +9,8 @@ import dataclasses
 import gzip
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO, cast
-
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from data.formats.first_bytes import GZIP, START_BYTES, foreign_format, idx_content
 from pipeline_config import UserInputError
@@ -30,12 +28,21 @@ def open_content(path: str) -> Iterator[BinaryIO]:
     Raises:
         UserInputError: The gzip data is damaged or ends early.
     """
-    # Beam would go by the name; users rename files.
-    with (
-        FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file,
-        unzipped(file, path) as content,
-    ):
+    with open_file(path) as file, unzipped(file, path) as content:
         yield content
+
+
+def open_file(path: str) -> BinaryIO:
+    """Opens a file as it lies on its file system, compressed or not."""
+    if "://" not in path:
+        return Path(path).open("rb")
+    # It takes seconds to import, which whoever reads files of this machine is spared.
+    from apache_beam.io.filesystem import CompressionTypes
+    from apache_beam.io.filesystems import FileSystems
+
+    # Beam would go by the name; users rename files.
+    file = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    return cast(BinaryIO, file)
 
 
 @contextlib.contextmanager

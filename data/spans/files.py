@@ -4,7 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from data.spans.names import as_glob, part_regex
@@ -189,6 +189,19 @@ def matching_files(directory: Path, patterns: Iterable[str]) -> list[Path]:
     """Returns the files below a folder of this machine that match any pattern, sorted by name."""
     names = {name for pattern in patterns for name in matching_names(str(directory), pattern)}
     return [directory / name for name in sorted(names)]
+
+
+def refuse_compressed_twins(paths: Iterable[str]) -> None:
+    """Checks that no file is read beside a copy of it that is compressed.
+
+    Raises:
+        UserInputError: One is.
+    """
+    in_any_case = {path.lower(): path for path in paths}
+    for lower, path in in_any_case.items():
+        if twin := in_any_case.get(f"{lower}.gz"):
+            name = PurePosixPath(twin).name
+            raise UserInputError(f"{path}: there is a {name} beside it: remove one of the two")
 
 
 def _matching_parts(
