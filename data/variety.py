@@ -50,7 +50,9 @@ def joint_variety(parts: Iterable[Variety]) -> Variety:
     """Returns what all rows have in common of which the parts, at least one, are known."""
     rows, labels, classes, flat, signals = zip(*parts, strict=True)
     some = sorted(frozenset().union(*signals))[:2]
-    counts = functools.reduce(operator.add, map(collections.Counter, classes))
+    counts: collections.Counter[str] = functools.reduce(
+        operator.add, map(collections.Counter, classes)
+    )
     return Variety(sum(rows), frozenset().union(*labels), dict(counts), all(flat), frozenset(some))
 
 
