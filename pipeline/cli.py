@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from pipeline.commands.compile import compile_
+from pipeline.commands.config import config
 from pipeline.commands.data import data
 from pipeline.commands.doctor import doctor
 from pipeline.commands.history import report, runs, show
@@ -75,7 +76,9 @@ def main() -> None:
     """The TensorFlow autoencoder tutorial as production TFX pipelines."""
 
 
-for command in (run, runs, show, report, data, serve, predict, models, compile_, schedule, doctor):
+for command in (
+    *(run, runs, show, report, config, data, serve, predict, models, compile_, schedule, doctor),
+):
     main.add_command(command)
 
 with_config_option(main)

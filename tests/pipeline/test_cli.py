@@ -24,7 +24,17 @@ def test_the_command_line_imports_nothing_heavy_before_it_must() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "runs", "show", "report", "data", "data fetch", "data status", "data sample"),
+        *(
+            "run",
+            "runs",
+            "show",
+            "report",
+            "config",
+            "data",
+            "data fetch",
+            "data status",
+            "data sample",
+        ),
         *("serve", "models list", "predict", "compile kserve"),
     ],
 )
