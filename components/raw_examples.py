@@ -1,6 +1,7 @@
 """Raw tf.Examples, as ExampleGen writes them, read back as arrays.
 
-An example holds its raw feature as floats or as the bytes of a uint8 image, and its label.
+An example holds its raw feature as floats (of a signal of several channels sample by sample) or as
+the bytes of a uint8 image, and its label.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
-from pipeline_config import LABEL_FEATURE
+from pipeline_config import LABEL_FEATURE, ImageData
 
 
 def split_files(examples: Sequence[Artifact], split: str) -> list[str]:
@@ -58,12 +59,12 @@ def parse(examples: tf.Tensor, feature: str, shape: tuple[int, ...]) -> tuple[tf
     Args:
         examples: string [N], serialized tf.Examples.
         feature: Name of the raw feature.
-        shape: Of one example; one with more than one dimension is an image.
+        shape: Of one example.
 
     Returns:
         float32 [N, *shape] and int16 [N].
     """
-    is_image = len(shape) > 1
+    is_image = feature == ImageData.feature
     parsed = tf.io.parse_example(
         examples,
         {

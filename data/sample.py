@@ -1,6 +1,7 @@
 """The built-in sample: what the pipelines run on if there is no other data."""
 
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -116,7 +117,7 @@ def _generate(data: SignalData | ImageData, folder: Path, seed: int) -> None:
     if isinstance(data, SignalData):
         rng = np.random.default_rng(seed)
         sample_heartbeats.write_csv(
-            folder / SIGNAL_FILE, rows=data.sample_rows, length=data.length, rng=rng
+            folder / SIGNAL_FILE, rows=data.sample_rows, length=math.prod(data.shape), rng=rng
         )
         return
     for (images, labels), count, training in (

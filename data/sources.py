@@ -158,7 +158,8 @@ def _wanted(config: PipelineConfig) -> str:
     if not any(file.folder == data.folder for file in CATALOG):
         return f"{config.name!r} ({data.folder})"
     if not any((file.folder, file.shape) == (data.folder, data.shape) for file in CATALOG):
-        if len(data.shape) == 1:
-            return f"length {data.shape[0]}"
-        return "images of {} x {}".format(*data.shape)
+        if isinstance(data, ImageData):
+            return "images of {} x {}".format(*data.shape)
+        of_channels = f" of {data.channels} channels" if data.channels > 1 else ""
+        return f"length {data.length}{of_channels}"
     return "the patterns " + ", ".join(repr(pattern) for pattern in patterns_of(data))

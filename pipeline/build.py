@@ -193,6 +193,7 @@ def _transform(config: PipelineConfig, examples: Channel, schema: Channel) -> Tr
         custom_config={
             "feature": config.data.feature,
             "shape": list(config.data.shape),
+            "scale": config.transform.scale,
             "noise": config.transform.noise,
             "noise_seed": config.transform.noise_seed,
             "fingerprint": source_fingerprint("components/preprocessing"),

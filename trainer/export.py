@@ -49,8 +49,9 @@ class ServedAutoencoder(tf.Module):
     def signatures(self) -> dict[str, Any]:
         """Returns the four signatures by name.
 
-        `raw` is `signal` float32 [N, L] in the data's units or `image` float32 [N, H, W] in
-        0..255; fractions of a pixel's level are scaled as they are, not rounded.
+        `raw` is `signal` float32 [N, L], or [N, L, C] of C > 1 channels, in the data's units, or
+        `image` float32 [N, H, W] in 0..255; fractions of a pixel's level are scaled as they are,
+        not rounded.
 
         - `serving_default`: raw -> `reconstruction` (signals in the data's units, images in
           0..1), `error` float32 [N], and for detectors `threshold` float32 [N] and `is_anomaly`

@@ -42,8 +42,10 @@ class Autoencoder(keras.Model):
 class BasicAutoencoder(Autoencoder):
     """One dense layer each way, 64 latent values.
 
+    An example is flattened, and its reconstruction reshaped.
+
     Args:
-        shape: Shape of one example, of any rank.
+        shape: Shape of one example, of any rank: an image, or a signal of one channel or several.
     """
 
     def __init__(self, shape: Sequence[int]) -> None:
@@ -66,21 +68,22 @@ class BasicAutoencoder(Autoencoder):
 class DenoisingAutoencoder(Autoencoder):
     """Strided convolutions down to 8 channels at a quarter of the size, and back.
 
-    The encoder and the decoder see a channel axis, the data has none. Each stride rounds the
-    size up, so the decoder's output may be up to 3 pixels larger than the input and is cropped.
+    The encoder and the decoder see a channel axis, the data has none: a signal of several channels
+    is taken as an image of `length` rows and a column a channel. Each stride rounds the size up, so
+    the decoder's output may be up to 3 pixels larger than the input and is cropped.
 
     Args:
-        shape: Height and width of an image.
+        shape: Height and width of an image, or length and channels of a signal.
 
     Raises:
-        UserInputError: `shape` is not a height and a width.
+        UserInputError: `shape` is not two sizes.
     """
 
     def __init__(self, shape: Sequence[int]) -> None:
         if len(shape) != 2:
             raise UserInputError(
                 f"model=DenoisingAutoencoder: examples of shape {tuple(shape)}; "
-                "use data with a height and a width"
+                "use data with a height and a width, or a signal of 2 or more channels"
             )
         encoder = keras.Sequential(
             [
@@ -118,22 +121,18 @@ class DenoisingAutoencoder(Autoencoder):
 class AnomalyDetector(Autoencoder):
     """Dense layers 32, 16, 8 and back; what it reconstructs badly is unlike what it has seen.
 
-    Args:
-        shape: Shape of one example, `(length,)`.
+    An example is flattened, and its reconstruction reshaped: the tutorial's layers see the channels
+    of a signal as more samples.
 
-    Raises:
-        UserInputError: `shape` is not a length.
+    Args:
+        shape: Shape of one example, of any rank; `(length,)` in the tutorial.
     """
 
     def __init__(self, shape: Sequence[int]) -> None:
-        if len(shape) != 1:
-            raise UserInputError(
-                f"model=AnomalyDetector: examples of shape {tuple(shape)}; "
-                "use data with one row of samples per example"
-            )
         encoder = keras.Sequential(
             [
                 keras.Input(shape),
+                layers.Flatten(),
                 layers.Dense(32, activation="relu"),
                 layers.Dense(16, activation="relu"),
                 layers.Dense(8, activation="relu"),
@@ -145,7 +144,8 @@ class AnomalyDetector(Autoencoder):
                 keras.Input((8,)),
                 layers.Dense(16, activation="relu"),
                 layers.Dense(32, activation="relu"),
-                layers.Dense(shape[0], activation="sigmoid"),
+                layers.Dense(math.prod(shape), activation="sigmoid"),
+                layers.Reshape(tuple(shape)),
             ],
             name="decoder",
         )

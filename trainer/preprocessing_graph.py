@@ -5,6 +5,7 @@ served model. Here the nodes between two tensors are copied instead, and nothing
 operations and the same constants as in training, without the noise.
 """
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -31,20 +32,22 @@ class PreprocessingGraph:
         self._raw = raw.name
         self.raw_spec = {feature: tf.io.FixedLenFeature(raw.shape[1:], raw.dtype)}
         self._target = _output_name(self._function, TARGET_FEATURE)
-        # Scaling is one straight line for all values, so two points of it give the inverse: the
-        # analyzers' values are constants inside the graph, under names of TFT's own making.
+        # Scaling is one straight line for all values of a channel, so two points of it give the
+        # inverse: the analyzers' values are constants inside the graph, under names of TFT's own
+        # making.
         shape = self._function.graph.get_tensor_by_name(f"{RAW_VALUES}:0").shape[1:]
         points = tf.stack([tf.zeros(shape), tf.fill(shape, _PROBE)])
-        at_zero, at_probe = tf.reshape(self.scale(points), [2, -1])[:, 0].numpy().tolist()
-        self._at_zero = at_zero
-        self._slope = (at_probe - at_zero) / _PROBE
+        # A signal's channels follow its samples, of which the first will do; one channel has none.
+        at_zero, at_probe = self.scale(points).numpy()[:, 0].astype(np.float64)
+        self._at_zero = at_zero.astype(np.float32)
+        self._slope = ((at_probe - at_zero) / _PROBE).astype(np.float32)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def decode(self, raw: tf.Tensor) -> tf.Tensor:
         """Decodes a raw feature.
 
         Args:
-            raw: As in the raw schema: float32 [N, L], or string [N, 1] with one uint8 a pixel.
+            raw: As in the raw schema: float32 [N, L * C], or string [N, 1] with one uint8 a pixel.
 
         Returns:
             float32 [N, *shape], in the data's own units.
@@ -53,7 +56,7 @@ class PreprocessingGraph:
 
     @tf.function(autograph=False, reduce_retracing=True)
     def scale(self, values: tf.Tensor) -> tf.Tensor:
-        """Scales numbers by the training split's range.
+        """Scales numbers by the training split's range, or by each channel's.
 
         Args:
             values: float32 [N, *shape], in the data's own units; fractions of a pixel's 256
@@ -65,7 +68,7 @@ class PreprocessingGraph:
         return _copy_nodes(self._function, values, f"{RAW_VALUES}:0", self._target)
 
     def unscale(self, scaled: tf.Tensor) -> tf.Tensor:
-        """Undoes `scale`.
+        """Undoes `scale` of a signal.
 
         Args:
             scaled: float32 [N, *shape].

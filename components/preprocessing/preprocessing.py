@@ -13,6 +13,7 @@ from pipeline_config import (
     NOISY_FEATURE,
     RAW_VALUES,
     TARGET_FEATURE,
+    SignalData,
 )
 
 
@@ -22,18 +23,25 @@ def preprocessing_fn(
     """Scales examples to [0, 1] and, for a denoising model, adds noise to a copy.
 
     Args:
-        inputs: Batch of N raw examples: `signal` float32 [N, L] or `image` string [N, 1] (one
-            uint8 a pixel, row by row), with `label` int64 [N, 1] and `example_id` string [N, 1].
-        custom_config: `feature` ("signal" or "image"), `shape` (of one example), `noise`
-            (standard deviation, in units of the scaled range; 0 for none), `noise_seed`. Other
-            keys are ignored: `fingerprint` is there to make TFX see a change of this file.
+        inputs: Batch of N raw examples: `signal` float32 [N, L] (L * C of C channels, sample by
+            sample) or `image` string [N, 1] (one uint8 a pixel, row by row), with `label` int64
+            [N, 1] and `example_id` string [N, 1].
+        custom_config: `feature` ("signal" or "image"), `shape` (of one example), `scale` ("all" or
+            "channel", the range that is scaled by), `noise` (standard deviation, in units of the
+            scaled range; 0 for none), `noise_seed`. Other keys are ignored: `fingerprint` is there
+            to make TFX see a change of this file.
 
     Returns:
         `target` float32 [N, *shape], `label` int64 [N], `example_id` string [N] and, only if
         `noise` is above 0, `noisy` float32 [N, *shape], clipped to [0, 1].
     """
     shape = tuple(custom_config["shape"])
-    target = scale_by_training_range(decode(inputs[custom_config["feature"]], shape))
+    feature = custom_config["feature"]
+    values = decode(inputs[feature], shape)
+    if custom_config["scale"] == "channel" and feature == SignalData.feature and len(shape) > 1:
+        target = scale_by_channel_range(values)
+    else:
+        target = scale_by_training_range(values)
     example_id = inputs[ID_FEATURE][:, 0]
     outputs = {
         TARGET_FEATURE: target,
@@ -52,7 +60,7 @@ def decode(raw: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     """Turns a raw feature into numbers in its own units.
 
     Args:
-        raw: float32 [N, L], or string [N, 1] with one uint8 a value.
+        raw: float32 [N, L * C], or string [N, 1] with one uint8 a value.
         shape: Shape of one example.
 
     Returns:
@@ -77,8 +85,27 @@ def scale_by_training_range(values: tf.Tensor) -> tf.Tensor:
         float32 of the same shape. If all training values are one constant the divisor is 1,
         so that the constant becomes 0.0 and the scaling can still be undone.
     """
-    lowest = tft.min(values)
-    value_range = tft.max(values) - lowest
+    return _scaled(values, tft.min(values), tft.max(values))
+
+
+def scale_by_channel_range(values: tf.Tensor) -> tf.Tensor:
+    """Scales each channel by its own least and greatest value in the training split.
+
+    Otherwise it does what `scale_by_training_range` does, to each channel.
+
+    Args:
+        values: float32 [N, L, C].
+
+    Returns:
+        float32 [N, L, C].
+    """
+    samples = tf.reshape(values, [-1, values.shape[-1]])
+    lowest = tft.min(samples, reduce_instance_dims=False)
+    return _scaled(values, lowest, tft.max(samples, reduce_instance_dims=False))
+
+
+def _scaled(values: tf.Tensor, lowest: tf.Tensor, greatest: tf.Tensor) -> tf.Tensor:
+    value_range = greatest - lowest
     return (values - lowest) / tf.where(value_range > 0, value_range, 1.0)
 
 

@@ -1,6 +1,7 @@
 """The curated schema of a pipeline, with the sizes of its config."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def curated_schema(name: str, *, feature: str, shape: Sequence[int]) -> schema_p
         name: File name in this folder.
         feature: Raw feature that holds the example, `signal` or `image`.
         shape: Shape of one example. An image is one bytes value whatever its size, so only a
-            signal's length is written into the schema.
+            signal's number of values, over all channels, is written into the schema.
 
     Returns:
         The schema.
@@ -28,7 +29,7 @@ def curated_schema(name: str, *, feature: str, shape: Sequence[int]) -> schema_p
     for entry in schema.feature:
         if entry.name == feature and entry.type == schema_pb2.FLOAT:
             del entry.shape.dim[:]
-            entry.shape.dim.add(size=shape[0])
+            entry.shape.dim.add(size=math.prod(shape))
     return schema
 
 

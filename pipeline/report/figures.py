@@ -15,11 +15,14 @@ from matplotlib.ticker import MaxNLocator
 
 from pipeline.report.findings import Findings
 from pipeline.report.samples import WHITE, Samples, read_samples
-from pipeline_config import NORMAL_LABEL
+from pipeline_config import NORMAL_LABEL, SignalData
 
 SIGNALS = 6
 IMAGES = 10
 """Examples shown."""
+
+CHANNELS = 6
+"""Channels shown of a signal; of more, the first."""
 
 LOSS_NAMES = {"mae": "mean absolute error", "mse": "mean squared error"}
 
@@ -98,7 +101,7 @@ def draw_figures(findings: Findings) -> dict[str, Any]:
                 + (f"; threshold at {threshold:.4g}." if threshold is not None else "."),
             )
         samples = read_samples(findings, SIGNALS if judged.is_detector else IMAGES)
-        if samples is not None and len(judged.shape) == 1:
+        if samples is not None and judged.feature == SignalData.feature:
             signals = [_signal(samples, number) for number in range(len(samples.error))]
         elif samples is not None:
             images = _images(samples)
@@ -165,30 +168,41 @@ def _error_series(findings: Findings) -> Series:
 def _signal(samples: Samples, number: int) -> Markup:
     """Draws one signal, its reconstruction, and the difference between them as an area.
 
-    All signals of `samples` get the same limits, so that they compare.
+    Each channel has axes of its own, below one another. All signals of `samples` get the same
+    limits, so that they compare.
     """
     is_normal = samples.label[number] == NORMAL_LABEL
     truth, colour = ("normal", "C0") if is_normal else ("abnormal", "C1")
     title = f"{truth}, error {samples.error[number]:.4f}"
     if samples.is_anomaly is not None:
         title += f": judged {'abnormal' if samples.is_anomaly[number] else 'normal'}"
-    figure = Figure((5.0, 3.0))
-    axes = figure.add_subplot()
-    original, reconstruction = samples.original[number], samples.reconstruction[number]
-    positions = np.arange(len(original))
-    axes.fill_between(
-        positions, original, reconstruction, color=colour, alpha=0.22, linewidth=0, label="error"
-    )
-    axes.plot(positions, original, color=rcParams["text.color"], linewidth=1.3, label="original")
-    axes.plot(positions, reconstruction, "--", color=colour, label=f"reconstruction ({truth})")
-    axes.set_title(title)
-    axes.set_xlabel("sample")
-    axes.set_ylabel("signal (file's units)")
-    axes.set_xlim(0, len(original) - 1)
-    axes.set_ylim(*_limits(samples))
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    label = f"Line chart: a signal and its reconstruction; {title}."
+    originals, reconstructions = _by_channel(samples.original), _by_channel(samples.reconstruction)
+    channels, _, length = originals.shape
+    shown = min(channels, CHANNELS)
+    figure = Figure((5.0, 1.6 + 1.4 * shown))
+    column = figure.subplots(shown, sharex=True, squeeze=False)[:, 0]
+    for channel, axes in enumerate(column):
+        original, reconstruction = originals[channel, number], reconstructions[channel, number]
+        positions, ink = np.arange(length), rcParams["text.color"]
+        area = {"color": colour, "alpha": 0.22, "linewidth": 0}
+        axes.fill_between(positions, original, reconstruction, label="error", **area)
+        axes.plot(positions, original, color=ink, linewidth=1.3, label="original")
+        axes.plot(positions, reconstruction, "--", color=colour, label=f"reconstruction ({truth})")
+        axes.set_ylabel("signal (file's units)" if channels == 1 else f"channel {channel}")
+        axes.set_xlim(0, length - 1)
+        axes.set_ylim(*_limits(originals[channel], reconstructions[channel]))
+    column[0].set_title(title)
+    column[-1].set_xlabel("sample")
+    figure.legend(*column[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    of_channels = f" of {channels} channels" if channels > 1 else ""
+    of_channels += f" (the first {shown})" if shown < channels else ""
+    label = f"Line chart: a signal{of_channels} and its reconstruction; {title}."
     return _inline_svg(figure, f"signal{number}", label)
+
+
+def _by_channel(signals: np.ndarray) -> np.ndarray:
+    """Returns [channels, n, length] of signals [n, length] or [n, length, channels]."""
+    return np.moveaxis(signals.reshape(*signals.shape[:2], -1), -1, 0)
 
 
 def _images(samples: Samples) -> Markup:
@@ -219,8 +233,8 @@ def _images(samples: Samples) -> Markup:
     )
 
 
-def _limits(samples: Samples) -> tuple[float, float]:
-    values = np.concatenate([samples.original, samples.reconstruction])
+def _limits(*signals: np.ndarray) -> tuple[float, float]:
+    values = np.concatenate(signals)
     finite = values[np.isfinite(values)]
     margin = 0.04 * (np.ptp(finite) or 1.0)
     return float(finite.min() - margin), float(finite.max() + margin)

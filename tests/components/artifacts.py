@@ -49,7 +49,7 @@ def example(values: np.ndarray, label: int = 0) -> bytes:
     if values.dtype == np.uint8:
         raw = tf.train.Feature(bytes_list=tf.train.BytesList(value=[values.tobytes()]))
     else:
-        raw = tf.train.Feature(float_list=tf.train.FloatList(value=values))
+        raw = tf.train.Feature(float_list=tf.train.FloatList(value=values.ravel()))
     feature = {
         "image" if values.dtype == np.uint8 else "signal": raw,
         "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[int(label)])),

@@ -40,7 +40,7 @@ def over_rest(server: RunningServer, request: InferRequest) -> InferResponse:
     async def call() -> InferResponse:
         client = InferenceRESTClient(RESTConfig(protocol="v2"))
         try:
-            return await client.infer(server.url(""), request, model_name=MODEL)
+            return await client.infer(server.url(""), request, model_name=request.model_name)
         finally:
             await client.close()
 

@@ -32,6 +32,9 @@ def test_has_the_tutorials_parameters(
         ("DenoisingAutoencoder", (1, 2), (1, 1, 8)),
         ("AnomalyDetector", (140,), (8,)),
         ("AnomalyDetector", (7,), (8,)),
+        ("AnomalyDetector", (16, 3), (8,)),
+        ("BasicAutoencoder", (16, 3), (64,)),
+        ("DenoisingAutoencoder", (16, 3), (4, 1, 8)),
     ],
 )
 def test_reconstructs_in_the_inputs_shape_within_0_and_1(
@@ -58,7 +61,6 @@ def test_every_pipeline_names_a_model() -> None:
         ("AnomalyDetektor", (140,), "did you mean AnomalyDetector?"),
         ("x", (140,), "expected one of BasicAutoencoder, DenoisingAutoencoder, AnomalyDetector"),
         ("DenoisingAutoencoder", (140,), "use data with a height and a width"),
-        ("AnomalyDetector", (28, 28), "use data with one row of samples per example"),
     ],
 )
 def test_a_wrong_name_or_shape_is_one_line(name: str, shape: tuple[int, ...], message: str) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import math
 import types
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +53,7 @@ def _serialized(feature: str, values: np.ndarray, label: int, name: str) -> byte
     example = tf.train.Example()
     features = example.features.feature
     if feature == "signal":
-        features[feature].float_list.value.extend(values)
+        features[feature].float_list.value.extend(values.ravel())
     else:
         features[feature].bytes_list.value.append(values.tobytes())
     features["label"].int64_list.value.append(label)
@@ -61,11 +62,16 @@ def _serialized(feature: str, values: np.ndarray, label: int, name: str) -> byte
 
 
 def transform(
-    folder: Path, feature: str, train: np.ndarray, evaluation: np.ndarray, noise: float
+    folder: Path,
+    feature: str,
+    train: np.ndarray,
+    evaluation: np.ndarray,
+    noise: float,
+    scale: str = "all",
 ) -> Transformed:
     shape = train.shape[1:]
     raw = (
-        tf.io.FixedLenFeature(shape, tf.float32)
+        tf.io.FixedLenFeature([math.prod(shape)], tf.float32)
         if feature == "signal"
         else tf.io.FixedLenFeature([1], tf.string)
     )
@@ -76,7 +82,13 @@ def transform(
             "example_id": tf.io.FixedLenFeature([1], tf.string),
         }
     )
-    config = {"feature": feature, "shape": list(shape), "noise": noise, "noise_seed": 0}
+    config = {
+        "feature": feature,
+        "shape": list(shape),
+        "scale": scale,
+        "noise": noise,
+        "noise_seed": 0,
+    }
     source = tfxio.TFExampleBeamRecord(physical_format="inmem", schema=schema)
     splits = {
         split: [

@@ -25,6 +25,7 @@ from tests.components.infra_validator.tiny_candidates import (
     FAULTY,
     IMAGE,
     SIGNAL,
+    ChannelCandidate,
     ImageCandidate,
     NeverEnding,
     TinyCandidate,
@@ -38,6 +39,7 @@ LONGEST_REASON = 600
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CandidateServer]:
     folder = tmp_path_factory.mktemp("candidates")
     write(TinyCandidate(), folder / "signals" / "1")
+    write(ChannelCandidate(), folder / "channels" / "1")
     write(ImageCandidate(), folder / "images" / "1")
     for name, (write_faulty, _) in FAULTY.items():
         write_faulty(folder / name / "1")
@@ -52,8 +54,8 @@ def ask_about(server: CandidateServer, model: str, record: bytes, seconds: float
 
 @pytest.mark.parametrize(
     ("model", "record"),
-    [("signals", SIGNAL), ("images", IMAGE)],
-    ids=["signals", "images"],
+    [("signals", SIGNAL), ("channels", SIGNAL), ("images", IMAGE)],
+    ids=["signals", "channels", "images"],
 )
 def test_a_sound_candidate_passes(server: CandidateServer, model: str, record: bytes) -> None:
     ask_about(server, model, record)

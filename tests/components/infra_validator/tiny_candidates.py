@@ -64,6 +64,21 @@ class ImageCandidate(TinyCandidate):
         return super().signatures() | {"serving_default": serve}
 
 
+class ChannelCandidate(TinyCandidate):
+    """The same for signals of 3 channels, whose examples hold floats as those of one channel do."""
+
+    def serve(self, signal: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"reconstruction": signal / 2, "error": tf.reduce_mean(signal, axis=[1, 2])}
+
+    def parse(self, examples: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(super().parse(examples), [-1, *SHAPE])
+
+    def signatures(self) -> dict[str, Any]:
+        raw = tf.TensorSpec([None, *SHAPE], tf.float32, name="signal")
+        serve = tf.function(self.serve, input_signature=[raw])
+        return super().signatures() | {"serving_default": serve}
+
+
 class NeverEnding(TinyCandidate):
     """Answers raw signals; an example has it count for ever."""
 

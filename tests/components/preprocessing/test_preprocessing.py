@@ -1,6 +1,7 @@
 """`preprocessing_fn` as Beam runs it, on examples made here."""
 
 import functools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from components.preprocessing.preprocessing import preprocessing_fn
 
 Row = dict[str, Any]
 
-SIGNAL = {"feature": "signal", "shape": [4], "noise": 0.0, "noise_seed": 0, "fingerprint": "f"}
-IMAGE = {"feature": "image", "shape": [6, 5], "noise": 0.0, "noise_seed": 0, "fingerprint": "f"}
+QUIET = {"scale": "all", "noise": 0.0, "noise_seed": 0, "fingerprint": "f"}
+SIGNAL = QUIET | {"feature": "signal", "shape": [4]}
+CHANNELS = QUIET | {"feature": "signal", "shape": [2, 3]}
+IMAGE = QUIET | {"feature": "image", "shape": [6, 5]}
 NOISY = IMAGE | {"noise": 0.2}
 
 
@@ -30,7 +33,7 @@ def transform(
 ) -> list[Row]:
     """Analyses `train` and returns the transformed `evaluation`."""
     raw = (
-        tf.io.FixedLenFeature(config["shape"], tf.float32)
+        tf.io.FixedLenFeature([math.prod(config["shape"])], tf.float32)
         if config["feature"] == "signal"
         else tf.io.FixedLenFeature([1], tf.string)
     )
@@ -96,6 +99,44 @@ def test_scales_with_the_training_splits_range_over_the_whole_tensor(tmp_path: P
     assert rows[0].keys() == {"target", "label", "example_id"}
     assert (rows[1]["label"], rows[1]["example_id"]) == (1, b"0001")
     assert rows[0]["target"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [
+        # Each channel's own: -6..4, 100..300, and a constant.
+        ("channel", [[[0.6, 0.5, 0], [1, 1, 0]], [[0, -0.5, 1], [0.1, 0, 0]]]),
+        # The whole tensor's: -6..300.
+        ("all", [[[6, 206, 13], [10, 306, 13]], [[0, 6, 14], [1, 106, 13]]]),
+    ],
+)
+def test_channels_are_scaled_alike_or_each_by_its_own_range(
+    scale: str, expected: list[list[list[float]]], tmp_path: Path
+) -> None:
+    rows = transform(
+        CHANNELS | {"scale": scale},
+        train=signals([[-6, 100, 7, 0, 200, 7], [4, 300, 7, 0, 200, 7]]),
+        evaluation=signals([[0, 200, 7, 4, 300, 7], [-6, 0, 8, -5, 100, 7]]),
+        temp_dir=tmp_path,
+    )
+
+    found = np.array([row["target"] for row in rows])
+    assert found.shape == (2, 2, 3)
+    divisor = 1 if scale == "channel" else 306
+    np.testing.assert_allclose(found, np.array(expected) / divisor, atol=1e-6)
+
+
+@pytest.mark.parametrize("config", [SIGNAL, IMAGE])
+def test_without_channels_both_ways_to_scale_are_one(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = images(3) if config is IMAGE else signals([[-6, 0, 1, 2], [0, 0, 4, 0]])
+
+    one = transform(config, rows, rows, tmp_path / "1")
+    other = transform(config | {"scale": "channel"}, rows, rows, tmp_path / "2")
+
+    for left, right in zip(one, other, strict=True):
+        np.testing.assert_array_equal(left["target"], right["target"])
 
 
 def test_images_are_scaled_by_255_where_both_ends_occur(tmp_path: Path) -> None:

@@ -316,6 +316,16 @@ def test_a_copy_that_is_not_the_model_is_refused(tmp_path: Path, spoil: Any, mes
         check_copy(str(model), copy)
 
 
+def test_signals_of_channels_become_warm_up_requests(bench: Bench) -> None:
+    Doubler("signal", (2, 2)).save(bench.saved_model)
+
+    pushed = bench.push(bench.examples(eval=[map(example, SIGNALS)]), warmup_requests=5)
+
+    requests = warmup_requests(Path(pushed.get_string_custom_property("pushed_destination")))
+    given = [tf.make_ndarray(request.inputs["signal"]) for request in requests]
+    np.testing.assert_array_equal(np.concatenate(given), SIGNALS[:5].reshape(5, 2, 2))
+
+
 def test_images_become_warm_up_requests(bench: Bench) -> None:
     Doubler("image", (3, 4)).save(bench.saved_model)
 
