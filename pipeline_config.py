@@ -228,6 +228,7 @@ class SignalData(Data):
         before: Samples of a beat before its WFDB annotation; with `after` 0, windows are cut
             one after the other instead.
         after: Samples of a beat from its annotation on.
+        annotator: Suffix of the files with a WFDB record's annotations.
         drop: Names or numbers, from 0, of columns that are left out.
         series: Files are long series, one column a channel, to cut windows of `length` from.
         step: Samples from the start of one window to that of the next; 0 for `length`.
@@ -254,6 +255,7 @@ class SignalData(Data):
     arrays: tuple[str, ...] = ("x", "y")
     before: int = setting(0, ge=0)
     after: int = setting(0, ge=0)
+    annotator: str = checked("the suffix of annotation files", str.isalnum, default="atr")
     drop: tuple[str, ...] = ()
     series: bool = False
     step: int = setting(0, "0 (the length) or more samples, up to 1000000", ge=0)

@@ -45,6 +45,30 @@ def open_file(path: str) -> BinaryIO:
     return cast(BinaryIO, file)
 
 
+@dataclasses.dataclass(frozen=True)
+class FileStart:
+    """The start of a file.
+
+    Attributes:
+        content: The first `START_BYTES` of its content, decompressed; nothing if that fails.
+        is_gzip: Whether the file is compressed with gzip.
+    """
+
+    content: bytes
+    is_gzip: bool
+
+
+def read_start(path: str) -> FileStart:
+    """Returns what a file begins with; damage is left to whoever reads it all."""
+    with open_file(path) as file:
+        is_gzip = file.read(len(GZIP)) == GZIP
+        file.seek(0)
+        content = b""
+        with contextlib.suppress(UserInputError), unzipped(file, path) as opened:
+            content = opened.read(START_BYTES)
+    return FileStart(content, is_gzip)
+
+
 @contextlib.contextmanager
 def unzipped(file: BinaryIO, path: str) -> Iterator[BinaryIO]:
     """Yields a file itself, or its decompressed content if that is gzip.

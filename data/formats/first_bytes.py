@@ -1,8 +1,16 @@
 """What a file is by its first bytes, if it is neither a CSV nor an IDX file."""
 
 import re
+from typing import Literal
 
 GZIP = b"\x1f\x8b"
+
+NPY = b"\x93NUMPY"
+
+ZIP = b"PK\x03\x04"
+
+PARQUET = re.compile(rb"PAR1[^ -~]")
+"""A name of a column may begin with these letters, but goes on with a character."""
 
 START_BYTES = 1024
 """So many are enough for `foreign_format`."""
@@ -11,12 +19,13 @@ _SAVE = "save its content as CSV"
 _IDX_TYPES = {8: "uint8", 9: "int8", 11: "int16", 12: "int32", 13: "float32", 14: "float64"}
 _UNPACK = "unpack it, or compress it with gzip"
 _REENCODE = "save the file as CSV (UTF-8)"
+_AS_FILE = "give the file by its name, not through a pipe"
 _PICTURES = "give grey images as an IDX file, or signals as CSV"
 _FETCH_AGAIN = "open the address in a browser to see what it answers, and download the file again"
 
 _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (GZIP, "compressed with gzip twice", "unpack it once"),
-    (b"\x93NUMPY", "a NumPy array (.npy)", "save it as CSV (numpy.savetxt(..., delimiter=','))"),
+    (NPY, "a NumPy array (.npy)", _AS_FILE),
     (b"\xfd7zXZ\x00", "compressed with xz", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "compressed with Zstandard", _UNPACK),
     (b"\x04\x22\x4d\x18", "compressed with LZ4", _UNPACK),
@@ -48,9 +57,9 @@ _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
 )
 _PATTERNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (
-        re.compile(rb"PAR1[^ -~]"),
+        PARQUET,
         "a Parquet file",
-        "save it as CSV (pandas: read_parquet, to_csv(..., index=False))",
+        _AS_FILE,
     ),
     (re.compile(rb"ORC[^ -~]"), "an ORC file", _SAVE),
     (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P)"), "compressed with bzip2", _UNPACK),
@@ -87,7 +96,7 @@ def foreign_format(start: bytes) -> str | None:
     for beginning, name, remedy in _BEGINNINGS:
         if start.startswith(beginning):
             return f"{name}: {remedy}"
-    if start.startswith(b"PK\x03\x04"):
+    if start.startswith(ZIP):
         return _zipped(start)
     if start[257:262] == b"ustar":
         return f"a tar archive: {_UNPACK}"
@@ -101,15 +110,30 @@ def foreign_format(start: bytes) -> str | None:
     return None
 
 
+def array_format(start: bytes) -> Literal["npy", "npz", "parquet"] | None:
+    """Returns which format of arrays a file has; None if another one.
+
+    Args:
+        start: See `foreign_format`.
+    """
+    if start.startswith(NPY):
+        return "npy"
+    if start.startswith(ZIP) and _first_member(start).endswith(b".npy"):
+        return "npz"
+    return "parquet" if PARQUET.match(start) else None
+
+
 def _zipped(start: bytes) -> str:
-    name = start[30 : 30 + int.from_bytes(start[26:28], "little")]
+    name = _first_member(start)
     if name.endswith(b".npy"):
-        return (
-            "an archive of NumPy arrays (.npz): save one as CSV (numpy.savetxt(..., delimiter=','))"
-        )
+        return f"an archive of NumPy arrays (.npz): {_AS_FILE}"
     if name.startswith((b"[Content_Types]", b"_rels/", b"xl/", b"docProps/")):
         return f"an Excel workbook or other Office file: {_SAVE}"
     return f"a ZIP archive: {_UNPACK}"
+
+
+def _first_member(start: bytes) -> bytes:
+    return start[30 : 30 + int.from_bytes(start[26:28], "little")]
 
 
 def _wide_text(start: bytes) -> str | None:

@@ -64,7 +64,7 @@ class Rejected:
 
     def located(self) -> str:
         """Returns the sentence with its place, such as "row 3, column 7: 'x' is not a number"."""
-        joint = ", " if self.reason.startswith("column ") else ": "
+        joint = ", " if self.reason.startswith(("column ", "sample ")) else ": "
         return f"row {self.row}{joint}{self.reason}"
 
     def as_csv_line(self) -> str:

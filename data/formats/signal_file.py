@@ -1,9 +1,11 @@
 """The reader of signals to train on, whatever the format of their file."""
 
+import logging
 from collections.abc import Iterator
 
 from data.formats.content import BLOCK_BYTES
 from data.formats.csv_file import read_csv
+from data.formats.example_file import find_example_file
 from data.formats.rows import Block
 from pipeline_config import SignalData
 
@@ -20,4 +22,10 @@ def read_signals(path: str, data: SignalData, block_bytes: int = BLOCK_BYTES) ->
         UserInputError: The file is damaged, holds nothing, or most of it is not as expected; the
             message names file, row and column, and the setting that helps.
     """
-    yield from read_csv(path, data, block_bytes)
+    found = find_example_file(path, data)
+    if found is None:
+        yield from read_csv(path, data, block_bytes)
+        return
+    if found.notice:
+        logging.warning("%s", found.notice)
+    yield from found.read(block_bytes=block_bytes)

@@ -58,11 +58,8 @@ def _sqlite() -> bytes:
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 FILES: dict[str, tuple[bytes, str]] = {
-    "parquet": (_saved(FRAME.to_parquet), "a Parquet file: save it as CSV (pandas"),
     "feather": (_saved(FRAME.to_feather), "an Arrow file: save its content"),
     "orc": (b"ORC\x1d\0\0\n\x06\x12\x04", "an ORC file"),
-    "npy": (_saved(lambda file: np.save(file, ROWS)), "a NumPy array (.npy): save it as CSV"),
-    "npz": (_saved(lambda file: np.savez(file, ROWS)), "an archive of NumPy arrays (.npz)"),
     "zip": (_zip("ecg.csv"), "a ZIP archive: unpack it"),
     "xlsx": (_zip("[Content_Types].xml"), "an Excel workbook"),
     "tar": (_saved(_tar), "a tar archive: unpack it"),
