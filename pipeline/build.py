@@ -39,6 +39,7 @@ from pipeline_config import (
     reading_settings,
     section_as_dict,
 )
+from serving.push_directory.manifest import READING_KEY
 
 BlessedModelBefore = Callable[[BaseNode, str], BaseNode]
 """Returns a stage whose output `model` is the latest blessed model older than an output of a node,
@@ -273,7 +274,7 @@ def _pushing(
                 "pipeline": config.name,
                 "data_sha256": data_sha256,
                 # `aepipe predict` reads files as the run did.
-                "reading": json.loads(reading_settings(config.data)),
+                READING_KEY: json.loads(reading_settings(config.data)),
             }
         ),
         fingerprint=source_fingerprint("components/versioned_pusher", "serving/push_directory"),

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from pipeline_config import SignalData
 from trainer.models import Autoencoder
 from trainer.preprocessing_graph import PreprocessingGraph
 from trainer.settings import TrainerSettings
@@ -54,8 +55,8 @@ class ServedAutoencoder(tf.Module):
         not rounded.
 
         - `serving_default`: raw -> `reconstruction` (signals in the data's units, images in
-          0..1), `error` float32 [N], and for detectors `threshold` float32 [N] and `is_anomaly`
-          bool [N].
+          0..1), `error` float32 [N], for signals of several channels `channel_error` float32
+          [N, C], and for detectors `threshold` float32 [N] and `is_anomaly` bool [N].
         - `serve_examples`: `examples` string [N], serialized raw tf.Examples of which only the
           raw feature is read -> the same.
         - `encode`: raw -> `latent` float32 [N, d].
@@ -65,7 +66,7 @@ class ServedAutoencoder(tf.Module):
           left as it is, so that zeros score what `serving_default` scores.
 
         An example's error is the mean over its values of |difference| ("mae") or its square
-        ("mse"), in scaled units.
+        ("mse"), in scaled units; a channel's error is that over its own values.
         """
         shape = [None, *self._settings.shape]
         raw = tf.TensorSpec(shape, tf.float32, name=self._settings.feature)
@@ -84,14 +85,17 @@ class ServedAutoencoder(tf.Module):
     def _serve_raw(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
         scaled = self._preprocessing.scale(raw)
         reconstruction = self._model(scaled, training=False)
-        error = self._error(reconstruction, scaled)
+        outputs = {"error": self._error(reconstruction, scaled)}
+        if self._settings.feature == SignalData.feature and len(self._settings.shape) > 1:
+            deviation = self._deviation(reconstruction, scaled)
+            outputs["channel_error"] = tf.reduce_mean(deviation, axis=1)
         # A signal goes back to the units it came in; a picture in 0..1 is what viewers expect.
-        if self._settings.feature == "signal":
+        if self._settings.feature == SignalData.feature:
             reconstruction = self._preprocessing.unscale(reconstruction)
-        outputs = {"reconstruction": reconstruction, "error": error}
+        outputs["reconstruction"] = reconstruction
         if self._settings.detector:
-            outputs["threshold"] = tf.fill(tf.shape(error), self.threshold)
-            outputs["is_anomaly"] = error > self.threshold
+            outputs["threshold"] = tf.fill(tf.shape(outputs["error"]), self.threshold)
+            outputs["is_anomaly"] = outputs["error"] > self.threshold
         return outputs
 
     def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -111,8 +115,11 @@ class ServedAutoencoder(tf.Module):
         }
 
     def _error(self, given: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
-        deviation = _DEVIATIONS[self._settings.loss](given - scaled)
+        deviation = self._deviation(given, scaled)
         return tf.reduce_mean(deviation, axis=list(range(1, len(self._settings.shape) + 1)))
+
+    def _deviation(self, given: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
+        return _DEVIATIONS[self._settings.loss](given - scaled)
 
 
 def export_model(

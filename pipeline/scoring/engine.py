@@ -6,7 +6,9 @@ between two stages in memory, so a large file would not fit.
 
 import dataclasses
 import heapq
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from apache_beam.transforms.stats import ApproximateQuantilesCombineFn
 from components.scorer import ModelLoadError, SavedModel
 from data.formats.csv_rows import values_as_text
 from data.formats.rows import Block, Rejected, Rows, batched
-from pipeline_config import UserInputError
+from pipeline_config import ImageData, SignalData, UserInputError, data_from_reading
+from serving.push_directory.manifest import MANIFEST_FILE, READING_KEY, read_manifest
 
 ERROR = "error"
 IS_ANOMALY = "is_anomaly"
@@ -59,9 +62,11 @@ class ServedModel:
         directory: The version's folder.
         shape: Shape of one example, as the signature takes it.
         is_detector: Whether it decides with a threshold.
+        reading: How the run that pushed it read its files; None if the version does not say so.
 
     Raises:
-        UserInputError: There is no SavedModel, or none of the autoencoders' signature.
+        UserInputError: There is no SavedModel, or none of the autoencoders' signature; or what
+            `aepipe.json` says of the reading is damaged.
     """
 
     def __init__(self, directory: str) -> None:
@@ -78,6 +83,7 @@ class ServedModel:
         ((self._input, spec),) = self._model.inputs.items()
         self.shape = tuple(spec.shape[1:])
         self.is_detector = IS_ANOMALY in self._model.outputs
+        self.reading = _reading_of(Path(directory))
 
     def score(self, values: npt.NDArray[np.float32]) -> Outputs:
         """Returns the signature's outputs.
@@ -196,6 +202,18 @@ def score_blocks(
         summary.add(outputs)
         write(rows, outputs)
     return summary
+
+
+def _reading_of(directory: Path) -> SignalData | ImageData | None:
+    reading = read_manifest(directory).get(READING_KEY)
+    if reading is None:
+        return None
+    try:
+        return data_from_reading(json.dumps(reading))
+    except (UserInputError, AttributeError, TypeError) as error:
+        raise UserInputError(
+            f"{directory / MANIFEST_FILE}: {READING_KEY} is damaged: {error}: push the model anew"
+        ) from error
 
 
 def _scorable(rows: Rows, outputs: Outputs) -> tuple[Rows, Outputs, list[Rejected]]:

@@ -19,6 +19,9 @@ MANIFEST_FILE = "aepipe.json"
 FILES_KEY = "files"
 """Key of the manifest: path of each file of the version -> its SHA-256 in hex."""
 
+READING_KEY = "reading"
+"""Key of the manifest: how the run read its files; `aepipe predict` reads them so too."""
+
 _GRAPH = "saved_model.pb"
 _INDEX = "variables/variables.index"
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(?P<count>\d{5})")

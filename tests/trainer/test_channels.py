@@ -51,6 +51,7 @@ def test_the_signatures_take_and_return_samples_by_channels(trained: Trained) ->
 
     raw, by_example = [None, *SHAPE], [None]
     verdicts = dict.fromkeys(("error", "threshold", "is_anomaly"), by_example)
+    verdicts["channel_error"] = [None, 3]
     errors = {"error": by_example, "noisy_error": by_example}
     assert shapes == {
         "serving_default": ({"signal": raw}, {"reconstruction": raw, **verdicts}),
@@ -93,6 +94,9 @@ def test_a_reconstruction_is_in_each_channels_own_units(trained: Trained) -> Non
     again = graph.scale(tf.constant(outputs["reconstruction"])).numpy()
     error = np.abs(again - scaled).mean(axis=(1, 2))
     np.testing.assert_allclose(error, outputs["error"], atol=1e-5)
+    by_channel = np.abs(again - scaled).mean(axis=1)
+    np.testing.assert_allclose(by_channel, outputs["channel_error"], atol=1e-5)
+    np.testing.assert_allclose(outputs["channel_error"].mean(axis=1), outputs["error"], rtol=1e-5)
     assert 900 < outputs["reconstruction"][..., 1].mean() < 1100
     if trained.scale == "channel":
         assert abs(outputs["reconstruction"][..., 0].mean()) < 1
