@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data.formats.labels import no_normal_fault
 from data.formats.rows import Rows
-from pipeline_config import UNLABELLED, SignalData, UserInputError
+from pipeline_config import NORMAL_LABEL, UNLABELLED, SignalData, UserInputError
 
 
 class Variety(NamedTuple):
@@ -65,19 +66,15 @@ def require_variety(found: Variety, data: SignalData, pattern: str) -> None:
         pattern: The files, for messages.
 
     Raises:
-        UserInputError: The labels that there should be are of one class or all empty, or all
-            samples are alike.
+        UserInputError: The labels that there should be are all normal, all abnormal or all empty,
+            or all samples are alike.
     """
     if data.is_labelled and found.labels == {UNLABELLED}:
         raise UserInputError(
             f"{pattern}: none of the {found.rows} rows has a label: --set data.label=none"
         )
-    if data.is_labelled and len(found.labels) == 1:
-        (label,) = found.labels
-        raise UserInputError(
-            f"{pattern}: every row has the label {label}{_named(found.classes, label)}: "
-            "give rows of both classes, 1 (normal) and 0 (abnormal)"
-        )
+    if data.is_labelled and (fault := _class_fault(found, data)):
+        raise UserInputError(f"{pattern}: {fault}")
     if found.flat:
         raise UserInputError(
             f"{pattern}: in each of the {found.rows} rows all samples are the same number: "
@@ -89,6 +86,14 @@ def require_variety(found: Variety, data: SignalData, pattern: str) -> None:
         )
 
 
-def _named(classes: Mapping[str, int], label: int) -> str:
-    """Returns which classes a label comes from, if that is not its own number."""
-    return "" if classes.keys() <= {str(label)} else f" (class {', '.join(sorted(classes))})"
+def _class_fault(found: Variety, data: SignalData) -> str | None:
+    classes = {name: rows for name, rows in found.classes.items() if name}
+    if NORMAL_LABEL not in found.labels and found.classes.get("", 0) < sum(classes.values()):
+        return no_normal_fault(classes, data.normal)
+    if found.labels != {NORMAL_LABEL}:
+        return None
+    named = "" if classes.keys() == {"1"} else f" (class {', '.join(sorted(classes))})"
+    return (
+        f"every row has the label 1{named}: give rows of both classes, 1 (normal) and 0 "
+        "(abnormal), or train without labels: --set data.label=none"
+    )

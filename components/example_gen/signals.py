@@ -63,14 +63,14 @@ def to_examples(block: Block) -> Iterator[tf.train.Example]:
     the row's little-endian float32 samples and label.
     """
     rows = block.rows
-    contents = rows.values.astype("<f4", copy=False).reshape(len(rows), -1)
+    contents = rows.values.astype("<f4", copy=False)
     classes = [""] * len(rows) if rows.classes is None else rows.classes.tolist()
     for signal, label, name in zip(contents, rows.labels.tolist(), classes, strict=True):
         content = signal.tobytes() + bytes([label & 0xFF])
         example_id = hashlib.blake2b(content, digest_size=16).hexdigest()
         example = tf.train.Example()
         features = example.features.feature
-        features[SignalData.feature].float_list.value.extend(signal.tolist())
+        features[SignalData.feature].float_list.value.extend(signal.ravel().tolist())
         features[LABEL_FEATURE].int64_list.value.append(label)
         features[CLASS_FEATURE].bytes_list.value.append(name.encode())
         features[ID_FEATURE].bytes_list.value.append(example_id.encode())

@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
+from data.formats.labels import class_name, is_class
+
 BINARY_LABELS = frozenset({0.0, 1.0})
 """Values of a signal's label: abnormal and normal."""
 
@@ -110,8 +112,12 @@ class OddColumn:
     found: str
 
 
-def odd_columns(columns: Sequence[Column]) -> list[OddColumn]:
+def odd_columns(columns: Sequence[Column], *, labelled: bool = True) -> list[OddColumn]:
     """Returns the columns that look like neither samples nor labels.
+
+    Args:
+        columns: In the file's order.
+        labelled: Whether the last may hold labels.
 
     Text and nothing are seen in any column; an index and times among numbers only in
     front, which is where programs write them. A table with much text is no table of samples with
@@ -120,16 +126,17 @@ def odd_columns(columns: Sequence[Column]) -> list[OddColumn]:
     found: list[OddColumn] = []
     in_front = True
     last = len(columns) - 1
-    for place in range(last):
+    for place in range(last if labelled else last + 1):
         odd = _text_or_empty(columns, place)
-        if odd is None and in_front:
+        if odd is None and in_front and place < last:
             odd = _odd_numbers(columns, place)
         if odd is not None:
             found.append(odd)
         # A label may stand between an index and the samples.
         in_front = in_front and (odd is not None or holds_classes(columns, place))
     if columns[last].is_empty:
-        found.append(OddColumn(last, "empty", "is empty: a comma ends each line"))
+        found = [odd for odd in found if odd.place != last]
+        found.append(OddColumn(last, "empty", "is empty: a separator ends each line"))
     unread = sum(odd.kind in ("text", "empty") for odd in found)
     return found if unread <= _MOST_NAMED else []
 
@@ -144,6 +151,29 @@ def holds_classes(columns: Sequence[Column], place: int) -> bool:
     if values <= BINARY_LABELS:
         return _others_are_no_bits(columns, place)
     return len(columns[place].cells) >= _MANY_ROWS and not _others_are_whole(columns, place)
+
+
+def may_be_classes(columns: Sequence[Column], place: int) -> bool:
+    """Returns whether a column that is said to hold labels may do so.
+
+    Classes are text or whole numbers, and several rows have the same; one cell, or one in ten, may
+    be wrong. Among whole samples, as a converter gives them, classes are few and not like these.
+    """
+    column = columns[place]
+    cells = [cell for cell in column.cells if class_name(cell)]
+    rows = len(cells)
+    classes = {class_name(cell) for cell in cells}
+    if not cells or (len(classes) == rows and rows >= 2 * _MANY_ROWS):
+        return False
+    wrong = sum(not is_class(cell) for cell in cells)
+    if wrong > max(1, int((1 - _ALMOST_ALL) * rows)) or wrong == rows:
+        return False
+    if column.is_text or not _others_are_whole(columns, place):
+        return True
+    numbers = set(column.numbers)
+    others = _share(value in numbers for value in _others(columns, place))
+    few = rows >= _MANY_ROWS and len(classes) <= min(_MOST_CLASSES, rows // 2)
+    return few and others <= 1 - _ALMOST_ALL
 
 
 def holds_one_class(columns: Sequence[Column], place: int, beside: int) -> bool:

@@ -115,9 +115,10 @@ class LineBlock:
     data: bytes
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yields number and content, without its line end, of each line that is not empty."""
+        """Yields number and content, without its line end, of each line that is not blank."""
         for number, ended in enumerate(self.data.split(b"\n"), start=self.first_line):
-            if line := ended.removesuffix(b"\r"):
+            line = ended.removesuffix(b"\r")
+            if line and not line.isspace():
                 yield number, line
 
 

@@ -1,62 +1,129 @@
-"""CSV files: what their columns are, found in the first rows, and their rows to train on."""
+"""Text files: what their columns are, found in the first rows, and their rows to train on."""
 
+import collections
+import dataclasses
+import functools
 import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
 
+from data.formats.chosen_columns import ChosenColumns
 from data.formats.columns import BINARY_LABELS
 from data.formats.content import (
     BLOCK_BYTES,
+    MAX_LINE_BYTES,
     LineBlock,
     line_text,
     open_content,
     read_line_blocks,
 )
 from data.formats.csv_rows import CsvLayout, parse_block
-from data.formats.layout import has_label, require_training_layout
+from data.formats.dimensions import class_columns, training_dimensions
+from data.formats.labels import LabelRule, class_name
+from data.formats.preamble import (
+    Preamble,
+    begins_preamble,
+    may_begin_preamble,
+    read_preamble,
+)
+from data.formats.row_channels import channels_in_rows, picked_channels
 from data.formats.rows import Block
-from data.formats.table import ROWS, Start, read_start
+from data.formats.scoring_layout import scoring_columns
+from data.formats.table import ROWS, Start, read_rows, read_start
+from data.formats.training_layout import training_columns
 from pipeline_config import SignalData, UserInputError
 
 IMAGE_LABELS = frozenset(map(float, range(10)))
 """Values of an image's label: ten classes."""
 
-_BLANK_LINES = re.compile(rb"(?:\r?\n)*")
+MOST_CLASSES = 100
+"""More different labels than this are no classes."""
+
+_BLANK_LINES = re.compile(rb"(?:[ \t]*\r?\n)*")
 _LINES_JUDGED = 2 * ROWS
 """Blank lines may come between rows."""
 
 
+@dataclasses.dataclass(frozen=True)
+class _Beginning:
+    """A file's first lines.
+
+    Attributes:
+        lines: Without blank ones above them; a row is among them if the file has any.
+        start: What they hold.
+        preamble: Of an ARFF or a .ts file.
+    """
+
+    lines: LineBlock
+    start: Start
+    preamble: Preamble | None = None
+
+    @property
+    def header_row(self) -> int:
+        """Number of the last line above the rows; 0 if there is none."""
+        if self.preamble:
+            return self.lines.first_line + self.preamble.lines - 1
+        return 0 if self.start.header is None else self.lines.first_line + self.start.header
+
+    @property
+    def header(self) -> bytes:
+        """The line that names the columns; empty if no line does."""
+        if self.start.header is None:
+            return b""
+        return self.lines.data.split(b"\n", self.start.header + 1)[self.start.header].rstrip(b"\r")
+
+    def layout(self, shape: tuple[int, ...], columns: ChosenColumns) -> CsvLayout:
+        """Returns the layout of the rows, all of whose channels are read."""
+        preamble = self.preamble
+        return CsvLayout(
+            shape,
+            self.start.separator,
+            columns.label,
+            header_row=self.header_row,
+            header=self.header,
+            dropped=columns.dropped,
+            dimensions=preamble.dimensions if preamble and preamble.kind == "ts" else 0,
+            comment=preamble.comment.encode() if preamble else b"",
+        )
+
+
 def read_csv(path: str, data: SignalData, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-    """Yields the rows of a CSV file to train on, with labels of 1 = normal and 0 = abnormal.
+    """Yields the rows of a text file to train on, with their labels and classes.
+
+    Rows of several channels hold all channels of the first sample, then those of the next, as
+    `array.reshape(len(array), -1)` of an array [rows, length, channels] has them; a .ts file has
+    all samples of the first dimension, then those of the next.
 
     Args:
         path: A file on any file system that Beam supports; see `open_content`.
-        data: What the file holds.
+        data: What the settings say of the file.
         block_bytes: Bytes of text parsed at a time.
 
     Raises:
         UserInputError: The file has no rows, is not text, or most of its rows are not as
-            expected; the message names file, row and column.
+            expected; the message names file, row and column, and the setting that helps.
     """
-    rows, length = 0, data.length
+    rows, classes = 0, set[str]()
     with open_content(path) as content:
         blocks = read_line_blocks(content, path, block_bytes)
         # What is no text has no columns to judge.
-        first, start = _read_beginning((_require_text(lines, path) for lines in blocks), path)
-        require_training_layout(start, length, path)
-        layout = CsvLayout(
-            (length,), BINARY_LABELS, reads_labels=True, header_row=_header_row(first, start)
-        )
-        for lines in itertools.chain([first], blocks):
+        judged = (_require_text(lines, path) for lines in blocks)
+        beginning = _read_beginning(judged, path, data.separator)
+        layout = _training_layout(beginning, data, path)
+        for lines in itertools.chain([beginning.lines], blocks):
             block = parse_block(lines, layout, path)
             rows += len(block.rows) + len(block.rejected)
+            if block.rows.classes is not None:
+                classes.update(block.rows.classes.tolist())
+                _require_classes(classes, layout, data, path)
             if len(block.rows) or block.rejected:
                 yield block
     if not rows:
-        state = "has a header but no rows below it" if first.data else "is empty"
+        state = "has a header but no rows below it" if beginning.lines.data else "is empty"
+        label = " and a label" if data.is_labelled else ""
         raise UserInputError(
-            f"{path}: the file {state}: give a CSV with {length} samples and a label in each row"
+            f"{path}: the file {state}: give a CSV with {data.length} samples{label} in each row"
         )
 
 
@@ -65,6 +132,7 @@ def find_layout(
     shape: tuple[int, ...],
     path: str,
     drop_columns: Sequence[int] = (),
+    data: SignalData | None = None,
 ) -> tuple[LineBlock, CsvLayout]:
     """Returns the first lines of a file to score, and the layout that most of them have.
 
@@ -73,40 +141,128 @@ def find_layout(
         shape: Shape of one example.
         path: The file, for messages.
         drop_columns: Columns to leave out, from 0.
+        data: How the files were read that a model of signals was trained on.
 
     Raises:
-        UserInputError: The columns are not values of one example with or without a label behind
-            them; see `has_label`.
+        UserInputError: The columns are not values of one example with or without a label; see
+            `scoring_columns`.
     """
-    first, start = _read_beginning(blocks, path)
-    values = BINARY_LABELS if len(shape) == 1 else IMAGE_LABELS
-    labelled = has_label(start, math.prod(shape), values, drop_columns, path)
-    return first, CsvLayout(
-        shape,
-        values if labelled else None,
-        header_row=_header_row(first, start),
-        dropped=tuple(sorted(set(drop_columns))),
+    beginning = _read_beginning(blocks, path, data.separator if data else "auto")
+    start, preamble = beginning.start, beginning.preamble
+    is_signal = data is not None or len(shape) == 1
+    channels = math.prod(shape[1:]) if is_signal else 0
+    in_file = channels
+    if preamble and preamble.kind == "ts":
+        in_file = preamble.dimensions
+    elif data is not None and data.channel:
+        in_file = channels_in_rows(data, start.usual_count)
+    picked = picked_channels(data, in_file, path) if data is not None else ()
+    if preamble and preamble.kind == "ts":
+        if not picked and in_file != channels:
+            raise UserInputError(
+                f"{path}: the file has {in_file} dimensions, but the model takes {channels}: name "
+                "the model that goes with this file"
+            )
+        columns = class_columns(preamble, shape[0], data)
+    else:
+        length = shape[0] * in_file if is_signal else math.prod(shape)
+        likely = BINARY_LABELS if is_signal else IMAGE_LABELS
+        columns = scoring_columns(start, length, likely, drop_columns, path, data)
+    return beginning.lines, dataclasses.replace(
+        beginning.layout(shape, columns),
+        labels=None if is_signal else IMAGE_LABELS,
+        channels=in_file if picked else 0,
+        picked=picked,
     )
 
 
-def _read_beginning(blocks: Iterator[LineBlock], path: str) -> tuple[LineBlock, Start]:
-    """Returns a file's first lines without blank ones above them; a row is among them if any is."""
-    first, start = LineBlock(1, b""), read_start([], path)
+def _training_layout(beginning: _Beginning, data: SignalData, path: str) -> CsvLayout:
+    start, preamble = beginning.start, beginning.preamble
+    if preamble and preamble.kind == "ts":
+        in_file = preamble.dimensions
+        columns = training_dimensions(preamble, start, data, path)
+    else:
+        in_file = channels_in_rows(data, start.usual_count)
+        counter = functools.partial(_count_classes, beginning, path)
+        columns = training_columns(start, data, in_file, path, counter)
+    picked = picked_channels(data, in_file, path)
+    return dataclasses.replace(
+        beginning.layout(data.shape, columns),
+        rule=LabelRule.from_data(data),
+        channels=in_file if picked else 0,
+        picked=picked,
+    )
+
+
+def _read_beginning(blocks: Iterator[LineBlock], path: str, separator: str) -> _Beginning:
+    """Returns a file's first lines, as many as it takes to have a row if there is any."""
+    first = LineBlock(1, b"")
+    found = _Beginning(first, read_start([], path))
     for block in blocks:
         number = first.first_line if first.data else block.first_line
         data = first.data + block.data
         blank = _BLANK_LINES.match(data)
         assert blank is not None, "it matches nothing too"
         first = LineBlock(number + blank[0].count(b"\n"), data[blank.end() :])
-        text = first.data.decode(errors="replace").replace("\r\n", "\n")
-        start = read_start(text.split("\n", _LINES_JUDGED)[:_LINES_JUDGED], path)
-        if start.rows:
+        text = _text(first)
+        if begins_preamble(text):
+            found = _below_preamble(first, text.split("\n"), path, separator)
+        else:
+            lines = text.split("\n", _LINES_JUDGED)[:_LINES_JUDGED]
+            found = _Beginning(first, read_start(lines, path, separator))
+        if found.start.rows and not may_begin_preamble(text):
             break
-    return first, start
+        if len(first.data) > MAX_LINE_BYTES:
+            raise UserInputError(f"{path}: no row within {MAX_LINE_BYTES >> 20} MiB of its start")
+    else:
+        if found.lines.data and found.preamble is None and begins_preamble(_text(found.lines)):
+            raise UserInputError(
+                f"{path}: there is no @data line: the file ends early: copy or download it again"
+            )
+    return found
 
 
-def _header_row(first: LineBlock, start: Start) -> int:
-    return 0 if start.header is None else first.first_line + start.header
+def _text(lines: LineBlock) -> str:
+    return lines.data.decode(errors="replace").replace("\r\n", "\n")
+
+
+def _below_preamble(
+    first: LineBlock, lines: Sequence[str], path: str, separator: str
+) -> _Beginning:
+    preamble = read_preamble(lines, path)
+    if preamble is None:
+        return _Beginning(first, read_start([], path))
+    below = lines[preamble.lines : preamble.lines + _LINES_JUDGED]
+    rows = [line for line in below if not line.lstrip().startswith(preamble.comment)]
+    if preamble.kind == "ts":
+        rows, separator = [line.replace(":", ",") for line in rows], "comma"
+    return _Beginning(first, read_rows(rows, path, separator, preamble.names), preamble)
+
+
+def _count_classes(beginning: _Beginning, path: str, place: int) -> dict[str, int]:
+    """Returns how many rows of the whole file are of each class; needed for a message only."""
+    counts: collections.Counter[str] = collections.Counter()
+    separator, width = beginning.start.separator, beginning.start.usual_count
+    with open_content(path) as content:
+        for block in read_line_blocks(content, path):
+            for number, line in block.lines():
+                cells = separator.cells(line.decode(errors="replace"))
+                if number > beginning.header_row and len(cells) == width:
+                    counts[class_name(cells[place])] += 1
+    del counts[""]
+    return counts
+
+
+def _require_classes(classes: set[str], layout: CsvLayout, data: SignalData, path: str) -> None:
+    if len(classes) <= MOST_CLASSES:
+        return
+    some = ", ".join(sorted(classes - {""})[:3])
+    drop = ",".join([*data.drop, str(layout.label)])
+    raise UserInputError(
+        f"{path}: the label (data.label={data.label}) has more than {MOST_CLASSES} different "
+        f"values, such as {some}: these are no classes: --set data.label=none "
+        f"--set data.drop={drop}"
+    )
 
 
 def _require_text(lines: LineBlock, path: str) -> LineBlock:

@@ -1,4 +1,4 @@
-"""Rows of a CSV: in each an example's values, and behind them a label or none.
+"""Rows of a text file: in each an example's values, and a label or none.
 
 A block is parsed as a whole, and by the row only if something in it is wrong.
 """
@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from data.formats.columns import as_number, shown
 from data.formats.content import LineBlock, line_text
-from data.formats.labels import class_names
+from data.formats.labels import LabelRule, class_name, is_class
 from data.formats.rows import Block, Rejected, Rows, no_labels
-from data.formats.table import cells_of
+from data.formats.separators import COMMA, Separator, has_decimal_comma, other_separator
 
 _FLOAT32_LIMIT = 2.0**128 - 2.0**103
 """The smallest number that float32 rounds to infinity."""
@@ -27,65 +27,162 @@ class CsvLayout:
 
     Attributes:
         shape: Shape of one example.
-        labels: Numbers that the label behind the values may be; None if there is no label.
-        reads_labels: Whether a label's value is needed; if not, text is a label too.
-        header_row: Number of the line that names the columns; 0 for none.
+        separator: What is between the cells.
+        label: Place of the label's column, from 0; None if there is none.
+        labels: Numbers that a label may be; None for any whole number. Text always may.
+        rule: Which classes are normal; None if labels are passed over.
+        header_row: Number of the last line above the rows: the one that names the columns, or
+            `@data`; 0 for none.
+        header: That line, which is no row if it comes again.
         dropped: Columns that are left out, from 0, ascending.
+        channels: Channels in the file, if they are not those of `shape`.
+        picked: Those of them that are kept, from 0, in this order; all if empty.
+        dimensions: Of a .ts file, whose channels come one after the other; 0 for other files,
+            in which all channels of a sample come before the next sample.
+        comment: What a line begins with that is no row.
     """
 
     shape: tuple[int, ...]
+    separator: Separator = COMMA
+    label: int | None = None
     labels: frozenset[float] | None = None
-    reads_labels: bool = False
+    rule: LabelRule | None = None
     header_row: int = 0
+    header: bytes = b""
     dropped: tuple[int, ...] = ()
+    channels: int = 0
+    picked: tuple[int, ...] = ()
+    dimensions: int = 0
+    comment: bytes = b""
 
     @functools.cached_property
     def length(self) -> int:
-        """Values of one example."""
-        return math.prod(self.shape)
+        """Values of one example in a row, of all the channels that are in the file."""
+        return self.shape[0] * self.channels if self.channels else math.prod(self.shape)
 
     @functools.cached_property
     def columns(self) -> int:
         """Cells a row."""
-        return self.length + (self.labels is not None) + len(self.dropped)
+        return self.length + (self.label is not None) + len(self.dropped)
 
     @functools.cached_property
-    def parsers(self) -> dict[int, Callable[[str], float]]:
-        """Parser of each column that is not dropped, from 0; a ValueError's text is for users."""
-        kept = [place for place in range(self.columns) if place not in self.dropped]
-        return {
-            place: _parse_value if index < self.length else self._parse_label
-            for index, place in enumerate(kept)
-        }
+    def places(self) -> list[int]:
+        """Columns of the values, from 0."""
+        return [
+            place
+            for place in range(self.columns)
+            if place != self.label and place not in self.dropped
+        ]
 
-    def _parse_label(self, cell: str) -> float:
-        value, labels = as_number(cell), self.labels or ()
-        if value is not None and value in labels:
-            return value
+    def examples(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """Returns float32 [n, *shape] of float64 [n, length] as they are in the file."""
+        # float64 first, and rounded to float32 from there, as the tutorial's pandas does.
+        found = values.astype(np.float32)
+        if not self.channels and self.dimensions < 2:
+            return found.reshape(-1, *self.shape)
+        channels = self.channels or self.shape[1]
+        if self.dimensions:
+            found = found.reshape(-1, channels, self.shape[0]).transpose(0, 2, 1)
+        found = found.reshape(-1, self.shape[0], channels)
+        found = found[:, :, list(self.picked)] if self.picked else found
+        return np.ascontiguousarray(found).reshape(-1, *self.shape)
+
+    def text(self, line: bytes) -> str:
+        """Returns a line as text whose cells are between separators.
+
+        Raises:
+            ValueError: It is no text, or a .ts file's row does not have the file's dimensions.
+        """
+        text = line_text(line)
+        if not self.dimensions:
+            return text
+        return _without_colons(text, self.dimensions, has_class=self.columns > self.length)
+
+
+def _without_colons(line: str, dimensions: int, *, has_class: bool) -> str:
+    """Returns a row of a .ts file with commas only.
+
+    Raises:
+        ValueError: Its dimensions are not as many, or not all of one length.
+    """
+    parts = line.split(":")
+    if len(parts) != dimensions + has_class:
+        expected = f"{dimensions} dimension{'s' if dimensions > 1 else ''}"
+        raise ValueError(
+            f"{len(parts)} parts between colons, expected {expected}"
+            f"{' and a class' if has_class else ''}: correct the row or take it out"
+        )
+    lengths = sorted({part.count(",") + 1 for part in parts[:dimensions]})
+    if len(lengths) > 1:
+        raise ValueError(
+            f"dimensions of {lengths[0]} and of {lengths[-1]} values: all of a row have the same "
+            "number: correct the row or take it out"
+        )
+    return ",".join(parts)
+
+
+class _Labels:
+    """Parses labels to the places of their classes' names.
+
+    Attributes:
+        names: Of the classes found so far.
+    """
+
+    def __init__(self, layout: CsvLayout) -> None:
+        self._layout = layout
+        self._places: dict[str, float] = {}
+        self.names: list[str] = []
+
+    def __call__(self, cell: str) -> float:
+        """Returns the place of a cell's class in `names`.
+
+        Raises:
+            ValueError: It is no label; the message is for the user.
+        """
+        place = self._places.get(cell)
+        if place is None:
+            name = self._class(cell)
+            if name not in self.names:
+                self.names.append(name)
+            place = self._places[cell] = float(self.names.index(name))
+        return place
+
+    def _class(self, cell: str) -> str:
+        allowed = self._layout.labels
+        if allowed is None:
+            if is_class(cell):
+                return class_name(cell)
+            raise ValueError(f"the label is {shown(cell)}: it must be a whole number or text")
+        value = as_number(cell)
         # Text is a label of the user's own; a number that is none may be a sample.
-        if value is None and cell.strip() and not self.reads_labels:
-            return math.nan
-        named = ", ".join(f"{label:g}" for label in sorted(labels))
-        wanted = "1 (normal) or 0 (abnormal)" if self.reads_labels else f"{named} or text"
-        raise ValueError(f"the label is {shown(cell)}: it must be {wanted}")
+        if value in allowed or (value is None and cell.strip()):
+            return class_name(cell)
+        named = ", ".join(f"{label:g}" for label in sorted(allowed))
+        raise ValueError(f"the label is {shown(cell)}: it must be {named} or text")
 
 
 def parse_block(block: LineBlock, layout: CsvLayout, path: str) -> Block:
     """Returns the examples and the rejected rows of some lines; blank lines are neither."""
     lines = {number: line for number, line in block.lines() if number > layout.header_row}
-    whole = _parse_whole(lines.values(), layout)
+    if layout.comment:
+        lines = {
+            n: line for n, line in lines.items() if not line.lstrip().startswith(layout.comment)
+        }
+    labels = _Labels(layout)
+    whole = _parse_whole(lines.values(), layout, labels)
     if whole is not None:
-        return Block(path, _as_rows(list(lines), whole, layout))
-    values: dict[int, list[float]] = {}
+        return Block(path, _as_rows(list(lines), *whole, layout, labels))
+    values: dict[int, tuple[list[float], float]] = {}
     rejected = []
     for number, line in lines.items():
         try:
-            values[number] = _parse_row(line, layout)
+            values[number] = _parse_row(line, layout, labels)
         except ValueError as error:
             text = line.decode(errors="backslashreplace")
             rejected.append(Rejected(number, str(error), text))
-    array = np.array(list(values.values())).reshape(-1, len(layout.parsers))
-    return Block(path, _as_rows(list(values), array, layout), tuple(rejected))
+    array = np.array([row for row, _ in values.values()]).reshape(-1, layout.length)
+    found = np.array([label for _, label in values.values()])
+    return Block(path, _as_rows(list(values), array, found, layout, labels), tuple(rejected))
 
 
 def values_as_text(values: npt.NDArray[np.float32]) -> str:
@@ -93,49 +190,70 @@ def values_as_text(values: npt.NDArray[np.float32]) -> str:
     return ",".join(str(value) for value in values.ravel())
 
 
-def _parse_whole(lines: Collection[bytes], layout: CsvLayout) -> npt.NDArray[np.float64] | None:
-    """Returns the columns that are not dropped, or None if one of the rows may be wrong."""
+_Array = npt.NDArray[np.float64]
+
+
+def _parse_whole(
+    lines: Collection[bytes], layout: CsvLayout, labels: _Labels
+) -> tuple[_Array, _Array] | None:
+    """Returns values [n, length] and places of labels [n], or None if a row may be wrong."""
     if not lines:
-        return np.empty((0, len(layout.parsers)))
+        return np.empty((0, layout.length)), np.empty(0)
+    if layout.header and layout.header in lines:
+        return None
     converters: dict[int | str, Callable[[str], float]] = {
         place: lambda _: math.nan for place in layout.dropped
     }
-    if layout.labels is not None:
-        label, parse = list(layout.parsers.items())[-1]
-        converters[label] = parse
+    if layout.label is not None:
+        converters[layout.label] = labels
     try:
-        values = np.loadtxt(
-            [line_text(line) for line in lines],
-            delimiter=",",
-            quotechar='"',
+        found = np.loadtxt(
+            [layout.text(line) for line in lines],
+            delimiter=layout.separator.character,
+            quotechar=layout.separator.quote,
             comments=None,
             converters=converters,
             ndmin=2,
         )
     except ValueError:
         return None
-    if values.shape != (len(lines), layout.columns):
+    if found.shape != (len(lines), layout.columns):
         return None
-    kept = values[:, list(layout.parsers)] if layout.dropped else values
-    return kept if (np.abs(kept[:, : layout.length]) < _FLOAT32_LIMIT).all() else None
+    first, last = layout.places[0], layout.places[-1]
+    in_a_row = last - first + 1 == layout.length
+    values = found[:, first : last + 1] if in_a_row else found[:, layout.places]
+    if not (np.abs(values) < _FLOAT32_LIMIT).all():
+        return None
+    return values, np.empty(0) if layout.label is None else found[:, layout.label]
 
 
-def _parse_row(line: bytes, layout: CsvLayout) -> list[float]:
-    """Returns the columns that are not dropped.
+def _parse_row(line: bytes, layout: CsvLayout, labels: _Labels) -> tuple[list[float], float]:
+    """Returns a row's values and its label's place, 0 without one.
 
     Raises:
         ValueError: What is wrong with the row, in one sentence for the user.
     """
-    cells = cells_of(line_text(line))
+    text = layout.text(line)
+    cells = layout.separator.cells(text)
+    if not cells or line == layout.header or _are_names(cells):
+        raise ValueError(_line_fault(text, cells, layout))
     if len(cells) != layout.columns:
-        raise ValueError(_count_fault(len(cells), layout))
-    values = []
-    for place, parse in layout.parsers.items():
+        raise ValueError(_count_fault(text, len(cells), layout))
+    values: list[float] = []
+    found = 0.0
+    for place, cell in enumerate(cells):
         try:
-            values.append(parse(cells[place]))
+            if place == layout.label:
+                found = labels(cell)
+            elif place not in layout.dropped:
+                values.append(_parse_value(cell))
         except ValueError as error:
             raise ValueError(f"column {place + 1}: {error}") from None
-    return values
+    return values, found
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    return len(cells) > 2 and all(cell.strip() and as_number(cell) is None for cell in cells)
 
 
 def _parse_value(cell: str) -> float:
@@ -144,16 +262,34 @@ def _parse_value(cell: str) -> float:
         return value
     if not cell.strip():
         raise ValueError("the cell is empty: fill it in or take the row out")
-    if value is None:
+    if value is None and has_decimal_comma(cell):
+        raise ValueError(f"{shown(cell)} has a decimal comma: write it with a decimal point")
+    if value is None and cell.strip() != "?":
         raise ValueError(f"{shown(cell)} is not a number: correct it or take the row out")
-    if math.isnan(value):
+    if value is None or math.isnan(value):
         raise ValueError(f"{shown(cell)} is a missing value: fill it in or take the row out")
     raise ValueError(f"{shown(cell)} is not a finite float32: correct it or take the row out")
 
 
-def _count_fault(count: int, layout: CsvLayout) -> str:
-    parts = [f"{layout.length} {'samples' if len(layout.shape) == 1 else 'pixels'}"]
-    if layout.labels is not None:
+def _line_fault(text: str, cells: Sequence[str], layout: CsvLayout) -> str:
+    if not cells:
+        return f"a quote ({layout.separator.quote}) is not closed in its line: close it"
+    return (
+        f"the line names columns ({', '.join(cells[:3])}, ...), as the first line of a file does: "
+        "take it out"
+    )
+
+
+def _count_fault(text: str, count: int, layout: CsvLayout) -> str:
+    if other := other_separator(text, layout.columns, layout.separator):
+        return (
+            f"cells are separated by {other.words}, those of other rows by "
+            f"{layout.separator.words}: write the same between all"
+        )
+    if text.lstrip().startswith("{"):
+        return "the row is sparse ({place value, ...}), which is not read: save the file dense"
+    parts = [f"{layout.length} {'pixels' if layout.labels else 'samples'}"]
+    if layout.label is not None:
         parts.append("a label")
     if layout.dropped:
         parts.append(f"{len(layout.dropped)} dropped")
@@ -164,10 +300,13 @@ def _count_fault(count: int, layout: CsvLayout) -> str:
     )
 
 
-def _as_rows(numbers: Sequence[int], values: npt.NDArray[np.float64], layout: CsvLayout) -> Rows:
-    # float64 first, and rounded to float32 from there, as the tutorial's pandas does.
-    samples = values[:, : layout.length].astype(np.float32).reshape(-1, *layout.shape)
-    lines = np.array(numbers, np.int64)
-    if not layout.reads_labels:
-        return Rows(lines, samples, no_labels(len(values)))
-    return Rows(lines, samples, values[:, -1].astype(np.int64), class_names(values[:, -1]))
+def _as_rows(
+    numbers: Sequence[int], values: _Array, found: _Array, layout: CsvLayout, labels: _Labels
+) -> Rows:
+    lines, examples = np.array(numbers, np.int64), layout.examples(values)
+    if layout.rule is None:
+        return Rows(lines, examples, no_labels(len(lines)))
+    if layout.label is None or not len(lines):
+        return Rows(lines, examples, no_labels(len(lines)), np.full(len(lines), "", np.str_))
+    classes = np.array(labels.names, np.str_)[found.astype(np.int64)]
+    return Rows(lines, examples, layout.rule.labels_of(classes), classes)

@@ -76,7 +76,6 @@ _PATTERNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (re.compile(rb"\s*<(?:!doctype html|html)", re.I), "an HTML page", _FETCH_AGAIN),
     (re.compile(rb"\s*<\?xml"), "an XML document", _FETCH_AGAIN),
     (re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{])"), "JSON", _SAVE),
-    (re.compile(rb"(?:\s*[%#][^\n]*\n|\s*\n)*@(?:relation|problemname)\b", re.I), "ARFF", _SAVE),
     (re.compile(rb"RIFF....WAVE", re.S), "a WAV file", _SAVE),
     (re.compile(rb"\x80[\x02-\x05](?:[\x00-\x20]|[\x5d\x7d\x95c(\x8c])"), "a Python pickle", _SAVE),
 )

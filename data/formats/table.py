@@ -1,7 +1,6 @@
-"""The start of a CSV: the line that names the columns if there is one, and the first rows."""
+"""The start of a text file: the line that names the columns if there is one, and the first rows."""
 
 import collections
-import csv
 import dataclasses
 from collections.abc import Sequence
 
@@ -13,6 +12,7 @@ from data.formats.columns import (
     as_number,
     is_progression,
 )
+from data.formats.separators import COMMA, Separator, find_separator
 from pipeline_config import UserInputError
 
 ROWS = 100
@@ -20,7 +20,6 @@ ROWS = 100
 
 _FEWEST_NUMBERS = 3
 _FEWEST_STEPS = 5
-_OTHER_SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +31,14 @@ class Start:
         names: That line's cells.
         counts: How many rows have how many cells.
         rows: Cells of the first rows.
+        separator: What is between the cells.
     """
 
     header: int | None
     names: Sequence[str]
     counts: collections.Counter[int]
     rows: Sequence[Sequence[str]]
+    separator: Separator = COMMA
 
     @property
     def usual_count(self) -> int:
@@ -61,12 +62,18 @@ class Start:
         ]
 
 
-def read_start(lines: Sequence[str], path: str) -> Start:
+def read_start(lines: Sequence[str], path: str, separator: str = "auto") -> Start:
     """Returns what the first lines of a file hold; blank ones are passed over.
 
+    Args:
+        lines: Without line ends.
+        path: The file, for messages.
+        separator: Value of `data.separator`.
+
     Raises:
-        UserInputError: Fields are separated by something else than commas, lines by something else
-            than line feeds, or the first line may be either a row or a header of times.
+        UserInputError: Cells are separated by something that is not read, lines by something else
+            than line feeds, numbers have a decimal comma, or the first line may be either a row
+            or a header of times.
     """
     first = next((index for index, line in enumerate(lines) if line.strip()), None)
     if first is None:
@@ -75,14 +82,35 @@ def read_start(lines: Sequence[str], path: str) -> Start:
         raise UserInputError(
             f"{path}: lines end with CR alone: save the file with LF or CRLF line ends"
         )
-    _require_commas(lines[first], path)
-    names = cells_of(lines[first].strip())
+    found = find_separator(lines[first:], path, separator)
+    names = found.cells(lines[first].strip(" "))
     header = first if is_header(names) else None
     if header is None:
         _require_no_steps(names, path)
-    rows = [cells_of(line) for line in lines[first + (header is not None) :] if line.strip()]
-    counts = collections.Counter(map(len, rows))
-    return Start(header, names if header is not None else [], counts, rows)
+    below = lines[first + (header is not None) :]
+    return _start(header, names if header is not None else (), below, found)
+
+
+def read_rows(
+    lines: Sequence[str], path: str, separator: str = "auto", names: Sequence[str] = ()
+) -> Start:
+    """Returns what the first rows of a file hold whose columns are named elsewhere, or nowhere.
+
+    Raises:
+        UserInputError: See `find_separator`.
+    """
+    found = find_separator(lines, path, separator)
+    if not any('"' in line for line in lines):
+        # ARFF's own quote; no row of another such file has one.
+        found = dataclasses.replace(found, quote="'")
+    return _start(None, names, lines, found)
+
+
+def _start(
+    header: int | None, names: Sequence[str], lines: Sequence[str], separator: Separator
+) -> Start:
+    rows = [separator.cells(line) for line in lines if line.strip()]
+    return Start(header, names, collections.Counter(map(len, rows)), rows, separator)
 
 
 def is_header(cells: Sequence[str]) -> bool:
@@ -109,25 +137,6 @@ def is_header(cells: Sequence[str]) -> bool:
     names = {cell.strip().lower() for cell in cells}
     named = bool(names & (LABEL_NAMES | INDEX_NAMES | TIME_NAMES))
     return named and len(counted) >= _FEWEST_NUMBERS and is_progression(counted, 0.05)
-
-
-def cells_of(line: str) -> list[str]:
-    """Returns the cells of one line without quotes; none if its quotes are no CSV."""
-    if '"' not in line:
-        return line.split(",")
-    try:
-        return next(csv.reader([line]), [])
-    except csv.Error:
-        return []
-
-
-def _require_commas(line: str, path: str) -> None:
-    for separator, name in _OTHER_SEPARATORS.items():
-        if line.count(separator) >= max(1, line.count(",")):
-            raise UserInputError(f"{path}: fields are separated by {name}: save it with commas")
-    numbers = [as_number(cell) for cell in line.split()]
-    if "," not in line and len(numbers) > 2 and None not in numbers:
-        raise UserInputError(f"{path}: fields are separated by spaces: save it with commas")
 
 
 def _require_no_steps(cells: Sequence[str], path: str) -> None:

@@ -29,15 +29,17 @@ BAD_FILES = {
     "too_large": (GOOD + "1,2,1e39,0\n", "row 3, column 3: '1e39' is not a finite float32"),
     "empty_cell": (GOOD + "1,,3,0\n", "row 3, column 2: the cell is empty"),
     "empty_cells_in_row_1": (",,,\n" + GOOD, "row 1, column 1: the cell is empty"),
-    "label_2": (GOOD + "1,2,3,2\n", "row 3, column 4: the label is '2': it must be 1"),
-    "label_half": (GOOD + "1,2,3,0.5\n", "row 3, column 4: the label is '0.5'"),
-    "label_text": (GOOD + "1,2,3,normal\n", "row 3, column 4: the label is 'normal'"),
-    "label_nan": (GOOD + "1,2,3,nan\n", "row 3, column 4: the label is 'nan'"),
-    "semicolons": ("1;2;3;0\n", "fields are separated by ';': save it with commas"),
-    "decimal_commas": ("1,5;2,5;3,5;0\n", "fields are separated by ';': save it with commas"),
-    "tabs": ("1\t2\t3\t0\n", "fields are separated by tabs: save it with commas"),
-    "other_length": ("1,2,3,4,0\n5,6,7,8,1\n", "data.length=3: set data.length=4"),
-    "other_length_header": ("a,b,c,d,e\n1,2,3,4,0\n", "data.length=3: set data.length=4"),
+    "label_half": (
+        GOOD + "1,2,3,0.5\n",
+        "row 3, column 4: the label is '0.5': it must be a whole number",
+    ),
+    "bars": ("1|2|3|0\n", "cells are separated by '|': save it with commas, tabs, semicolons"),
+    "decimal_commas": (
+        "1,5;2,5;3,5;0\n",
+        "numbers have a decimal comma, such as '1,5': save it with",
+    ),
+    "other_length": ("1,2,3,4,0\n5,6,7,8,1\n", "the last one holds 0 and 1: --set data.length=4"),
+    "other_length_header": ("a,b,c,d,e\n1,2,3,4,0\n", "the last one holds 0: --set data.length=4"),
     "truncated_gzip": (gzip.compress(GOOD.encode())[:-12], "the gzip data is damaged or ends"),
     "damaged_gzip": (b"\x1f\x8b" + b"nonsense" * 4, "the gzip data is damaged or ends"),
     "latin_1": (b"1,2,3,0\n1,2,\xe9,0\n", "row 2: not UTF-8 text"),
@@ -45,12 +47,17 @@ BAD_FILES = {
     "utf_16": (GOOD.encode("utf-16"), "the file is UTF-16 text: save the file as CSV (UTF-8)"),
     "index": (
         "0,1,2,3,1\n1,4,5,6,0\n2,5,5,5,0\n",
-        "counts 0, 1, 2 (an index?): write the file without it",
+        "counts 0, 1, 2 (an index?): --set data.drop=0",
     ),
-    "label_first": ("1,.5,2,3\n0,5.5,6,7\n", "holds 0 and 1 alone (the label?): make the label"),
-    "comma_at_the_end": ("1,2,3,0,\n4,5,7,1,\n", "is empty: a comma ends each line: take that"),
-    "spaces": ("1 2 3 0\n", "fields are separated by spaces: save it with commas"),
-    "parquet": (b"PAR1\x15\0", "the file is a Parquet file: save it as CSV"),
+    "label_first": (
+        "1,.5,2,3\n0,5.5,6,7\n",
+        "holds 0 and 1 alone (the label?): --set data.label=first",
+    ),
+    "comma_at_the_end": (
+        "1,2,3,0,\n4,5,7,1,\n",
+        "is empty: a separator ends each line: --set data.drop=4",
+    ),
+    "parquet": (b"PAR1\x15\0", "the Parquet file is damaged or ends early"),
     "cr_only": (GOOD.replace("\n", "\r"), "row 1: lines end with CR alone"),
 }
 
@@ -73,7 +80,7 @@ BAD_DATA = {
     "only_normal": ("1,2,3,1\n4,5,6,1\n", "every row has the label 1: give rows of both classes"),
     "flat_rows": ("2,2,2,1\n3,3,3,0\n", "in each of the 2 rows all samples are the same number"),
     "one_signal": ("1,2,3,1\n1,2,3,0\n1,2,3,0\n", "all 3 rows are the same signal: give the"),
-    "only_abnormal": ("1,2,3,0\n", "every row has the label 0: give rows of both classes"),
+    "only_abnormal": ("1,2,3,0\n", "the classes are 0 (1 row): --set data.normal=0"),
 }
 
 

@@ -151,8 +151,8 @@ def _is_plain(table: dict[str, Any], *, labelled: Sequence[str]) -> bool:
         table["samples"].shape[1] == LENGTH
         and table["index"] == "none"
         and table["label"] in labelled
-        and not table["trailing"]
-        and table["separator"] == ","
+        # Blanks at the end of a line are between no cells.
+        and not (table["trailing"] and (table["separator"] != " " or table["quoting"]))
         and not may_be_a_row
     )
 

@@ -78,7 +78,6 @@ FILES: dict[str, tuple[bytes, str]] = {
     "tfrecord": (struct.pack("<QI", 40, 7) + b"\x0a\x26" + bytes(38), "a TFRecord file"),
     "json": (json.dumps(ROWS.tolist()).encode(), "JSON: save its content"),
     "json_lines": (b'{"signal": [1, 2]}\n', "JSON: save its content"),
-    "arff": (b"% UCR\n\n@relation ecg\n", "ARFF: save its content"),
     "dvc": (
         b"outs:\n- md5: 0b4fa1\n  size: 7877383\n  path: ecg.csv\n",
         "a DVC pointer, not the file itself: run dvc pull",

@@ -2,15 +2,17 @@
 
 import datetime
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from data.formats.columns import BINARY_LABELS
-from data.formats.layout import has_label, require_training_layout
+from data.formats.scoring_layout import scoring_columns
 from data.formats.table import read_start
-from pipeline_config import UserInputError
+from data.formats.training_layout import training_columns
+from pipeline_config import SignalData, UserInputError
 
 LENGTH = 12
 ROWS = 30
@@ -30,9 +32,10 @@ def _pandas(**options: object) -> str:
     return frame.to_csv(**options)
 
 
-def _training(text: str, length: int = LENGTH) -> str | None:
+def _training(text: str, length: int = LENGTH, **settings: Any) -> str | None:
+    data = SignalData(length=length, **settings)
     try:
-        require_training_layout(read_start(text.split("\n"), "f.csv"), length, "f.csv")
+        training_columns(read_start(text.split("\n"), "f.csv"), data, 1, "f.csv")
     except UserInputError as error:
         return str(error).removeprefix("f.csv: ")
     return None
@@ -41,9 +44,10 @@ def _training(text: str, length: int = LENGTH) -> str | None:
 def _scoring(text: str, *dropped: int, length: int = LENGTH) -> str | bool:
     try:
         start = read_start(text.split("\n"), "f.csv")
-        return has_label(start, length, BINARY_LABELS, dropped, "f.csv")
+        columns = scoring_columns(start, length, BINARY_LABELS, dropped, "f.csv")
     except UserInputError as error:
         return str(error).removeprefix("f.csv: ")
+    return columns.label is not None
 
 
 COUNT = np.arange(ROWS)
@@ -82,19 +86,25 @@ def test_a_first_column_of_something_else_is_named(
         assert "--drop-column 0" in line
         assert ("leaves 11 values, which are not what" in line) is (text is short)
         assert found in (_training(text) or "")
-        assert "set data.length=13" not in (_training(text) or "")
+        assert "data.length=13" not in (_training(text) or "")
+        assert "--set data.drop=0" in (_training(text) or "")
     assert (_scoring(labelled, 0), _scoring(bare, 0)) == (True, False)
-    assert "set data.length=11" in (_training(short) or "")
-    assert "set data.length" not in (_training(labelled) or "")
-    assert "give each row its label" in (_training(bare) or "")
+    assert (_training(short) or "").endswith("--set data.drop=0 --set data.length=11")
+    assert (_training(labelled) or "").endswith("(an index?): --set data.drop=0") or found[
+        -1
+    ] != "?"
+    assert (_training(bare) or "").endswith("--set data.drop=0 --set data.label=none")
+    assert _training(labelled, drop=("0",)) is None
+    assert _training(bare, drop=("0",), label="none") is None
 
 
 def test_a_label_in_front_is_named() -> None:
     for text in (_lines(LABELS, SAMPLES), _lines(LABELS.astype(float), SAMPLES)):
         assert _training(text) == (
             "each row has 13 values, but the first column holds 0 and 1 alone (the label?): "
-            "make the label, 1 (normal) or 0 (abnormal), the last column"
+            "--set data.label=first"
         )
+        assert _training(text, label="first") is None
         assert _scoring(text) == (
             "each row has 13 values, but the first column holds 0 and 1 alone (the label?): "
             "--drop-column 0"
@@ -122,10 +132,10 @@ def test_an_index_in_front_and_a_label_behind() -> None:
     text = _lines(COUNT, SAMPLES, LABELS)
     assert _training(text) == (
         "each row has 14 values, expected 13 (12 samples and a label): the first column counts "
-        "0, 1, 2, ... (an index?): write the file without it (pandas: to_csv(..., index=False))"
+        "0, 1, 2, ... (an index?): --set data.drop=0"
     )
     assert _scoring(text) == (
-        "each row has 14 values, but the model takes 12, with or without a label behind them: "
+        "each row has 14 values, but the model takes 12, with or without a label: "
         "the first column counts 0, 1, 2, ... (an index?): --drop-column 0"
     )
 
@@ -135,11 +145,11 @@ def test_a_comma_at_each_end_is_named(labelled: bool) -> None:
     text = _lines(SAMPLES, LABELS) if labelled else _lines(SAMPLES)
     text = text.replace("\n", ",\n")
     line = str(_scoring(text))
-    assert "is empty: a comma ends each line" in line
+    assert "is empty: a separator ends each line" in line
     assert line.endswith(f"--drop-column {LENGTH + labelled}")
     assert _scoring(text, LENGTH + labelled) is labelled
-    assert "take that comma off" in (_training(text) or "")
-    assert "set data.length" not in (_training(text) or "")
+    advice = "" if labelled else " --set data.label=none"
+    assert (_training(text) or "").endswith(f": --set data.drop={LENGTH + labelled}{advice}")
 
 
 @pytest.mark.parametrize(
@@ -171,29 +181,36 @@ def test_an_index_that_pandas_wrote_is_known_by_its_empty_name(header: object) -
         line = str(_scoring("\n".join(lines)))
         assert "the first column has no name in the header and holds 0" in line
         assert line.endswith("--drop-column 0")
-        assert "index=False" in (_training("\n".join(lines)) or "")
+        assert (_training("\n".join(lines)) or "").endswith(": --set data.drop=0")
 
 
 def test_data_length_is_the_advice_if_nothing_else_is_odd() -> None:
     text = _lines(SAMPLES, LABELS)
     assert _training(text, length=20) == (
-        "each row has 12 samples and a label, but data.length=20: set data.length=12"
+        "rows have 13 columns, the last one holds 0 and 1: --set data.length=12"
     )
-    assert "no label: add one" in (_training(_lines(SAMPLES)) or "")
-    assert "set data.length=12" not in (_training(_lines(SAMPLES), length=20) or "")
+    assert (_training(_lines(SAMPLES)) or "").endswith("no label: --set data.label=none")
+    assert "--set data.label=none --set data.length=12" in (
+        _training(_lines(SAMPLES), length=20) or ""
+    )
 
 
 def test_a_last_column_of_samples_is_no_label() -> None:
     text = _lines(SAMPLES, SAMPLES[:, 0] + 3)
-    assert "the last column (13) is no label (0, 1 or text)" in str(_scoring(text))
+    assert "the last column (13) is no label (a whole number or text)" in str(_scoring(text))
     assert _scoring(text, 12) is False
-    assert _training(text) is None, "each row's own fault says which label is wrong"
+    assert (_training(text) or "").endswith(
+        f"the last column (13), such as '{SAMPLES[0, 0] + 3}', is no label: "
+        "--set data.label=none --set data.length=13"
+    )
 
 
-def test_other_labels_than_the_models_are_refused_and_can_be_dropped() -> None:
-    text = _lines(SAMPLES, 1 + COUNT % 5)
-    assert "it holds 1, 2, 3, 4 and 5 alone" in str(_scoring(text))
-    assert _scoring(text, 12) is False
+def test_any_whole_numbers_or_text_are_labels() -> None:
+    for labels in (1 + COUNT % 5, np.array(list("NVL"))[COUNT % 3]):
+        text = _lines(SAMPLES, labels)
+        assert _scoring(text) is True
+        assert _scoring(text, 12) is False
+        assert _training(text) is None
 
 
 def test_labels_among_as_many_values_as_the_model_takes() -> None:
@@ -230,6 +247,9 @@ def test_two_columns_that_may_be_the_label(make: Callable[[], str]) -> None:
     text = make()
     assert "either may be the label: --drop-column 0 or --drop-column 12" in str(_scoring(text))
     assert "either may be the label: name the columns" in (_training(text) or "")
+    assert "--set data.drop=0, or --set data.drop=12 --set data.label=first" in (
+        _training(text) or ""
+    )
     names = ",".join([*(f"t{step}" for step in range(LENGTH)), "label"])
     assert (_training(f"{names}\n{text}"), _scoring(f"{names}\n{text}")) == (None, True)
     assert _scoring(text, 12) is False
@@ -240,19 +260,22 @@ def test_the_rim_of_an_image_is_no_label() -> None:
     images[:, [0, 1, -2, -1]] = 0
     classes = np.random.default_rng(2).integers(0, 10, ROWS)
     start = read_start(_lines(images, classes).split("\n"), "f.csv")
-    assert has_label(start, LENGTH, frozenset(range(10)), (), "f.csv") is True
+    assert scoring_columns(start, LENGTH, frozenset(range(10)), (), "f.csv").label == LENGTH
     start = read_start(_lines(classes, images).split("\n"), "f.csv")
     with pytest.raises(UserInputError, match="the label"):
-        has_label(start, LENGTH, frozenset(range(10)), (), "f.csv")
+        scoring_columns(start, LENGTH, frozenset(range(10)), (), "f.csv")
 
 
-@pytest.mark.parametrize(
-    ("separator", "name"), [(";", "';'"), ("\t", "tabs"), ("|", "'|'"), (" ", "spaces")]
-)
-def test_another_separator_is_named(separator: str, name: str) -> None:
+@pytest.mark.parametrize("separator", [";", "\t", " ", "   "])
+def test_any_separator_is_found(separator: str) -> None:
     text = _lines(SAMPLES, LABELS).replace(",", separator)
+    assert (_training(text), _scoring(text)) == (None, True)
+
+
+def test_a_bar_is_no_separator() -> None:
+    text = _lines(SAMPLES, LABELS).replace(",", "|")
     for found in (_training, _scoring):
-        assert f"fields are separated by {name}: save it with commas" in str(found(text))
+        assert str(found(text)).startswith("cells are separated by '|': save it with commas")
 
 
 def test_a_semicolon_within_a_name_is_no_separator() -> None:

@@ -32,7 +32,7 @@ BAD_ROWS = {
     "inf": (with_cell(12, "-inf"), "column 12: '-inf' is not a finite float32"),
     "overflow": (with_cell(5, "1e39"), "column 5: '1e39' is not a finite float32"),
     "underscore": (with_cell(5, "1_0"), "column 5: '1_0' is not a number"),
-    "quote": (f'"{GOOD[0]}', "1 value, expected 13"),
+    "quote": (f'"{GOOD[0]}', 'a quote (") is not closed in its line: close it'),
     "carriage_returns": (with_cell(3, "1\r2"), "lines end with CR alone"),
     "too_large_for_the_model": (with_cell(3, "3e38"), "the model's error is not a finite number"),
 }
