@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Literal, Protocol
 
 from data.formats.content import BLOCK_BYTES, read_start
 from data.formats.first_bytes import array_format
 from data.formats.rows import Block
 from pipeline_config import SignalData, UserInputError
+
+ExampleFormat = Literal["npy", "npz", "parquet", "wfdb"]
 
 WFDB_HEADER = ".hea"
 
@@ -47,13 +49,29 @@ class ExampleFile(Protocol):
         """
 
 
-def find_example_file(path: str, data: SignalData, *, scoring: bool = False) -> ExampleFile | None:
-    """Returns what a file holds; None if it is of no format that is read here.
+def example_format(path: str) -> tuple[ExampleFormat | None, bool]:
+    """Returns a file's format, None if it is not read here, and whether the file is gzip.
 
     The content counts, not the suffix, except of a WFDB record, whose header is text.
 
     Args:
-        path: On any file system that Beam supports.
+        path: A file on any file system that Beam supports.
+
+    Raises:
+        UserInputError: The file is a part of another one, which is to be given instead.
+    """
+    if path.lower().endswith(WFDB_HEADER):
+        return "wfdb", False
+    _refuse_part_of_a_record(path)
+    start = read_start(path)
+    return array_format(start.content), start.is_gzip
+
+
+def find_example_file(path: str, data: SignalData, *, scoring: bool = False) -> ExampleFile | None:
+    """Returns what a file holds; None if it is of no format that is read here.
+
+    Args:
+        path: See `example_format`.
         data: What the file is said to hold.
         scoring: Whether its rows are only scored, so that it may lack labels.
 
@@ -61,16 +79,14 @@ def find_example_file(path: str, data: SignalData, *, scoring: bool = False) -> 
         UserInputError: The file is damaged or holds something else; the message names file,
             position and the setting that helps.
     """
-    if path.lower().endswith(WFDB_HEADER):
+    kind, is_gzip = example_format(path)
+    if kind is None:
+        return None
+    if kind == "wfdb":
         from data.formats.wfdb_file import find_wfdb
 
         return find_wfdb(path, data, scoring=scoring)
-    _refuse_part_of_a_record(path)
-    start = read_start(path)
-    kind = array_format(start.content)
-    if kind is None:
-        return None
-    if start.is_gzip and kind != "npy":
+    if is_gzip and kind != "npy":
         raise UserInputError(
             f"{path}: a file of this format ({kind}) is not read through gzip: unpack it (gunzip)"
         )
@@ -80,7 +96,7 @@ def find_example_file(path: str, data: SignalData, *, scoring: bool = False) -> 
         return find_parquet(path, data, scoring=scoring)
     from data.formats.numpy_file import find_numpy
 
-    return find_numpy(path, data, is_archive=kind == "npz", is_gzip=start.is_gzip, scoring=scoring)
+    return find_numpy(path, data, is_archive=kind == "npz", is_gzip=is_gzip, scoring=scoring)
 
 
 def _refuse_part_of_a_record(path: str) -> None:

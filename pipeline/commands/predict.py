@@ -38,7 +38,7 @@ EXIT_REJECTS = 3
     type=click.IntRange(min=0),
     multiple=True,
     metavar="N",
-    help="Leave a column of a CSV out, such as an index, counted from 0; repeatable.",
+    help="Leave a column out, such as an index, counted from 0; repeatable.",
 )
 @click.option("--reconstruction", is_flag=True, help="Write what the model makes of each row too.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if a row cannot be scored.")
@@ -81,10 +81,12 @@ def predict(
     home: Path,
     as_json: bool,
 ) -> None:
-    """Score FILE, a CSV or IDX file of any size, with the served version of MODEL.
+    """Score FILE, of any size, with the served version of MODEL.
 
-    MODEL is a name in the push directory or that of a pipeline. FILE may be gzip-compressed; - is
-    CSV on standard input. Rows that cannot be scored are named and do not stop the others.
+    MODEL is a name in the push directory or that of a pipeline. FILE is CSV, .npy, .npz, Parquet,
+    the header (.hea) of a WFDB record, or IDX, and is read as the run's own files were; text may be
+    gzip-compressed; - is CSV on standard input. Rows that cannot be scored are named and do not
+    stop the others.
     """
     from pipeline.home import Home
     from pipeline.scoring.request import PredictRequest

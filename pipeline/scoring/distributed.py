@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 
 from components.scorer import ScoreFn
 from data.formats.csv_rows import CsvLayout
-from data.formats.idx_file import IdxHeader
+from data.formats.example_file import ExampleFile
 from pipeline.scoring.engine import ServedModel, Summary, score_blocks
 from pipeline.scoring.outputs import result_files
 from pipeline.scoring.request import STANDARD_INPUT, PredictRequest, is_remote
@@ -23,6 +23,7 @@ from pipeline.scoring.result_folder import (
 )
 from pipeline.scoring.source import (
     FileRange,
+    Notify,
     Source,
     count_lines,
     cut,
@@ -40,6 +41,7 @@ def score_distributed(
     source: Source,
     beam_args: Sequence[str],
     range_bytes: int = RANGE_BYTES,
+    notify: Notify = lambda _: None,
 ) -> Summary:
     """Scores a file on Beam's workers and writes a folder of files, one a range, in file order.
 
@@ -49,6 +51,7 @@ def score_distributed(
         source: The file, where every worker finds it.
         beam_args: Beam's options, with the runner among them.
         range_bytes: Bytes that a worker reads in one go.
+        notify: Is called with what a person should know of rows that are left out.
 
     Raises:
         UserInputError: The file is standard input, torn or damaged, or no row of it can be scored;
@@ -61,7 +64,9 @@ def score_distributed(
         source = dataclasses.replace(source, path=str(Path(source.path).absolute()))
     options = PipelineOptions(list(beam_args))
     scratch = options.view_as(GoogleCloudOptions).temp_location
-    columns = find_columns(source, model.shape)
+    columns = find_columns(source, model.data)
+    if not isinstance(columns, CsvLayout) and columns.notice:
+        notify(columns.notice)
     ranges = cut(source, columns, range_bytes)
     with result_folder(request.output, scratch) as folder:
         load = functools.partial(ServedModel, model.directory)
@@ -104,7 +109,7 @@ def _first_lines(counts: list[tuple[int, int]]) -> list[int]:
 def _score_range(
     request: PredictRequest,
     source: Source,
-    columns: CsvLayout | IdxHeader,
+    columns: CsvLayout | ExampleFile,
     ranges: int,
     folder: str,
     model: ServedModel,

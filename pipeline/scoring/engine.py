@@ -85,6 +85,16 @@ class ServedModel:
         self.is_detector = IS_ANOMALY in self._model.outputs
         self.reading = _reading_of(Path(directory))
 
+    @property
+    def data(self) -> SignalData | ImageData:
+        """How a file to score is read: as the run's own were, or by the defaults for its shape."""
+        if self.reading is not None and self.reading.shape == self.shape:
+            return self.reading
+        first, second = (*self.shape, 1)[:2]
+        if self._input == ImageData.feature:
+            return ImageData(height=first, width=second)
+        return SignalData(length=first, channels=second)
+
     def score(self, values: npt.NDArray[np.float32]) -> Outputs:
         """Returns the signature's outputs.
 

@@ -83,7 +83,7 @@ def predict(request: PredictRequest) -> Prediction:
     directory = str(versions.find(request.version))
     for number in versions.passed_over if request.version is None else ():
         damage = versions.damaged[number]
-        click.echo(f"notice: {versions.folder.name}: {number} is passed over: {damage}", err=True)
+        _print_notice(f"{versions.folder.name}: {number} is passed over: {damage}")
     source = find_source(request.file, request.drop_columns)
     require_writable(request)
     model = ServedModel(directory)
@@ -93,7 +93,7 @@ def predict(request: PredictRequest) -> Prediction:
             from pipeline.scoring.distributed import score_distributed
 
             beam_args = beam_arguments(request.beam_profile or "local", request.beam_args)
-            summary = score_distributed(request, model, source, beam_args)
+            summary = score_distributed(request, model, source, beam_args, notify=_print_notice)
         else:
             summary = score_streaming(request, model, source)
     except Exception as error:
@@ -121,13 +121,17 @@ def score_streaming(request: PredictRequest, model: ServedModel, source: Source)
         _progress_bar(source, wanted=request.show_progress) as advance,
         result_files(request, model, *files) as (write, reject),
     ):
-        blocks = read_source(source, model.shape, advance)
+        blocks = read_source(source, model.data, advance, _print_notice)
         summary = score_blocks(blocks, model, request.batch_size, write, reject)
         summary.require_examples(source.path)
     if rejects is not None and not summary.rejected:
         # It would describe a former output.
         Path(rejects).unlink(missing_ok=True)
     return summary
+
+
+def _print_notice(notice: str) -> None:
+    click.echo(f"notice: {notice}", err=True)
 
 
 @contextlib.contextmanager

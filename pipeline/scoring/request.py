@@ -23,7 +23,7 @@ class PredictRequest:
 
     Attributes:
         model: Name of a model in the push directory, or of the pipeline that pushes it.
-        file: CSV or IDX file on any file system that Beam supports, or "-" for standard input.
+        file: On any file system that Beam supports, or "-" for standard input.
         models_dir: The push directory; nothing is written there.
         kept_folders: More folders that nothing is written to.
         version: Number or label of a version; None for the one that a server would serve.
@@ -34,7 +34,7 @@ class PredictRequest:
         beam_profile: Where the Beam pipeline runs; None without `beam_args` scores in this
             process without Beam.
         beam_args: Options of Beam beside the profile's.
-        drop_columns: Columns of a CSV to leave out, from 0.
+        drop_columns: Columns to leave out, from 0.
         show_progress: Whether a terminal shows how far it is.
 
     Raises:

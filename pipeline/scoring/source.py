@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import io
 import itertools
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -20,21 +19,24 @@ from data.formats.content import (
     LineBlock,
     gunzip,
     read_line_blocks,
-    unzipped,
+    read_start,
 )
 from data.formats.csv_file import find_layout
 from data.formats.csv_rows import CsvLayout, parse_block
+from data.formats.example_file import ExampleFile, example_format
 from data.formats.first_bytes import GZIP
-from data.formats.idx_file import IdxHeader, find_images, read_images
 from data.formats.rows import Block
+from pipeline.scoring.counted_file import CountedFormat, find_counted_file
 from pipeline.scoring.request import STANDARD_INPUT, is_remote
-from pipeline_config import UserInputError
+from pipeline_config import ImageData, SignalData, UserInputError
 
 _IDX_START = b"\0\0"
 """No text begins with it."""
 
 Advance = Callable[[int], None]
 """Is called with how many bytes have been read since the start."""
+
+Notify = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +48,11 @@ class Source:
         kind: By its content.
         is_gzip: By its content; such a file cannot be read from its middle.
         bytes: What `Advance` is called with at the end; None for standard input.
-        drop_columns: Columns of a CSV to leave out, from 0.
+        drop_columns: Columns to leave out, from 0.
     """
 
     path: str
-    kind: Literal["csv", "idx"]
+    kind: Literal["csv"] | CountedFormat
     is_gzip: bool
     bytes: int | None
     drop_columns: tuple[int, ...] = ()
@@ -62,8 +64,8 @@ class FileRange:
 
     Attributes:
         index: Its place among the ranges of the file.
-        start: First byte of a CSV, or first item, from 0, of an IDX file.
-        stop: The byte or item after the last; None for the rest, whatever its length.
+        start: First byte of a CSV, or first row, from 0, of another file.
+        stop: The byte or row after the last; None for the rest, whatever its length.
         first_line: Number of the first line of a CSV that begins in it.
     """
 
@@ -81,7 +83,7 @@ def find_source(path: str, drop_columns: tuple[int, ...] = ()) -> Source:
 
     Args:
         path: On any file system that Beam supports, or "-" for standard input.
-        drop_columns: Columns of a CSV to leave out, from 0.
+        drop_columns: Columns to leave out, from 0.
 
     Raises:
         UserInputError: There is no such file, or it cannot be read.
@@ -89,73 +91,79 @@ def find_source(path: str, drop_columns: tuple[int, ...] = ()) -> Source:
     if path == STANDARD_INPUT:
         return Source("standard input", "csv", False, None, drop_columns)
     with _open_file(path) as file:
-        is_gzip = file.read(len(GZIP)) == GZIP
         size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        is_idx = False
-        # Damage is reported when the file is read, with more context.
-        with contextlib.suppress(UserInputError), unzipped(file, path) as content:
-            is_idx = content.read(len(_IDX_START)) == _IDX_START
-    if is_idx and drop_columns:
-        raise UserInputError(f"{path}: an IDX file has no columns: take --drop-column away")
+    kind, is_gzip = example_format(path)
+    if kind is not None:
+        return Source(path, kind, is_gzip, size, drop_columns)
+    is_idx = read_start(path).content.startswith(_IDX_START)
     return Source(path, "idx" if is_idx else "csv", is_gzip, size, drop_columns)
 
 
-def find_columns(source: Source, shape: tuple[int, ...]) -> CsvLayout | IdxHeader:
-    """Returns what examples of a shape look like in a file.
+def find_columns(source: Source, data: SignalData | ImageData) -> CsvLayout | ExampleFile:
+    """Returns what a model's examples look like in a file.
 
     Raises:
         UserInputError: The file is not of the kind that the model takes.
     """
-    if source.kind == "idx":
-        return find_images(source.path, shape)
-    return find_layout(read_lines(source), shape, source.path, source.drop_columns)[1]
+    if source.kind == "csv":
+        return find_layout(read_lines(source), data.shape, source.path, source.drop_columns)[1]
+    return find_counted_file(
+        source.path, source.kind, data, source.drop_columns, is_gzip=source.is_gzip
+    )
 
 
-def read_source(source: Source, shape: tuple[int, ...], advance: Advance) -> Iterator[Block]:
+def read_source(
+    source: Source, data: SignalData | ImageData, advance: Advance, notify: Notify = lambda _: None
+) -> Iterator[Block]:
     """Yields a file's rows in order, about `content.BLOCK_BYTES` of it at a time.
 
     Args:
         source: The file.
-        shape: Shape of one example.
+        data: How the model's own files were read.
         advance: Is called for each block.
+        notify: Is called with what a person should know of rows that are left out.
 
     Raises:
         UserInputError: The file is torn, damaged, or not of the kind that the model takes.
     """
-    if source.kind == "idx":
-        images, size = find_images(source.path, shape), source.bytes or 0
-        for block in read_range(source, images, WHOLE):
-            # Within gzip data the images read so far are as good a measure as the bytes.
-            advance(size * int(block.rows.numbers[-1]) // images.shape[0])
+    if source.kind != "csv":
+        columns = find_columns(source, data)
+        assert not isinstance(columns, CsvLayout)
+        if columns.notice:
+            notify(columns.notice)
+        done, size = 0, source.bytes or 0
+        for block in columns.read():
+            # Within compressed data the rows read so far are as good a measure as the bytes.
+            done += len(block.rows) + len(block.rejected)
+            advance(size * done // columns.rows)
             yield block
         return
     # Standard input is read only once, so the layout is found on the way.
     blocks = read_lines(source, WHOLE, advance)
-    first, layout = find_layout(blocks, shape, source.path, source.drop_columns)
+    first, layout = find_layout(blocks, data.shape, source.path, source.drop_columns)
     for lines in itertools.chain([first], blocks):
         yield parse_block(lines, layout, source.path)
 
 
-def read_range(source: Source, columns: CsvLayout | IdxHeader, part: FileRange) -> Iterator[Block]:
+def read_range(
+    source: Source, columns: CsvLayout | ExampleFile, part: FileRange
+) -> Iterator[Block]:
     """Yields the rows of a range in order; see `read_source`."""
-    if isinstance(columns, IdxHeader):
-        for block in read_images(columns, first=part.start, stop=part.stop):
-            yield Block(block.path, block.rows.as_float32())
-    else:
-        for lines in read_lines(source, part):
-            yield parse_block(lines, columns, source.path)
+    if not isinstance(columns, CsvLayout):
+        yield from columns.read(part.start, part.stop)
+        return
+    for lines in read_lines(source, part):
+        yield parse_block(lines, columns, source.path)
 
 
-def cut(source: Source, columns: CsvLayout | IdxHeader, range_bytes: int) -> list[FileRange]:
+def cut(source: Source, columns: CsvLayout | ExampleFile, range_bytes: int) -> list[FileRange]:
     """Returns ranges of about `range_bytes` that cover a file."""
-    if source.is_gzip:
-        # It has no middle to start from.
+    end, step, has_middle = source.bytes or 1, range_bytes, not source.is_gzip
+    if not isinstance(columns, CsvLayout):
+        end, step = max(columns.rows, 1), max(range_bytes // columns.row_bytes, 1)
+        has_middle = columns.has_middle
+    if not has_middle:
         return [WHOLE]
-    end, step = source.bytes or 1, range_bytes
-    if isinstance(columns, IdxHeader):
-        images, *shape = columns.shape
-        end, step = max(images, 1), max(range_bytes // math.prod(shape), 1)
     starts = range(0, end, step)
     ends = [*starts[1:], None]
     return [FileRange(index, *ends) for index, ends in enumerate(zip(starts, ends, strict=True))]

@@ -171,8 +171,9 @@ def test_scoring_reads_the_true_samples_or_refuses(tmp_path: Path, table: dict[s
     file = tmp_path / "any.csv"
     file.write_text(_save(table), newline="")
     plain = _is_plain(table, labelled=("last", "none"))
+    data = SignalData(length=LENGTH)
 
-    blocks = _read(lambda path: read_source(find_source(path), (LENGTH,), lambda _: None), file)
+    blocks = _read(lambda path: read_source(find_source(path), data, lambda _: None), file)
 
     if isinstance(blocks, str):
         assert blocks.startswith(f"{file}: ")

@@ -2,12 +2,15 @@
 
 import dataclasses
 import gzip
+import io
 import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from data.formats.csv_rows import CsvLayout
@@ -64,16 +67,42 @@ def test_beam_gives_the_numbers_of_this_process(
     assert rejects[0].to_dict("list") == rejects[1].to_dict("list")
 
 
-@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
-@pytest.mark.parametrize("kind", ["csv", "idx"])
+def _content(kind: str, beats: Path) -> bytes:
+    if kind == "csv":
+        return beats.read_bytes()
+    if kind == "idx":
+        images = np.random.default_rng(1).integers(0, 256, (400, *SHAPE), dtype=np.uint8)
+        return idx_bytes(images)
+    signals, file = make_signals(400), io.BytesIO()
+    signals[7, 3] = np.nan
+    if kind == "npy":
+        np.save(file, signals)
+    elif kind == "npz":
+        np.savez(file, x=signals)
+    else:
+        pq.write_table(pa.table({"signal": [*signals]}), file, row_group_size=90)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "compress"),
+    [
+        ("csv", bytes),
+        ("csv", gzip.compress),
+        ("idx", bytes),
+        ("idx", gzip.compress),
+        ("npy", bytes),
+        ("npy", gzip.compress),
+        ("npz", bytes),
+        ("parquet", bytes),
+    ],
+)
 def test_a_file_cut_into_ranges_gives_the_same_rows(
     tmp_path: Path, models: Path, beats: Path, kind: str, compress: Callable[[bytes], bytes]
 ) -> None:
-    images = np.random.default_rng(1).integers(0, 256, (400, *SHAPE), dtype=np.uint8)
-    content = beats.read_bytes() if kind == "csv" else idx_bytes(images)
     file = tmp_path / "given"
-    file.write_bytes(compress(content))
-    name = "ecg_anomaly_detector/7" if kind == "csv" else "basic_autoencoder/3"
+    file.write_bytes(compress(_content(kind, beats)))
+    name = "basic_autoencoder/3" if kind == "idx" else "ecg_anomaly_detector/7"
     model, source = ServedModel(str(models / name)), find_source(str(file))
     here = PredictRequest(
         model="any", file=str(file), models_dir=models, output=str(tmp_path / "here.parquet")

@@ -35,7 +35,7 @@ BAD_FILES = {
     "label_first": ("anomaly", LABEL_FIRST, "the label is column 1: leave it out, --drop-column 0"),
     "carriage_returns": ("anomaly", GOOD.replace(b"\n", b"\r"), "lines end with CR alone"),
     "utf_16": ("anomaly", GOOD.decode().encode("utf-16"), "the file is UTF-16 text: save"),
-    "parquet": ("anomaly", b"PAR1\x15\0", "the file is a Parquet file: save it as CSV"),
+    "parquet": ("anomaly", b"PAR1\x15\0", "the Parquet file is damaged or ends early"),
     "float_idx": ("basic", b"\0\0\x0d\3" + IMAGES[4:], "values are float32, 50 x 4 x 5, not bytes"),
     "torn_gzip": ("anomaly", gzip.compress(GOOD)[:-2000], "the gzip data is damaged or ends early"),
     "damaged_gzip": ("anomaly", b"\x1f\x8b" + b"no" * 9, "the gzip data is damaged or ends early"),
