@@ -1,18 +1,60 @@
 """`aepipe data`: the raw data."""
 
+import json
 import os
+import sys
 from pathlib import Path
 
 import click
 
-from pipeline.commands.options import json_option, pipelines_argument, settings_option
+from pipeline.commands.options import (
+    data_dir_option,
+    home_option,
+    json_option,
+    pipeline_argument,
+    pipelines_argument,
+    settings_option,
+)
 from pipeline.commands.supervised import SupervisedCommand
-from pipeline_config import PIPELINES
+from pipeline_config import PIPELINES, UserInputError
 
 
 @click.group()
 def data() -> None:
-    """The raw data: fetch it, see what is there, write the built-in sample."""
+    """The raw data: check your own, fetch the tutorial's, write the built-in sample."""
+
+
+@data.command()
+@pipeline_argument
+@data_dir_option
+@settings_option
+@home_option
+@json_option
+def check(
+    pipeline: str, data_dir: Path | None, settings: tuple[str, ...], home: Path, as_json: bool
+) -> None:
+    """Read your data as a run would; print what is in it, what is odd, and what mends it.
+
+    Nothing is trained or written. Exit code 0 if a run would accept the data, 2 if not.
+    """
+    from data.sources import DATA_VARIABLE
+    from pipeline.check import REFUSED, check_data
+    from pipeline.check_page import print_check
+    from pipeline.home import Home
+    from pipeline.run.begin import read_data
+    from pipeline.settings import configured
+    from pipeline.terminal import plain_console
+
+    if data_dir is None and not os.environ.get(DATA_VARIABLE):
+        raise UserInputError(f"no data given: name its folder with --data-dir or {DATA_VARIABLE}")
+    (config,) = configured([pipeline], settings)
+    runs = Home(home.absolute())
+    found = check_data(config, lambda config: read_data(config, runs, data_dir))
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), default=str))
+    else:
+        print_check(plain_console(), found)
+    sys.exit(0 if found.is_accepted else REFUSED)
 
 
 @data.command(cls=SupervisedCommand)

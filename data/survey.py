@@ -1,0 +1,196 @@
+"""What the files of a run hold, found by reading them once as the run would."""
+
+import array
+import collections
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from data.choice import RunData
+from data.formats.idx_file import find_pair, read_images
+from data.formats.rows import Block, Rows
+from data.formats.signal_file import read_signals
+from data.spans.files import refuse_compressed_twins, splits_of
+from data.splits import EVAL_PARTS, example_id, is_eval
+from data.variety import Variety, joint_variety, require_variety, variety_of
+from pipeline_config import (
+    ABNORMAL_LABEL,
+    NORMAL_LABEL,
+    SPLITS,
+    UNLABELLED,
+    ImageData,
+    SignalData,
+    UserInputError,
+)
+
+MOST_REJECTED_SHOWN = 3
+"""Rejected rows of a file whose sentences are kept."""
+
+MOST_ROWS_COMPARED = 1_000_000
+"""Rows that are compared with each other; a digest of each is kept."""
+
+LABEL_NAMES = {NORMAL_LABEL: "normal", ABNORMAL_LABEL: "abnormal", UNLABELLED: "unlabelled"}
+
+
+@dataclasses.dataclass
+class FileSurvey:
+    """What one file holds.
+
+    Attributes:
+        rows: Rows that are examples.
+        rejected: Rows that are none.
+        sentences: What is wrong with the first of these, with their place.
+    """
+
+    rows: int = 0
+    rejected: int = 0
+    sentences: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class Survey:
+    """What the rows of a run hold, added up block by block in constant memory.
+
+    Attributes:
+        data: What the settings say of the files.
+        files: What each file holds, by its path, as far as it was read.
+        classes: Rows of each class by the class's own name; of images, by its number.
+        labels: Rows of each label by split; by "" if the split of a row is not known.
+        least: float [channels]; the least value of each channel; None before any row.
+        greatest: float [channels]; the greatest.
+        constant: Rows whose samples are all the same number, channel by channel.
+    """
+
+    data: SignalData | ImageData
+    files: dict[str, FileSurvey] = dataclasses.field(default_factory=dict)
+    classes: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    labels: dict[str, collections.Counter[int]] = dataclasses.field(default_factory=dict)
+    least: npt.NDArray[np.float64] | None = None
+    greatest: npt.NDArray[np.float64] | None = None
+    constant: int = 0
+    _variety: Variety | None = None
+    _digests: "array.array[int]" = dataclasses.field(
+        default_factory=functools.partial(array.array, "Q")
+    )
+
+    @property
+    def rows(self) -> int:
+        """Rows that are examples."""
+        return sum(file.rows for file in self.files.values())
+
+    @property
+    def rejected(self) -> int:
+        """Rows that are none."""
+        return sum(file.rejected for file in self.files.values())
+
+    @property
+    def copies(self) -> int:
+        """Rows with the samples and the label of another row; of the first million alone."""
+        return len(self._digests) - len(np.unique(np.frombuffer(self._digests, np.uint64)))
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Rows of each split, as far as that is decided by their content or file."""
+        if isinstance(self.data, SignalData) and self.data.split == "tutorial":
+            kept = math.ceil(self.rows / EVAL_PARTS)
+            return dict(zip(SPLITS, (self.rows - kept, kept), strict=True))
+        return {name: counts.total() for name, counts in self.labels.items() if name}
+
+    @property
+    def label_counts(self) -> dict[str, int]:
+        """Rows that are normal, abnormal and unlabelled, as far as there are any."""
+        counts: collections.Counter[int] = collections.Counter()
+        for of_split in self.labels.values():
+            counts.update(of_split)
+        return {name: counts[label] for label, name in LABEL_NAMES.items() if counts[label]}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns what was found as plain JSON values."""
+        least, greatest = (
+            [] if ends is None else [float(end) for end in ends]
+            for ends in (self.least, self.greatest)
+        )
+        return {
+            "files": [
+                {"path": path, **dataclasses.asdict(file)} for path, file in self.files.items()
+            ],
+            "examples": self.rows,
+            "rejected": self.rejected,
+            "shape": list(self.data.shape),
+            "classes": dict(self.classes),
+            "labels": self.label_counts if isinstance(self.data, SignalData) else {},
+            "least": least,
+            "greatest": greatest,
+            "constant": self.constant,
+            "copies": self.copies,
+            "splits": self.splits,
+        }
+
+    def read(self, read: RunData) -> None:
+        """Reads all files of a run.
+
+        Raises:
+            UserInputError: A run would refuse them; the message is that of the run. What was read
+                by then is in the survey.
+        """
+        refusal = None
+        for split, block in _blocks(read, self.data):
+            file = self.files.setdefault(block.path, FileSurvey())
+            file.rows += len(block.rows)
+            file.rejected += len(block.rejected)
+            for rejected in block.rejected[: MOST_REJECTED_SHOWN - len(file.sentences)]:
+                file.sentences.append(rejected.located())
+                refusal = refusal or f"{block.path}, {rejected.located()}"
+            if len(block.rows):
+                self._add(split, block.rows)
+        if refusal:
+            raise UserInputError(refusal)
+        if isinstance(self.data, SignalData) and self._variety is not None:
+            pattern = f"{read.facts.directory}/{splits_of(self.data)['all']}"
+            require_variety(self._variety, self.data, pattern)
+
+    def _add(self, split: str, rows: Rows) -> None:
+        values = rows.values.reshape(len(rows), -1, getattr(self.data, "channels", 1))
+        least, greatest = values.min(axis=(0, 1)), values.max(axis=(0, 1))
+        self.least = least if self.least is None else np.minimum(self.least, least)
+        self.greatest = greatest if self.greatest is None else np.maximum(self.greatest, greatest)
+        self.constant += int((values == values[:, :1]).all(axis=(1, 2)).sum())
+        classes = rows.labels if rows.classes is None else rows.classes
+        names, counts = np.unique(classes.astype(np.str_), return_counts=True)
+        self.classes.update(dict(zip(names.tolist(), counts.tolist(), strict=True)))
+        self._add_labels(split, rows)
+        if isinstance(self.data, SignalData):
+            variety = variety_of(rows)
+            self._variety = (
+                variety if self._variety is None else joint_variety([self._variety, variety])
+            )
+
+    def _add_labels(self, split: str, rows: Rows) -> None:
+        by_content = isinstance(self.data, SignalData) and self.data.split == "hash"
+        for content, label in zip(rows.values, rows.labels.tolist(), strict=True):
+            name = example_id(content.tobytes(), label)
+            if by_content:
+                split = SPLITS[is_eval(name)]
+            self.labels.setdefault(split, collections.Counter())[label] += 1
+            if len(self._digests) < MOST_ROWS_COMPARED:
+                self._digests.append(int(name[:16], 16))
+
+
+def _blocks(read: RunData, data: SignalData | ImageData) -> Iterator[tuple[str, Block]]:
+    """Yields blocks of a run's files, each with the split that its file is of, if it is of one."""
+    for span in read.files.spans:
+        for split, names in span.files.items():
+            paths = [str(Path(read.facts.directory, name)) for name in names]
+            if isinstance(data, ImageData):
+                images, labels = find_pair(paths, (data.height, data.width))
+                yield from ((split, block) for block in read_images(images, labels))
+                continue
+            refuse_compressed_twins(paths)
+            for path in paths:
+                yield from (("", block) for block in read_signals(path, data))

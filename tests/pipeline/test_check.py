@@ -1,0 +1,134 @@
+"""`aepipe data check`: what it finds in files, and that a run would say the same."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.splits import example_id, is_eval
+from tests.conftest import Aepipe, Result
+
+LIMITS = ("--set", "data.length=3")
+
+
+def checked(aepipe: Aepipe, data: Path, *more: str, pipeline: str = "anomaly") -> Result:
+    return aepipe("data", "check", pipeline, "--data-dir", data, *more)
+
+
+def found(aepipe: Aepipe, data: Path, *more: str, pipeline: str = "anomaly") -> dict:
+    return json.loads(checked(aepipe, data, "--json", *more, pipeline=pipeline).out)
+
+
+def test_the_sample_is_accepted_and_described(aepipe, small_sample):
+    result = checked(aepipe, small_sample)
+    assert result.exit_code == 0, result.err
+    assert "1,000 of 140 samples" in result.out
+    assert result.out.splitlines()[-1] == "a run would accept this data"
+    values = found(aepipe, small_sample)
+    assert values["accepted"]
+    assert values["findings"] == []
+    of_rows = values["found"]
+    assert of_rows["examples"] == sum(of_rows["classes"].values()) == 1000
+    assert sum(of_rows["labels"].values()) == sum(of_rows["splits"].values()) == 1000
+    assert of_rows["least"] < of_rows["greatest"]
+
+
+def test_images_are_described(aepipe, small_sample):
+    values = found(aepipe, small_sample, pipeline="basic")
+    assert values["accepted"]
+    assert values["found"]["splits"] == {"train": 600, "eval": 200}
+    assert values["found"]["shape"] == [28, 28]
+    assert set(values["found"]["classes"]) == set("0123456789")
+
+
+def test_every_rejected_row_is_counted_and_the_first_are_shown(aepipe, tmp_path):
+    (tmp_path / "a.csv").write_text("1,2,3,1\n4,x,6,0\n1,2,4,0\n1,2\n4,5,6,1\n,2,3,1\n7,,9,0\n")
+    result = checked(aepipe, tmp_path, *LIMITS)
+    assert result.exit_code == 2
+    assert "3 rows, 4 rejected" in result.out
+    for place in ("row 2, column 2: 'x' is not a number", "row 4: 2 values", "row 6, column 1"):
+        assert place in result.out
+    assert "row 7" not in result.out
+    assert result.out.splitlines()[-1] == "a run would refuse this data (exit code 2)"
+
+
+def test_what_a_run_accepts_may_still_be_odd(aepipe, tmp_path):
+    rows = ["5,5,5,1", "1,2,3,0", "1,2,3,0", *(f"{n},{n + 2},0,{n % 2}" for n in range(20))]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    values = found(aepipe, tmp_path, *LIMITS)
+    assert values["accepted"]
+    sentences = " ".join(finding["sentence"] for finding in values["findings"])
+    assert "1 of 23 rows hold the same number in all samples" in sentences
+    assert "1 of 23 rows are copies of others" in sentences
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        ((), "no data given: name its folder with --data-dir or AEPIPE_DATA"),
+        (("--data-dir", "nowhere", "--set", "data.lenght=3"), "did you mean data.length?"),
+    ],
+)
+def test_what_cannot_be_checked_is_one_line(aepipe, monkeypatch, arguments, fault):
+    monkeypatch.delenv("AEPIPE_DATA", raising=False)
+    result = aepipe("data", "check", "anomaly", *arguments)
+    assert result.exit_code == 2
+    assert fault in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_a_folder_that_is_not_there_is_refused_as_by_a_run(aepipe, tmp_path):
+    result = checked(aepipe, tmp_path / "nowhere")
+    assert result.exit_code == 2
+    assert "no such folder" in result.out
+
+
+def test_nothing_is_written_and_no_framework_is_imported(small_sample, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in small_sample.rglob("*")}
+    script = (
+        "import sys\n"
+        "from pipeline.cli import main\n"
+        "try:\n"
+        f"    main(['data', 'check', 'anomaly', '--data-dir', {str(small_sample)!r}])\n"
+        "except SystemExit as stopped:\n"
+        "    assert stopped.code == 0\n"
+        "print([name for name in ('tensorflow', 'tfx', 'apache_beam') if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert {path: path.stat().st_mtime_ns for path in small_sample.rglob("*")} == before
+
+
+def test_rows_are_drawn_as_tfx_draws_them():
+    from tfx.components.example_gen import base_example_gen_executor as tfx_executor
+    from tfx.proto import example_gen_pb2
+
+    from components.example_gen.component import _split_by_content
+    from components.example_gen.signals import to_examples
+    from data.formats.rows import Block, Rows
+
+    values = np.random.default_rng(1).normal(size=(200, 5)).astype(np.float32)
+    labels = np.arange(200) % 3 - 1
+    block = Block("a.csv", Rows(np.arange(1, 201), values, labels))
+    config: example_gen_pb2.SplitConfig = _split_by_content().split_config
+    drawn = [
+        bool(tfx_executor._PartitionFn(example, 2, [4, 5], config))
+        for example in to_examples(block)
+    ]
+    ours = [
+        is_eval(example_id(row.tobytes(), label))
+        for row, label in zip(values, labels.tolist(), strict=True)
+    ]
+    assert ours == drawn
+    assert 20 < sum(ours) < 60
