@@ -55,6 +55,15 @@ PREVIOUS_SPLIT = "previous"
 """All examples of the span before the newest."""
 
 
+def normal_labels(*, presumes_normal: bool) -> tuple[int, ...]:
+    """Returns the labels of the examples that a detector takes for normal in its training.
+
+    Args:
+        presumes_normal: Whether examples without a label are presumed normal.
+    """
+    return (NORMAL_LABEL, UNLABELLED) if presumes_normal else (NORMAL_LABEL,)
+
+
 class UserInputError(ValueError):
     """The user's data, setting or folder is wrong; the message is one line that says what to do."""
 
@@ -206,6 +215,11 @@ class Data(Section):
     window: int = setting(1, "1 or more spans, up to 10000", ge=1, le=10_000)
     skip_refused: bool = True
 
+    @property
+    def presumes_normal(self) -> bool:
+        """Whether examples without a label, if there are any, are presumed normal."""
+        return True
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SignalData(Data):
@@ -270,6 +284,11 @@ class SignalData(Data):
     def shape(self) -> tuple[int, ...]:
         """Shape of one example: `(length,)`, or `(length, channels)` with several channels."""
         return (self.length,) if self.channels == 1 else (self.length, self.channels)
+
+    @property
+    def presumes_normal(self) -> bool:
+        """Whether examples without a label are presumed normal."""
+        return self.unlabelled == "train"
 
     @property
     def is_labelled(self) -> bool:
@@ -374,14 +393,22 @@ class TrainerConfig(Section):
     distribution: Literal["none", "mirrored"] = "none"
 
 
+BOUNDS = ("lower_bounds", "upper_bounds", "tutorial_lower_bounds", "tutorial_upper_bounds")
+"""Settings of `EvaluatorConfig` that bound metrics."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluatorConfig(Section):
     """The model gate.
 
     Attributes:
-        lower_bounds: Metric name -> the least value that is blessed.
-        upper_bounds: Metric name -> the greatest value that is blessed.
-        baseline_metric: What the candidate and the latest blessed model are compared by.
+        lower_bounds: Metric name -> the least value that is blessed, on any data.
+        upper_bounds: Metric name -> the greatest value that is blessed, on any data.
+        tutorial_lower_bounds: The same for the tutorial's own examples alone, unless
+            `lower_bounds` has the metric: what can be asked of them says nothing of other data.
+        tutorial_upper_bounds: As `tutorial_lower_bounds`, of `upper_bounds`.
+        baseline_metric: What the candidate and the latest blessed model are compared by; if it is
+            not measured, as there are no labels, by `val_loss`.
         baseline_tolerance: How much worse than the baseline is still blessed, as a fraction of
             the baseline's value.
         batch_size: Examples scored at a time.
@@ -390,6 +417,8 @@ class EvaluatorConfig(Section):
     section: ClassVar[str] = "evaluator"
     lower_bounds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     upper_bounds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    tutorial_lower_bounds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    tutorial_upper_bounds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     baseline_metric: str = "val_loss"
     baseline_tolerance: float = setting(0.05, ge=0)
     batch_size: int = setting(512, ge=1)
@@ -401,7 +430,7 @@ class EvaluatorConfig(Section):
         known = f"one of {', '.join(self.METRICS)}"
         metric = self.baseline_metric
         _require(metric in self.METRICS, "evaluator.baseline_metric", metric, known)
-        for side in ("lower_bounds", "upper_bounds"):
+        for side in BOUNDS:
             for metric, bound in getattr(self, side).items():
                 _require(metric in self.METRICS, f"evaluator.{side}", metric, known)
                 # Nothing is below a NaN, so it would turn the gate off.
@@ -416,9 +445,14 @@ class ThresholdEvaluatorConfig(EvaluatorConfig):
     Attributes:
         threshold_k: The threshold is mean + `threshold_k` x standard deviation of the
             reconstruction errors of the normal training examples (the tutorial's rule with k = 1).
+        alarm_rate_least: Least share of the eval split's unlabelled examples above the threshold
+            that is blessed, if they are presumed normal.
+        alarm_rate_most: Greatest such share.
     """
 
     threshold_k: float = setting(1.0, "-10.0 to 10.0", ge=-10.0, le=10.0)
+    alarm_rate_least: float = setting(0.0, "0 to 1", ge=0.0, le=1.0)
+    alarm_rate_most: float = setting(0.2, "0 to 1 (off)", ge=0.0, le=1.0)
     baseline_metric: str = "f1"
 
     METRICS: ClassVar[tuple[str, ...]] = (
@@ -645,7 +679,7 @@ BASIC = PipelineConfig(
     schema="image.pbtxt",
     data=ImageData(),
     trainer=TrainerConfig(epochs=10, batch_size=32),
-    evaluator=EvaluatorConfig(upper_bounds={"val_loss": 0.02}),
+    evaluator=EvaluatorConfig(tutorial_upper_bounds={"val_loss": 0.02}),
     pusher=PusherConfig(model_name="basic_autoencoder"),
 )
 
@@ -659,8 +693,8 @@ DENOISE = PipelineConfig(
     transform=TransformConfig(noise=0.2),
     trainer=TrainerConfig(epochs=10, batch_size=32),
     evaluator=EvaluatorConfig(
-        lower_bounds={"psnr_gain_db": 1.0},
-        upper_bounds={"val_loss": 0.02},
+        tutorial_lower_bounds={"psnr_gain_db": 1.0},
+        tutorial_upper_bounds={"val_loss": 0.02},
     ),
     pusher=PusherConfig(model_name="denoising_autoencoder"),
 )
@@ -675,7 +709,7 @@ ANOMALY = PipelineConfig(
     trainer=TrainerConfig(epochs=20, batch_size=512, normal_only=True),
     evaluator=ThresholdEvaluatorConfig(
         # The first three can be had by calling everything normal if anomalies are rare.
-        lower_bounds={
+        tutorial_lower_bounds={
             "accuracy": 0.85,
             "precision": 0.85,
             "recall": 0.75,

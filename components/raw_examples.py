@@ -1,10 +1,11 @@
 """Raw tf.Examples, as ExampleGen writes them, read back as arrays.
 
 An example holds its raw feature as floats (of a signal of several channels sample by sample) or as
-the bytes of a uint8 image, and its label.
+the bytes of a uint8 image, its label, and of a signal its class's own name.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
-from pipeline_config import LABEL_FEATURE, ImageData
+from pipeline_config import CLASS_FEATURE, ID_FEATURE, LABEL_FEATURE, ImageData
 
 
 def split_files(examples: Sequence[Artifact], split: str) -> list[str]:
@@ -53,16 +54,29 @@ def raw_values(record: bytes, feature: str) -> np.ndarray:
     return np.array(found.float_list.value, np.float32)
 
 
-def parse(examples: tf.Tensor, feature: str, shape: tuple[int, ...]) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns raw values and labels of many examples, as part of a TensorFlow graph.
+class ParsedExamples(NamedTuple):
+    """Tensors of many examples.
+
+    Attributes:
+        values: float32 [N, *shape].
+        label: int16 [N].
+        class_name: string [N]; empty if an example has no label, or is an image.
+        example_id: string [N]; empty if an example has none.
+    """
+
+    values: tf.Tensor
+    label: tf.Tensor
+    class_name: tf.Tensor
+    example_id: tf.Tensor
+
+
+def parse(examples: tf.Tensor, feature: str, shape: tuple[int, ...]) -> ParsedExamples:
+    """Returns many examples, as part of a TensorFlow graph.
 
     Args:
         examples: string [N], serialized tf.Examples.
         feature: Name of the raw feature.
         shape: Of one example.
-
-    Returns:
-        float32 [N, *shape] and int16 [N].
     """
     is_image = feature == ImageData.feature
     parsed = tf.io.parse_example(
@@ -72,10 +86,13 @@ def parse(examples: tf.Tensor, feature: str, shape: tuple[int, ...]) -> tuple[tf
             if is_image
             else tf.io.FixedLenFeature(shape, tf.float32),
             LABEL_FEATURE: tf.io.FixedLenFeature([], tf.int64),
+            CLASS_FEATURE: tf.io.FixedLenFeature([], tf.string, default_value=""),
+            ID_FEATURE: tf.io.FixedLenFeature([], tf.string, default_value=""),
         },
     )
     values = parsed[feature]
     if is_image:
         pixels = tf.io.decode_raw(values, tf.uint8)
         values = tf.cast(tf.reshape(pixels, [-1, *shape]), tf.float32)
-    return values, tf.cast(parsed[LABEL_FEATURE], tf.int16)
+    label = tf.cast(parsed[LABEL_FEATURE], tf.int16)
+    return ParsedExamples(values, label, parsed[CLASS_FEATURE], parsed[ID_FEATURE])

@@ -32,8 +32,9 @@ class DataFacts:
         examples: Examples by split; empty if the run ended before they were counted.
         spans: The spans of these files, oldest first; empty if data does not come in spans.
         previous_span: The span that the newest one was compared with; None if there is none.
-        labels: Examples of a detector by split and class, `normal` and `abnormal`; empty for
-            another pipeline, or if the run ended before they were counted.
+        labels: Examples of a detector by split and class, `normal`, `abnormal` and, if there are
+            any, `unlabelled`; empty for another pipeline, or if the run ended before they were
+            counted.
         drift: Distance of the newest span from `previous_span` by feature, 0 to 1.
         files: How many files `sha256` was made of; None if a run on Kubeflow Pipelines reports.
         bytes: Their size together, as they lie on the disk.

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from data.facts import DataFacts
-from pipeline.run.outcome import VERDICTS, RunOutcome
+from pipeline.run.outcome import BOUND_ORIGINS, VERDICTS, RunOutcome
 from pipeline_config import PipelineConfig
 
 _GAP = 2
@@ -144,6 +144,9 @@ def _rows(outcome: RunOutcome) -> list[tuple[str, str | Text]]:
         rows += _data_rows(outcome.data)
     rows += [("because", reason) for reason in outcome.reasons]
     rows += [(name, _figure(value)) for name, value in outcome.metrics.items()]
+    rows += _class_rows(outcome.classes)
+    if outcome.bounds:
+        rows.append(("bounds", ", ".join(map(bound_in_words, outcome.bounds))))
     if outcome.threshold is not None:
         rows.append(("threshold", _figure(outcome.threshold)))
     paths = {"served model": outcome.pushed, "report": outcome.report, "log": outcome.log}
@@ -151,6 +154,16 @@ def _rows(outcome: RunOutcome) -> list[tuple[str, str | Text]]:
     if "total" in outcome.seconds:
         rows.append(("time", f"{outcome.seconds['total']:.1f} s"))
     return rows
+
+
+def _class_rows(classes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yields a row a class, if there are more than one normal and one abnormal class."""
+    if len(classes) <= 2:
+        return
+    for name, of_class in classes.items():
+        examples, alarms = of_class["examples"], of_class["alarms"]
+        called = f"{alarms:,} of {examples:,} called an anomaly"
+        yield f"class {name}", f"{of_class['label']}, {called}: recall {of_class['recall']:.4g}"
 
 
 def _data_rows(data: DataFacts) -> Iterator[tuple[str, str]]:
@@ -161,6 +174,12 @@ def _data_rows(data: DataFacts) -> Iterator[tuple[str, str]]:
     if data.spans and data.previous_span and data.drift:
         drift = ", ".join(f"{name} {_figure(value)}" for name, value in data.drift.items())
         yield f"drift from {data.previous_span.name}", drift
+
+
+def bound_in_words(bound: Mapping[str, Any]) -> str:
+    """Returns one of `RunOutcome.bounds`, such as "recall at least 0.75 (the tutorial's)"."""
+    least = "at least" if bound["side"] == "lower" else "at most"
+    return f"{bound['metric']} {least} {bound['value']:.4g} ({BOUND_ORIGINS[bound['origin']]})"
 
 
 def _figure(value: Any) -> str:

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from absl import logging
 
-from pipeline_config import ID_FEATURE, LABEL_FEATURE, NOISY_FEATURE, NORMAL_LABEL, TARGET_FEATURE
+from pipeline_config import ID_FEATURE, LABEL_FEATURE, NOISY_FEATURE, TARGET_FEATURE
 
 MAX_IN_MEMORY_BYTES = 2**30
 """A split whose decoded tensors are larger is read from disk again in every epoch."""
@@ -33,13 +33,13 @@ class SplitReader:
     Attributes:
         patterns: File patterns of the split, GZIP-compressed TFRecords.
         tft_output: Transform's output, with the features.
-        normal_only: Whether only examples labelled normal are read.
+        labels: Labels of the examples that are read; None for all.
         max_in_memory_bytes: Up to which size a split is held decoded.
     """
 
     patterns: Sequence[str]
     tft_output: tft.TFTransformOutput
-    normal_only: bool = False
+    labels: tuple[int, ...] | None = None
     max_in_memory_bytes: int = MAX_IN_MEMORY_BYTES
 
     def batches(
@@ -86,8 +86,8 @@ class SplitReader:
                 return None
             chunks.append(chunk)
         if not any(len(chunk[ID_FEATURE]) for chunk in chunks):
-            kind = "normal example" if self.normal_only else "example"
-            raise ValueError(f"{', '.join(self.patterns)}: no {kind}")
+            labelled = "" if self.labels is None else f" with a label of {self.labels}"
+            raise ValueError(f"{', '.join(self.patterns)}: no example{labelled}")
         # One feature after the other, its chunks freed as it is joined: never all of it twice.
         return {
             name: tf.concat([chunk.pop(name) for chunk in chunks], axis=0)
@@ -114,10 +114,10 @@ class SplitReader:
         def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
             batch = tf.io.parse_example(serialized, wanted)
             label = batch.pop(LABEL_FEATURE)
-            if not self.normal_only:
+            if self.labels is None:
                 return batch
-            normal = label == NORMAL_LABEL
-            return {name: tf.boolean_mask(tensor, normal) for name, tensor in batch.items()}
+            wanted_label = tf.reduce_any(label[..., None] == self.labels, axis=-1)
+            return {name: tf.boolean_mask(tensor, wanted_label) for name, tensor in batch.items()}
 
         return records.batch(_DECODED_AT_A_TIME).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pipeline_config import TrainerConfig
+from pipeline_config import ABNORMAL_LABEL, NORMAL_LABEL, TrainerConfig, normal_labels
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,8 @@ class TrainerSettings:
         feature: Name of the raw feature, also the served model's input.
         shape: Shape of one example.
         trainer: How to train.
+        presumes_normal: Whether examples without a label are presumed normal; else they are left
+            out of the training.
     """
 
     name: str
@@ -28,6 +30,14 @@ class TrainerSettings:
     feature: str
     shape: tuple[int, ...]
     trainer: TrainerConfig
+    presumes_normal: bool = True
+
+    @property
+    def labels(self) -> tuple[int, ...] | None:
+        """Labels of the examples to train on; None for all."""
+        if self.trainer.normal_only:
+            return normal_labels(presumes_normal=self.presumes_normal)
+        return None if self.presumes_normal else (NORMAL_LABEL, ABNORMAL_LABEL)
 
     @classmethod
     def from_custom_config(cls, custom_config: Mapping[str, Any]) -> "TrainerSettings":

@@ -48,7 +48,7 @@ def run_fn(fn_args: "FnArgs") -> None:
         _compile(model, settings)
     if fn_args.base_model:
         start_from(model, fn_args.base_model)
-    train = SplitReader(fn_args.train_files, tft_output, trainer.normal_only)
+    train = SplitReader(fn_args.train_files, tft_output, settings.labels)
     validation = SplitReader(fn_args.eval_files, tft_output)
     history = model.fit(
         train.batches(trainer.batch_size, trainer.seed, replicas=replicas),

@@ -21,6 +21,7 @@ from components.data_gate.verdict import (
     label_counts,
     missing_classes,
     missing_examples,
+    missing_labels,
 )
 from pipeline_config import NEWEST_SPLIT, PREVIOUS_SPLIT, SPLITS, GateRefusalError
 
@@ -35,6 +36,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
     # TFX names no type of ours to Kubeflow Pipelines: it takes `namespace.Class` and no properties.
     verdict: OutputArtifact[File],
     both_classes: Parameter[int],
+    presumes_normal: Parameter[int],
     drift_threshold: Parameter[float],
     label_drift_threshold: Parameter[float],
     schema_file: Parameter[str],
@@ -48,7 +50,9 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
         schema: The curated schema; its drift comparators name the measure of each feature.
         verdict: Counts by split, a detector's by class too, drift by feature and what a reader
             must not miss; written if nothing blocks.
-        both_classes: 1 if each split must hold normal and abnormal examples.
+        both_classes: 1 if each split must hold normal and abnormal examples, as far as they all
+            have a label.
+        presumes_normal: 1 if examples without a label are presumed normal.
         drift_threshold: See `pipeline_config.GateConfig`.
         label_drift_threshold: See `pipeline_config.GateConfig`.
         schema_file: Where a person changes the curated schema; for messages.
@@ -70,8 +74,8 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
             found = _read_anomalies(anomalies, split)
             reasons += blocking_anomalies(split, found, curated, schema_file)
         if both_classes:
-            reasons += missing_classes(split, dataset)
             labels[split] = label_counts(dataset)
+    reasons += missing_classes(labels, presumes_normal=bool(presumes_normal))
     reasons += missing_examples(examples)
     drifts = []
     if PREVIOUS_SPLIT in artifact_utils.decode_split_names(statistics.split_names):
@@ -91,7 +95,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
             "passed": True,
             "examples": examples,
             "labels": labels,
-            "notices": few_normal(labels),
+            "notices": [*few_normal(labels), *missing_labels(labels)],
             "drift": {drift.feature: drift.distance for drift in drifts},
         }
         file.write(json.dumps(content, indent=2))

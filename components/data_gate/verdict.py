@@ -1,10 +1,22 @@
 """The reasons for which the data gate refuses a split, each with a remedy."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from pipeline_config import LABEL_FEATURE, NORMAL_LABEL, SignalData
+from pipeline_config import (
+    ABNORMAL_LABEL,
+    LABEL_FEATURE,
+    NORMAL_LABEL,
+    SPLITS,
+    UNLABELLED,
+    SignalData,
+)
+
+UNLABELLED_KEY = "unlabelled"
+"""Key of `label_counts` beside `normal` and `abnormal`."""
+
 
 _Kind = anomalies_pb2.AnomalyInfo
 
@@ -69,36 +81,79 @@ def missing_examples(examples: Mapping[str, int]) -> list[str]:
     ]
 
 
-def missing_classes(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) -> list[str]:
-    """Returns a sentence if a split of a detector lacks normal or abnormal examples.
+def missing_classes(
+    labels: Mapping[str, Mapping[str, int]], *, presumes_normal: bool = True
+) -> list[str]:
+    """Returns a sentence for each split of a detector that lacks a class it needs.
 
-    Training needs normal examples, and a threshold can be judged on both classes only.
+    If every example has a label, each split needs both classes: training needs normal examples,
+    and a threshold can be judged on both classes only. If some have none, the training split needs
+    examples that are normal or presumed so.
+
+    Args:
+        labels: `label_counts` by split.
+        presumes_normal: Whether examples without a label are presumed normal.
     """
-    label = _label_feature(statistics)
-    # A schema whose label is not categorical has no counts.
-    present = set(_counts_by_label(label)) or {int(label.num_stats.min), int(label.num_stats.max)}
-    absent = [
-        f"{name} ({value})"
-        for value, name in ((1, "normal"), (0, "abnormal"))
-        if value not in present
-    ]
-    if not absent or statistics.num_examples == 0:
+    if any(UNLABELLED_KEY in counts for counts in labels.values()):
+        train = labels[SPLITS[0]]
+        if (
+            train["normal"]
+            or (presumes_normal and train.get(UNLABELLED_KEY))
+            or not sum(train.values())
+        ):
+            return []
+        advice = (
+            "give normal rows, or"
+            if presumes_normal
+            else "--set data.unlabelled=train presumes normal those without a label, or"
+        )
+        return [
+            f"split '{SPLITS[0]}', feature '{LABEL_FEATURE}': no normal ({NORMAL_LABEL}) example "
+            f"among its {sum(train.values())} to train on: {advice} --set data.normal=NAME says "
+            "which class is normal"
+        ]
+    sentences = []
+    for split, counts in labels.items():
+        values = {"normal": NORMAL_LABEL, "abnormal": ABNORMAL_LABEL}
+        absent = [f"{name} ({value})" for name, value in values.items() if not counts[name]]
+        if absent and sum(counts.values()):
+            sentences.append(
+                f"split '{split}', feature '{LABEL_FEATURE}': no {' and no '.join(absent)} "
+                f"example among its {sum(counts.values())}: give more rows of that class"
+            )
+    return sentences
+
+
+def missing_labels(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Returns a sentence if some examples have labels, and those to evaluate by are of one class.
+
+    Args:
+        labels: `label_counts` by split.
+    """
+    counts = labels.get(SPLITS[1], {})
+    if UNLABELLED_KEY not in counts or bool(counts["normal"]) == bool(counts["abnormal"]):
         return []
+    present, absent = sorted(("normal", "abnormal"), key=lambda name: -counts[name])
     return [
-        f"split '{split}', feature '{LABEL_FEATURE}': no {' and no '.join(absent)} example among "
-        f"its {statistics.num_examples}: give more rows of that class"
+        f"all {counts[present]:,} labelled examples of the split '{SPLITS[1]}' are {present}: "
+        f"accuracy, roc_auc and what else takes both classes is not measured without {absent} ones"
     ]
 
 
 def label_counts(statistics: statistics_pb2.DatasetFeatureStatistics) -> dict[str, int]:
-    """Returns how many examples of a detector's split are `normal` and `abnormal`."""
-    counts = _counts_by_label(_label_feature(statistics))
-    normal = counts.pop(NORMAL_LABEL, 0)
-    return {"normal": normal, "abnormal": sum(counts.values())}
+    """Returns how many examples of a detector's split are `normal`, `abnormal` and `unlabelled`.
+
+    The last is left out if there are none.
+    """
+    label = _label_feature(statistics)
+    counts = _counts_by_label(label)
+    normal, unlabelled = counts.pop(NORMAL_LABEL, 0), counts.pop(UNLABELLED, 0)
+    found = {"normal": normal, "abnormal": sum(counts.values())}
+    return found | ({UNLABELLED_KEY: unlabelled} if unlabelled else {})
 
 
 def few_normal(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Returns a sentence if most examples are labelled abnormal: the labels may be the wrong way.
+    """Returns a sentence if most labels are abnormal: the labels may be the wrong way.
 
     Args:
         labels: `label_counts` by split.
@@ -111,7 +166,7 @@ def few_normal(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
         f"only {normal:,} of {normal + abnormal:,} examples are labelled normal "
         f"({LABEL_FEATURE} {NORMAL_LABEL}), {abnormal:,} abnormal: the model learns what "
         f"{LABEL_FEATURE} {NORMAL_LABEL} looks like and takes all else for an anomaly; "
-        "if 0 means normal in these files, swap 0 and 1 in their last column"
+        "if 0 means normal in these files: --set data.normal=0"
     ]
 
 
@@ -124,7 +179,16 @@ def _label_feature(
 
 def _counts_by_label(feature: statistics_pb2.FeatureNameStatistics) -> dict[int, int]:
     buckets = feature.string_stats.rank_histogram.buckets
-    return {int(bucket.label): int(bucket.sample_count) for bucket in buckets}
+    if buckets:
+        return {int(bucket.label): int(bucket.sample_count) for bucket in buckets}
+    # A schema whose label is not categorical has a histogram of numbers instead.
+    counts: Counter[int] = Counter()
+    for histogram in feature.num_stats.histograms:
+        if histogram.type == statistics_pb2.Histogram.STANDARD:
+            for bucket in histogram.buckets:
+                label = round((bucket.low_value + bucket.high_value) / 2)
+                counts[label] += round(bucket.sample_count)
+    return dict(counts)
 
 
 def _one_line(text: str) -> str:

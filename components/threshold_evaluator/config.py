@@ -23,6 +23,7 @@ class EvaluationConfig:
         noise: Standard deviation of the noise that Transform adds; 0 for none.
         gate: Bounds, baseline comparison and batch size; a `ThresholdEvaluatorConfig` makes the
             model a detector.
+        presumes_normal: Whether examples without a label are presumed normal.
     """
 
     feature: str
@@ -30,6 +31,7 @@ class EvaluationConfig:
     loss: str
     noise: float
     gate: EvaluatorConfig
+    presumes_normal: bool = True
 
     @classmethod
     def from_pipeline(cls, config: PipelineConfig) -> "EvaluationConfig":
@@ -40,6 +42,7 @@ class EvaluationConfig:
             loss=config.loss,
             noise=config.transform.noise,
             gate=config.evaluator,
+            presumes_normal=config.data.presumes_normal,
         )
 
     @property
@@ -57,6 +60,7 @@ class EvaluationConfig:
                 "noise": self.noise,
                 "is_detector": self.is_detector,
                 "gate": section_as_dict(self.gate),
+                "presumes_normal": self.presumes_normal,
             },
             sort_keys=True,
         )
@@ -76,4 +80,6 @@ class EvaluationConfig:
             loss=values["loss"],
             noise=values["noise"],
             gate=gate_class(**values["gate"]),
+            # Runs of before there were unlabelled examples have not recorded it.
+            presumes_normal=values.get("presumes_normal", True),
         )

@@ -1,6 +1,7 @@
 """Metrics of reconstruction errors, and confidence intervals of those that few examples decide."""
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy import optimize, stats
@@ -9,12 +10,18 @@ from sklearn import metrics as sklearn_metrics
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.scores import Scores
 from components.threshold_evaluator.threshold import is_anomaly
-from pipeline_config import NORMAL_LABEL, EvaluatorConfig, ThresholdEvaluatorConfig
+from pipeline_config import EvaluatorConfig, ThresholdEvaluatorConfig
 
 Metrics = dict[str, float | None]
 """Metric name -> value; None if it is undefined on these errors."""
 
+ALARM_RATE = "alarm_rate"
+"""Metric of a detector: share of the unlabelled examples that it calls an anomaly."""
+
 CONFIDENCE = 0.95
+MOST_CLASSES = 50
+"""Classes that are listed one by one; more of them are a label column that is none."""
+
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
 
@@ -31,31 +38,61 @@ def detector_metrics(scores: Scores, threshold: float | None) -> Metrics:
     `accuracy`, `precision`, `recall` and `f1` have *normal* as the positive class, as in the
     tutorial; an example is an anomaly if error > threshold. `anomaly_recall` is the share of
     the anomalies that are found, which the former four hide if anomalies are rare. `roc_auc` and
-    `pr_auc` (average precision) rank by error with *anomaly* as the positive class. `val_loss` is
-    the mean error.
+    `pr_auc` (average precision) rank by error with *anomaly* as the positive class. All of these
+    are of the labelled examples. `val_loss` is the mean error of all examples, and `alarm_rate`
+    the share of the unlabelled ones that are called an anomaly.
 
     Returns:
-        All names of `ThresholdEvaluatorConfig.METRICS`; None for what is undefined: everything
-        if an error is not finite, the areas if one class is absent, precision if
-        nothing is called normal, `anomaly_recall` without an anomaly.
+        All names of `ThresholdEvaluatorConfig.METRICS` if every example has a label; None for what
+        is undefined: everything if an error is not finite, the areas if one class is absent,
+        precision if nothing is called normal, `anomaly_recall` without an anomaly. If some
+        examples have no label there is `alarm_rate` too, and what the labelled ones do not allow
+        is left out: `recall` without a normal one, `anomaly_recall` without an anomaly, and all
+        that takes both classes without both.
     """
-    result: Metrics = dict.fromkeys(ThresholdEvaluatorConfig.METRICS)
+    result: Metrics = dict.fromkeys(_detector_names(scores))
     if not _usable(scores.error):
         return result
-    result["val_loss"] = _mean(scores.error)
-    normal = scores.label == NORMAL_LABEL
+    labelled = scores.is_labelled
+    normal, errors = scores.is_normal[labelled], scores.error[labelled]
+    values: Metrics = {"val_loss": _mean(scores.error)}
     if normal.any() and not normal.all():
-        result["roc_auc"] = float(sklearn_metrics.roc_auc_score(~normal, scores.error))
-        result["pr_auc"] = float(sklearn_metrics.average_precision_score(~normal, scores.error))
+        values["roc_auc"] = float(sklearn_metrics.roc_auc_score(~normal, errors))
+        values["pr_auc"] = float(sklearn_metrics.average_precision_score(~normal, errors))
     if threshold is not None:
-        called_normal = ~is_anomaly(scores, threshold)
-        result["accuracy"] = float(sklearn_metrics.accuracy_score(normal, called_normal))
-        for name in ("precision", "recall", "f1"):
-            function = getattr(sklearn_metrics, f"{name}_score")
-            value = float(function(normal, called_normal, zero_division=np.nan))
-            result[name] = None if math.isnan(value) else value
-        if not normal.all():
-            result["anomaly_recall"] = float(np.mean(~called_normal[~normal]))
+        alarm = is_anomaly(scores, threshold)
+        if len(normal):
+            values |= _threshold_metrics(normal, ~alarm[labelled])
+        if not labelled.all():
+            values[ALARM_RATE] = float(np.mean(alarm[~labelled]))
+    return {name: values.get(name) for name in result}
+
+
+def class_recalls(scores: Scores, threshold: float | None) -> dict[str, dict[str, Any]]:
+    """Returns how a detector does on each class by the class's own name in the data.
+
+    Returns:
+        Name -> `label` (`normal` or `abnormal`), `examples`, `alarms` (those called an anomaly)
+        and `recall` (the share that is called what it is); of at most `MOST_CLASSES` classes,
+        those with the most examples. Empty without a threshold or without names.
+    """
+    if threshold is None or scores.class_name is None:
+        return {}
+    named = scores.is_labelled & (scores.class_name != b"")
+    alarm, normal = is_anomaly(scores, threshold), scores.is_normal
+    names, counts = np.unique(scores.class_name[named], return_counts=True)
+    largest = names[np.argsort(-counts, kind="stable")[:MOST_CLASSES]].tolist()
+    result = {}
+    for name in sorted(largest, key=_natural_order):
+        of_class = named & (scores.class_name == name)
+        is_normal = bool(normal[of_class].any())
+        examples, alarms = int(of_class.sum()), int(alarm[of_class].sum())
+        result[name.decode(errors="replace")] = {
+            "label": "normal" if is_normal else "abnormal",
+            "examples": examples,
+            "alarms": alarms,
+            "recall": (examples - alarms if is_normal else alarms) / examples,
+        }
     return result
 
 
@@ -84,10 +121,12 @@ def reconstruction_metrics(scores: Scores, *, noisy: bool) -> Metrics:
 
 
 def confusion_matrix(scores: Scores, threshold: float) -> list[list[int]]:
-    """Counts examples, rows by true and columns by predicted class, normal before anomaly."""
-    anomaly = scores.label != NORMAL_LABEL
+    """Counts labelled examples, rows by true and columns by predicted class, normal first."""
+    labelled = scores.is_labelled
     counts = sklearn_metrics.confusion_matrix(
-        anomaly, is_anomaly(scores, threshold), labels=[False, True]
+        scores.is_abnormal[labelled],
+        is_anomaly(scores, threshold)[labelled],
+        labels=[False, True],
     )
     return [[int(count) for count in row] for row in counts]
 
@@ -143,6 +182,36 @@ def auc_interval(auc: float, positives: int, negatives: int) -> tuple[float, flo
     low = optimize.brentq(excess, least, inner) if excess(least) > 0 > excess(inner) else 0.0
     high = optimize.brentq(excess, inner, greatest) if excess(greatest) > 0 > excess(inner) else 1.0
     return float(low), float(high)
+
+
+def _detector_names(scores: Scores) -> list[str]:
+    """Returns the names of the metrics that a detector's examples allow."""
+    if scores.is_labelled.all():
+        return list(ThresholdEvaluatorConfig.METRICS)
+    has_normal, has_abnormal = bool(scores.is_normal.any()), bool(scores.is_abnormal.any())
+    allowed = {"val_loss": True, "recall": has_normal, "anomaly_recall": has_abnormal}
+    names = [
+        name
+        for name in ThresholdEvaluatorConfig.METRICS
+        if allowed.get(name, has_normal and has_abnormal)
+    ]
+    return [*names, ALARM_RATE]
+
+
+def _threshold_metrics(normal: np.ndarray, called_normal: np.ndarray) -> Metrics:
+    values: Metrics = {"accuracy": float(sklearn_metrics.accuracy_score(normal, called_normal))}
+    for name in ("precision", "recall", "f1"):
+        function = getattr(sklearn_metrics, f"{name}_score")
+        value = float(function(normal, called_normal, zero_division=np.nan))
+        values[name] = None if math.isnan(value) else value
+    if not normal.all():
+        values["anomaly_recall"] = float(np.mean(~called_normal[~normal]))
+    return values
+
+
+def _natural_order(name: bytes) -> tuple[bool, int, bytes]:
+    """Numbers by their size, before other names."""
+    return (not name.isdigit(), int(name) if name.isdigit() else 0, name)
 
 
 def _usable(errors: np.ndarray) -> bool:

@@ -27,7 +27,10 @@ def evaluation_as_dict(
     scores: Mapping[str, Scores],
     baseline: Baseline | None,
 ) -> dict[str, Any]:
-    """Returns the content of `evaluation.json`; what is undefined is null in it."""
+    """Returns the content of `evaluation.json`.
+
+    What is undefined is null in it; what takes labels that the examples lack is not in `metrics`.
+    """
     threshold = verdict.threshold
     return {
         "is_detector": config.is_detector,
@@ -37,13 +40,15 @@ def evaluation_as_dict(
         "notes": verdict.notes,
         "notices": verdict.notices,
         "metrics": verdict.metrics,
+        "bounds": [dataclasses.asdict(bound) for bound in verdict.bounds],
+        "classes": verdict.classes,
         "threshold": verdict.threshold_value,
         "threshold_from": dataclasses.asdict(threshold) if threshold else None,
         "confusion_matrix": {
             "labels": ["normal", "anomaly"],
             "rows_true_columns_predicted": confusion_matrix(scores["eval"], threshold.value),
         }
-        if threshold and verdict.metrics["accuracy"] is not None
+        if threshold and verdict.metrics.get("accuracy") is not None
         else None,
         "baseline": dataclasses.asdict(baseline) if baseline else None,
         "examples": {split: len(of_split.error) for split, of_split in scores.items()},

@@ -2,7 +2,7 @@
 
 import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -16,9 +16,12 @@ from tfx.types.artifact import Artifact
 from components.raw_examples import parse, records, split_files
 from components.scorer import ModelLoadError, SavedModel, ScoreFn
 from components.threshold_evaluator.config import EvaluationConfig
-from pipeline_config import NOISY_FEATURE, TARGET_FEATURE
+from pipeline_config import NOISY_FEATURE, NORMAL_LABEL, TARGET_FEATURE, UNLABELLED
 
 SCORE_SIGNATURE = "score"
+
+_ID_DIGITS = 32
+"""Hex digits of an example's id."""
 
 
 class Scores(NamedTuple):
@@ -28,11 +31,31 @@ class Scores(NamedTuple):
         error: float32 [N]; mean reconstruction error over the values of an example.
         label: int16 [N].
         noisy_error: float32 [N]; error of the noisy input itself, equal to doing nothing.
+        class_name: bytes [N], UTF-8; empty if an example has no label, or is an image. None if it
+            was not read.
+        example_id: uint64 [N, 2]; digest of an example's content. None if it was not read.
     """
 
     error: np.ndarray
     label: np.ndarray
     noisy_error: np.ndarray
+    class_name: np.ndarray | None = None
+    example_id: np.ndarray | None = None
+
+    @property
+    def is_labelled(self) -> np.ndarray:
+        """Whether a detector's example has a label: bool [N]."""
+        return np.asarray(self.label != UNLABELLED)
+
+    @property
+    def is_normal(self) -> np.ndarray:
+        """Whether a detector's example is labelled normal: bool [N]."""
+        return np.asarray(self.label == NORMAL_LABEL)
+
+    @property
+    def is_abnormal(self) -> np.ndarray:
+        """Whether a detector's example is labelled abnormal: bool [N]."""
+        return self.is_labelled & ~self.is_normal
 
 
 class Shard(NamedTuple):
@@ -91,6 +114,21 @@ def read_scores(shards: Sequence[Shard]) -> Scores:
     return _concatenate(parts)
 
 
+def examples_digest(scores: Mapping[str, Scores]) -> str | None:
+    """Returns a digest of the examples of all splits, whatever order and split they are in.
+
+    Returns:
+        32 hex digits: the sum of the examples' ids, each half modulo 2^64, as
+        `data.catalog.TUTORIAL_EXAMPLES` has them; None if the ids were not read.
+    """
+    total = np.zeros(2, np.uint64)
+    for of_split in scores.values():
+        if of_split.example_id is None:
+            return None
+        total += of_split.example_id.sum(axis=0, dtype=np.uint64)
+    return "".join(f"{int(half):016x}" for half in total)
+
+
 def write_arrays(path: str, arrays: dict[str, Any]) -> None:
     """Writes an `.npz` file, on any file system of TFX's."""
     buffer = io.BytesIO()
@@ -142,9 +180,12 @@ class _ExampleScorer:
         )
 
     def _score(self, examples: tf.Tensor) -> Scores:
-        raw, label = parse(examples, self._config.feature, self._config.shape)
-        outputs = self._model(**{self._config.feature: raw, "noise": self._noise(examples)})
-        return Scores(outputs["error"], label, outputs["noisy_error"])
+        raw = parse(examples, self._config.feature, self._config.shape)
+        given = {self._config.feature: raw.values, "noise": self._noise(examples)}
+        outputs = self._model(**given)
+        return Scores(
+            outputs["error"], raw.label, outputs["noisy_error"], raw.class_name, raw.example_id
+        )
 
     def _noise(self, examples: tf.Tensor) -> tf.Tensor:
         if self._config.noise == 0:
@@ -159,10 +200,28 @@ def _score_shard(scorer: _ExampleScorer, shard: Shard) -> None:
     # Beam may hand the shard over as a plain tuple.
     examples, path = shard
     batches = records([examples]).batch(scorer.batch_size).prefetch(1)
-    parts = [Scores(*map(np.asarray, scorer.score(batch))) for batch in batches]
+    parts = [_as_arrays(Scores(*map(np.asarray, scorer.score(batch)))) for batch in batches]
     write_arrays(path, _concatenate(parts)._asdict())
 
 
+def _as_arrays(batch: Scores) -> Scores:
+    """Returns scores whose texts, Python objects as TensorFlow has them, are plain arrays."""
+    assert batch.class_name is not None, "parse reads it"
+    assert batch.example_id is not None, "parse reads it"
+    # An example that was written without an id counts as one of an id of zeros.
+    digits = b"".join(one.rjust(_ID_DIGITS, b"0") for one in batch.example_id.tolist())
+    identity = np.frombuffer(bytes.fromhex(digits.decode()), ">u8").astype(np.uint64)
+    return batch._replace(
+        class_name=batch.class_name.astype(np.bytes_), example_id=identity.reshape(-1, 2)
+    )
+
+
 def _concatenate(parts: Sequence[Scores]) -> Scores:
-    empty = Scores(np.empty(0, np.float32), np.empty(0, np.int16), np.empty(0, np.float32))
+    empty = Scores(
+        np.empty(0, np.float32),
+        np.empty(0, np.int16),
+        np.empty(0, np.float32),
+        np.empty(0, np.bytes_),
+        np.empty((0, 2), np.uint64),
+    )
     return Scores(*(np.concatenate(column) for column in zip(empty, *parts, strict=True)))

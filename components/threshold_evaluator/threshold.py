@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from components.threshold_evaluator.scores import Scores
-from pipeline_config import NORMAL_LABEL
+from pipeline_config import normal_labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,10 +14,10 @@ class Threshold:
 
     Attributes:
         value: mean + k x std, rounded to float32 as the served variable holds it.
-        mean: Mean error of the normal training examples.
+        mean: Mean error of the normal training examples, with those presumed normal.
         std: Population standard deviation of the same errors (`ddof=0`, as in the tutorial).
         k: The factor.
-        examples: How many normal training examples there were.
+        examples: How many of these there were.
     """
 
     value: float
@@ -27,15 +27,20 @@ class Threshold:
     examples: int
 
 
-def set_threshold(train: Scores, k: float) -> Threshold | None:
+def set_threshold(train: Scores, k: float, *, presumes_normal: bool = True) -> Threshold | None:
     """Returns mean + `k` x std of the errors of the normal training examples.
 
     The rule of TensorFlow's "Intro to Autoencoders" tutorial, with k = 1 there. Sums are float64.
 
+    Args:
+        train: Of the training split.
+        k: The factor.
+        presumes_normal: Whether examples without a label count as normal.
+
     Returns:
-        None if there is no normal example, or an error of one is not finite.
+        None if there is no such example, or an error of one is not finite.
     """
-    errors = train.error[train.label == NORMAL_LABEL]
+    errors = train.error[np.isin(train.label, normal_labels(presumes_normal=presumes_normal))]
     if not len(errors) or not np.isfinite(errors).all():
         return None
     mean = float(np.mean(errors, dtype=np.float64))

@@ -2,33 +2,34 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from components.threshold_evaluator.bounds import (
+    Bound,
+    bounds_in_force,
+    broken_bounds,
+    distinguishable,
+)
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.metrics import (
     CONFIDENCE,
     Metrics,
     auc_interval,
+    class_recalls,
     compute_metrics,
     share_interval,
 )
-from components.threshold_evaluator.scores import Scores
+from components.threshold_evaluator.scores import Scores, examples_digest
 from components.threshold_evaluator.threshold import Threshold, set_threshold
-from pipeline_config import NORMAL_LABEL, EvaluatorConfig, ThresholdEvaluatorConfig
+from data.catalog import TUTORIAL_EXAMPLES
+from pipeline_config import EvaluatorConfig, ThresholdEvaluatorConfig
 
 FEW_ANOMALIES = 30
 """Below it a recall's interval is wider than 0.3."""
 
 LOWER_IS_BETTER = frozenset({"val_loss"})
-
-_MEANINGS = {
-    "anomaly_recall": ": too few of the anomalies are found; "
-    "a lower evaluator.threshold_k finds more",
-    "roc_auc": ": anomalies are reconstructed nearly as well as normal examples, "
-    "so no threshold separates them",
-}
-"""What a bound that was missed says of a detector, if its figure does not."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Verdict:
     Attributes:
         threshold: Set from the training split; None for a model that only reconstructs.
         metrics: The candidate's, on the eval split.
+        bounds: What the metrics were held against.
+        classes: `class_recalls` of the eval split.
         reasons: A sentence for each reason not to bless; none blesses.
         notes: What a reader has to know beside that.
         notices: The same, if it must not be missed.
@@ -62,6 +65,8 @@ class Verdict:
 
     threshold: Threshold | None
     metrics: Metrics
+    bounds: tuple[Bound, ...]
+    classes: dict[str, dict[str, Any]]
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
     notices: tuple[str, ...]
@@ -94,37 +99,60 @@ def judge(
     threshold = None
     reasons = [reason for split in scores for reason in _unusable(split, scores[split])]
     if isinstance(config.gate, ThresholdEvaluatorConfig):
-        threshold = set_threshold(scores["train"], config.gate.threshold_k)
+        k = config.gate.threshold_k
+        threshold = set_threshold(scores["train"], k, presumes_normal=config.presumes_normal)
         if threshold is None:
             reasons.append(
                 "no threshold can be set: no normal training examples, or not all errors are finite"
             )
-    metrics = compute_metrics(config, scores["eval"], threshold.value if threshold else None)
-    reasons += broken_bounds(metrics, config.gate)
+    evaluated, value = scores["eval"], threshold.value if threshold else None
+    metrics = compute_metrics(config, evaluated, value)
+    bounds = bounds_in_force(
+        config.gate,
+        metrics,
+        is_tutorial=examples_digest(scores) in TUTORIAL_EXAMPLES,
+        presumes_normal=config.presumes_normal,
+    )
+    reasons += broken_bounds(metrics, bounds, evaluated)
+    notes = [*notes, *(_missing_labels(evaluated) if config.is_detector else ())]
     if baseline is not None:
-        reasons += worse_than_baseline(metrics, baseline.metrics, config.gate)
-        if baseline.metrics.get(config.gate.baseline_metric) is None:
-            undefined = f"the baseline's {config.gate.baseline_metric} is undefined"
-            notes = [*notes, f"{undefined}: nothing is compared"]
-    notices = _few_anomalies(scores["eval"], metrics) if config.is_detector else ()
-    return Verdict(threshold, metrics, tuple(reasons), tuple(notes), tuple(notices))
+        compared = compared_metric(config.gate, metrics)
+        reasons += worse_than_baseline(metrics, baseline.metrics, config.gate, compared)
+        if compared != config.gate.baseline_metric:
+            notes.append(
+                f"{config.gate.baseline_metric} is not measured without labels: "
+                f"the baseline is compared by {compared}"
+            )
+        if baseline.metrics.get(compared) is None:
+            notes.append(f"the baseline's {compared} is undefined: nothing is compared")
+    classes, notices = {}, []
+    if config.is_detector:
+        classes = class_recalls(evaluated, value)
+        notices = [*_few_anomalies(evaluated, metrics), *_blind(evaluated, metrics)]
+    return Verdict(
+        threshold, metrics, tuple(bounds), classes, tuple(reasons), tuple(notes), tuple(notices)
+    )
 
 
-def broken_bounds(metrics: Metrics, gate: EvaluatorConfig) -> Iterator[str]:
-    """Yields a sentence for each metric that is out of its bounds, or undefined."""
-    yield from _broken(metrics, gate.lower_bounds, sign=1, relation="below the lower bound")
-    yield from _broken(metrics, gate.upper_bounds, sign=-1, relation="above the upper bound")
+def compared_metric(gate: EvaluatorConfig, metrics: Metrics) -> str:
+    """Returns what a candidate is compared by: `val_loss` if its metric takes labels it lacks."""
+    return gate.baseline_metric if gate.baseline_metric in metrics else "val_loss"
 
 
 def worse_than_baseline(
-    metrics: Metrics, baseline: Metrics, gate: EvaluatorConfig
+    metrics: Metrics, baseline: Metrics, gate: EvaluatorConfig, name: str
 ) -> Iterator[str]:
     """Yields a sentence if the candidate is worse than the baseline beyond the tolerance.
 
     The tolerance is `gate.baseline_tolerance` x |the baseline's value|. Nothing is compared if
     the baseline's own metric is undefined.
+
+    Args:
+        metrics: The candidate's.
+        baseline: The baseline's, on the same examples.
+        gate: The settings.
+        name: The metric to compare; see `compared_metric`.
     """
-    name = gate.baseline_metric
     candidate, reference = metrics.get(name), baseline.get(name)
     if reference is None:
         return
@@ -134,7 +162,7 @@ def worse_than_baseline(
     slack = gate.baseline_tolerance * abs(reference)
     loss = candidate - reference if name in LOWER_IS_BETTER else reference - candidate
     if loss > slack:
-        value, other = _distinguishable(candidate, reference)
+        value, other = distinguishable(candidate, reference)
         yield (
             f"{name} {value} is worse than the baseline's {other} "
             f"by more than the tolerance of {gate.baseline_tolerance:.4g} x {other}"
@@ -151,29 +179,49 @@ def _unusable(split: str, scores: Scores) -> Iterator[str]:
         )
 
 
-def _broken(
-    metrics: Metrics, bounds: Mapping[str, float], *, sign: int, relation: str
-) -> Iterator[str]:
-    for name, bound in sorted(bounds.items()):
-        value = metrics.get(name)
-        if value is None:
-            yield f"{name} is undefined, so it cannot be held against its bound {bound:.4g}"
-        elif not sign * value >= sign * bound:
-            shown, limit = _distinguishable(value, bound)
-            yield f"{name} {shown} is {relation} {limit}{_MEANINGS.get(name, '')}"
+def _missing_labels(scores: Scores) -> Iterator[str]:
+    """Yields what is not measured, if some examples have no label."""
+    labelled = int(np.count_nonzero(scores.is_labelled))
+    if labelled == len(scores.label):
+        return
+    if not labelled:
+        yield "no eval example has a label: what takes labels is not measured"
+        return
+    abnormal = int(np.count_nonzero(scores.is_abnormal))
+    measured = f"{labelled:,} of {len(scores.label):,} eval examples have a label"
+    if 0 < abnormal < labelled:
+        yield f"{measured}: what takes labels is measured on these"
+    else:
+        one = "abnormal" if abnormal else "normal"
+        yield f"{measured}, all of them {one}: what takes both classes is not measured"
+
+
+def _blind(scores: Scores, metrics: Metrics) -> Iterator[str]:
+    """Yields that a detector finds no anomaly of many, or calls everything one."""
+    anomalies = np.count_nonzero(scores.is_abnormal)
+    if metrics.get("anomaly_recall") == 0 and anomalies >= FEW_ANOMALIES:
+        yield (
+            f"none of the {anomalies:,} abnormal eval examples is found: "
+            "a lower evaluator.threshold_k finds more"
+        )
+    if metrics.get("recall") == 0:
+        yield (
+            f"none of the {np.count_nonzero(scores.is_normal):,} normal eval examples is called "
+            "normal: a higher evaluator.threshold_k raises fewer alarms"
+        )
 
 
 def _few_anomalies(scores: Scores, metrics: Metrics) -> Iterator[str]:
     """Yields how uncertain the figures are that rest on a few anomalies."""
-    anomalies = int(np.count_nonzero(scores.label != NORMAL_LABEL))
+    anomalies = int(np.count_nonzero(scores.is_abnormal))
     if not 0 < anomalies < FEW_ANOMALIES:
         return
     figures = []
-    if (recall := metrics["anomaly_recall"]) is not None:
+    if (recall := metrics.get("anomaly_recall")) is not None:
         low, high = share_interval(round(recall * anomalies), anomalies)
         figures.append(f"anomaly_recall {recall:.2f} may be {low:.2f} to {high:.2f}")
-    if (auc := metrics["roc_auc"]) is not None:
-        low, high = auc_interval(auc, anomalies, len(scores.label) - anomalies)
+    if (auc := metrics.get("roc_auc")) is not None:
+        low, high = auc_interval(auc, anomalies, int(np.count_nonzero(scores.is_normal)))
         figures.append(f"roc_auc {auc:.2f} may be {low:.2f} to {high:.2f}")
     if figures:
         noun = "example" if anomalies == 1 else "examples"
@@ -181,12 +229,3 @@ def _few_anomalies(scores: Scores, metrics: Metrics) -> Iterator[str]:
             f"only {anomalies} abnormal {noun} in the eval split: {', '.join(figures)} "
             f"({CONFIDENCE:.0%} confidence)"
         )
-
-
-def _distinguishable(first: float, second: float) -> tuple[str, str]:
-    """Prints two numbers with as many digits as it takes to tell them apart, at least 4."""
-    for digits in range(4, 18):
-        texts = f"{first:.{digits}g}", f"{second:.{digits}g}"
-        if texts[0] != texts[1]:
-            break
-    return texts

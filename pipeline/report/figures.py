@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pipeline.report.findings import Findings
 from pipeline.report.samples import WHITE, Samples, read_samples
-from pipeline_config import NORMAL_LABEL, SignalData
+from pipeline_config import NORMAL_LABEL, UNLABELLED, SignalData
 
 SIGNALS = 6
 IMAGES = 10
@@ -46,7 +46,7 @@ _STYLE: Any = {
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.labelcolor": _INK,
-    "axes.prop_cycle": cycler(color=[_FIRST, _SECOND]),
+    "axes.prop_cycle": cycler(color=[_FIRST, _SECOND, _MUTED]),
     "axes.spines.left": False,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -69,6 +69,9 @@ _STYLE: Any = {
     "ytick.labelcolor": _INK,
     "ytick.left": False,
 }
+
+_TRUTHS = ("normal", "abnormal", "unlabelled")
+"""What a detector's examples are called, in the order of their colours."""
 
 Series = Sequence[tuple[str, np.ndarray]]
 
@@ -157,8 +160,11 @@ def _error_histogram(series: Series, threshold: float | None, loss: str) -> Figu
 def _error_series(findings: Findings) -> Series:
     error, label = findings.errors["eval_error"], findings.errors["eval_label"]
     if findings.judged.is_detector:
-        normal = label == NORMAL_LABEL
-        return [("normal", error[normal]), ("abnormal", error[~normal])]
+        normal, unlabelled = label == NORMAL_LABEL, label == UNLABELLED
+        masks = (normal, ~normal & ~unlabelled, unlabelled)
+        parts = [(name, error[mask]) for name, mask in zip(_TRUTHS, masks, strict=True)]
+        # Of examples that all have a label, a class without any is worth to be seen.
+        return [part for part in parts if len(part[1])] if unlabelled.any() else parts[:-1]
     series = [("reconstruction", error)]
     if "eval_noisy_error" in findings.errors:
         series.append(("noisy input", findings.errors["eval_noisy_error"]))
@@ -171,8 +177,8 @@ def _signal(samples: Samples, number: int) -> Markup:
     Each channel has axes of its own, below one another. All signals of `samples` get the same
     limits, so that they compare.
     """
-    is_normal = samples.label[number] == NORMAL_LABEL
-    truth, colour = ("normal", "C0") if is_normal else ("abnormal", "C1")
+    which = {NORMAL_LABEL: 0, UNLABELLED: 2}.get(int(samples.label[number]), 1)
+    truth, colour = _TRUTHS[which], f"C{which}"
     title = f"{truth}, error {samples.error[number]:.4f}"
     if samples.is_anomaly is not None:
         title += f": judged {'abnormal' if samples.is_anomaly[number] else 'normal'}"

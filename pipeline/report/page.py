@@ -9,8 +9,9 @@ from urllib.parse import quote
 import jinja2
 from ml_metadata import MetadataStore
 
+from components.threshold_evaluator.bounds import Bound
 from pipeline.report.findings import Findings, read_findings
-from pipeline.run.outcome import REPORT_FILE, VERDICTS, RunOutcome
+from pipeline.run.outcome import BOUND_ORIGINS, REPORT_FILE, VERDICTS, RunOutcome
 from pipeline_config import PipelineConfig
 from serving.push_directory import durable_files
 
@@ -25,6 +26,7 @@ _MEANINGS = {
     "roc_auc": "area under the ROC curve, free of the threshold",
     "pr_auc": "average precision with anomaly as the positive class, free of the threshold",
     "val_loss": "mean reconstruction error of the eval split, scaled to 0 to 1",
+    "alarm_rate": "share of the eval examples without a label that are judged an anomaly",
     "noisy_mse": "what doing nothing costs: mean squared error of the noisy input",
     "psnr_gain_db": "gain over doing nothing, in dB",
 }
@@ -64,8 +66,10 @@ def write_report(
         verdict="".join(VERDICTS[outcome.status]),
         notices=_notices(outcome),
         is_detector=findings.judged.is_detector,
+        all_labelled=_all_labelled(outcome),
         normal_only=_trained_on_normal_only(findings, config),
         metrics=_metric_rows(outcome, findings),
+        classes=findings.evaluation.get("classes", {}),
         has_baseline=bool(findings.evaluation.get("baseline")),
         threshold_from=findings.evaluation.get("threshold_from"),
         notes=findings.evaluation.get("notes", []),
@@ -91,27 +95,38 @@ def _notices(outcome: RunOutcome) -> list[str]:
 
 
 def _metric_rows(outcome: RunOutcome, findings: Findings) -> list[dict[str, Any]]:
-    gate = findings.judged.gate
     baseline = (findings.evaluation.get("baseline") or {}).get("metrics", {})
     rows = []
     for name, value in outcome.metrics.items():
-        lower, upper = gate.lower_bounds.get(name), gate.upper_bounds.get(name)
-        bounds = [f"≥ {lower:.4g}"] if lower is not None else []
-        bounds += [f"≤ {upper:.4g}"] if upper is not None else []
-        missed = (lower is not None and (value is None or value < lower)) or (
-            upper is not None and (value is None or value > upper)
-        )
+        bounds = [bound for bound in _bounds(findings) if bound.metric == name]
+        signs = {"lower": "≥", "upper": "≤"}
         rows.append(
             {
                 "name": name,
                 "meaning": _MEANINGS.get(name, ""),
                 "value": _number(value),
-                "required": ", ".join(bounds),
-                "missed": missed,
+                "required": ", ".join(f"{signs[one.side]} {one.value:.4g}" for one in bounds),
+                "origin": ", ".join(dict.fromkeys(BOUND_ORIGINS[one.origin] for one in bounds)),
+                "missed": any(value is None or one.is_missed(value) for one in bounds),
                 "baseline": _number(baseline[name]) if name in baseline else "",
             }
         )
     return rows
+
+
+def _bounds(findings: Findings) -> list[Bound]:
+    if "bounds" in findings.evaluation:
+        return [Bound(**bound) for bound in findings.evaluation["bounds"]]
+    # A run of before bounds had an origin recorded them as its settings alone.
+    gate = findings.judged.gate
+    lower = [Bound(name, "lower", value, "setting") for name, value in gate.lower_bounds.items()]
+    upper = [Bound(name, "upper", value, "setting") for name, value in gate.upper_bounds.items()]
+    return [*lower, *upper]
+
+
+def _all_labelled(outcome: RunOutcome) -> bool:
+    labels = outcome.data.labels if outcome.data else {}
+    return not any("unlabelled" in of_split for of_split in labels.values())
 
 
 def _trained_on_normal_only(findings: Findings, config: PipelineConfig) -> bool:

@@ -42,8 +42,8 @@ def read_samples(findings: Findings, count: int) -> Samples | None:
     """Chooses about `count` eval examples and gives them to the judged model.
 
     Returns:
-        Samples ordered by label, the greatest first for a detector (normal before abnormal), and
-        within a label by error; None if the run has no judged model or no examples.
+        Samples ordered by label, the greatest first for a detector (normal, abnormal, unlabelled),
+        and within a label by error; None if the run has no judged model or no examples.
     """
     if findings.model is None or not findings.examples or not findings.errors:
         return None

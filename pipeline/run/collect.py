@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,12 @@ def class_counts(home: Home, pipeline: str, run_id: str) -> tuple[str, list[str]
     store = open_store(home, pipeline)
     gate = output_artifacts(store, run_executions(store, run_id), "DataGate")["verdict"]
     passed = _read_json(Path(gate.uri) / VERDICT_FILE)
-    labels = passed.get("labels", {}).values()
-    normal, abnormal = (sum(of[name] for of in labels) for name in ("normal", "abnormal"))
-    return f"{normal:,} normal, {abnormal:,} abnormal", passed.get("notices", [])
+    counts: Counter[str] = Counter()
+    for of_split in passed.get("labels", {}).values():
+        counts.update(of_split)
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items()), passed.get(
+        "notices", []
+    )
 
 
 def judged_outcome(
@@ -114,6 +118,8 @@ def judged_outcome(
             labels=passed.get("labels", {}),
         ),
         metrics=found["metrics"],
+        bounds=found.get("bounds", []),
+        classes=found.get("classes", {}),
         threshold=found["threshold"],
         blessed=blessed,
         reasons=reasons,

@@ -36,6 +36,13 @@ VERDICTS: dict[Status, tuple[str, str]] = {
 }
 """What a person reads of a status: what came of the run, and what did not."""
 
+BOUND_ORIGINS = {
+    "setting": "your setting",
+    "tutorial": "the tutorial's",
+    "default": "default for data other than the tutorial's",
+}
+"""What a person reads of the origin of a bound."""
+
 OUTCOME_FILE = "run.json"
 NUMBER_KEY = "number"
 """Key of the run's number in `run.json`."""
@@ -60,7 +67,12 @@ class RunOutcome:
             `failed`: the user's input or setting was wrong;
             `interrupted`: a signal ended the run before its time, and it had pushed nothing.
         data: Which data was read; None if none was found.
-        metrics: Metric name -> value; None for one that is not defined on this data.
+        metrics: Metric name -> value; None for one that is not defined on this data. What takes
+            labels is absent if there are none.
+        bounds: What the metrics were held against: `metric`, `side` (`lower` or `upper`), `value`
+            and `origin`: `setting` (the user's), `tutorial` or `default`.
+        classes: Of a detector, class's own name -> `label`, `examples`, `alarms` and `recall` on
+            the labelled eval examples; empty without labels.
         threshold: Reconstruction error above which an example is an anomaly; None for a pipeline
             without one.
         blessed: Whether the evaluator, and the infra validator if there is one, blessed the
@@ -81,6 +93,8 @@ class RunOutcome:
     status: Status
     data: DataFacts | None = None
     metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
+    bounds: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    classes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     threshold: float | None = None
     blessed: bool | None = None
     reasons: list[str] = dataclasses.field(default_factory=list)

@@ -8,6 +8,7 @@ from components.data_gate.verdict import (
     label_counts,
     missing_classes,
     missing_examples,
+    missing_labels,
 )
 from components.schema.curated import curated_schema
 from tests.components.data_gate.statistics import statistics
@@ -24,7 +25,7 @@ def _reasons(rows: list[tuple[list[float], int]], length: int = LENGTH) -> list[
     return [
         *missing_examples({"train": dataset.num_examples, "eval": 4}),
         *blocking_anomalies("train", tfdv.validate_statistics(found, schema), schema, SCHEMA_FILE),
-        *missing_classes("train", dataset),
+        *missing_classes({"train": label_counts(dataset)}),
     ]
 
 
@@ -103,13 +104,65 @@ def test_examples_are_counted_by_class() -> None:
     assert label_counts(counted(_1=2919, _0=2079)) == {"normal": 2919, "abnormal": 2079}
     assert label_counts(counted(_0=3)) == {"normal": 0, "abnormal": 3}
     assert label_counts(counted(_1=3)) == {"normal": 3, "abnormal": 0}
+    some = {"normal": 3, "abnormal": 2, "unlabelled": 4}
+    assert label_counts(counted(**{"_1": 3, "_0": 2, "_-1": 4})) == some
+
+
+def test_examples_are_counted_by_a_schema_whose_label_is_a_number() -> None:
+    schema = curated_schema("signal.pbtxt", feature="signal", shape=(LENGTH,))
+    next(f for f in schema.feature if f.name == "label").int_domain.is_categorical = False
+    rows = [*GOOD, *(([0.0, 1.0, 2.0, 3.0], -1) for _ in range(3))]
+    counts = label_counts(statistics(rows, schema).datasets[0])
+    assert counts == {"normal": 10, "abnormal": 10, "unlabelled": 3}
+
+
+@pytest.mark.parametrize(
+    ("train", "presumes_normal", "advice"),
+    [
+        ({"normal": 0, "abnormal": 0, "unlabelled": 9}, True, None),
+        ({"normal": 0, "abnormal": 4, "unlabelled": 9}, True, None),
+        ({"normal": 3, "abnormal": 0, "unlabelled": 9}, False, None),
+        ({"normal": 0, "abnormal": 4, "unlabelled": 9}, False, "--set data.unlabelled=train"),
+        ({"normal": 0, "abnormal": 4}, True, "--set data.normal=NAME"),
+    ],
+)
+def test_training_needs_rows_that_are_normal_or_presumed_so(
+    train: dict[str, int], presumes_normal: bool, advice: str | None
+) -> None:
+    splits = {"train": train, "eval": {"normal": 0, "abnormal": 0, "unlabelled": 5}}
+    reasons = missing_classes(splits, presumes_normal=presumes_normal)
+    if advice is None:
+        assert reasons == []
+        return
+    (reason,) = reasons
+    assert reason.startswith("split 'train', feature 'label': no normal (1) example among its ")
+    assert advice in reason
+
+
+@pytest.mark.parametrize(
+    ("of_eval", "sentence"),
+    [
+        ({"normal": 0, "abnormal": 0, "unlabelled": 9}, None),
+        ({"normal": 2, "abnormal": 2, "unlabelled": 9}, None),
+        ({"normal": 5, "abnormal": 0}, None),
+        ({"normal": 0, "abnormal": 4, "unlabelled": 9}, "all 4 labelled examples of the split 'e"),
+        ({"normal": 1200, "abnormal": 0, "unlabelled": 9}, "all 1,200 labelled examples of the sp"),
+    ],
+)
+def test_labels_of_one_class_to_evaluate_by_are_reported(
+    of_eval: dict[str, int], sentence: str | None
+) -> None:
+    found = missing_labels(
+        {"train": {"normal": 5, "abnormal": 5, "unlabelled": 1}, "eval": of_eval}
+    )
+    assert [one[: len(sentence or "")] for one in found] == ([sentence] if sentence else [])
 
 
 def test_a_minority_of_normal_examples_is_reported_with_what_normal_means() -> None:
     splits = {"train": {"normal": 80, "abnormal": 200}, "eval": {"normal": 40, "abnormal": 30}}
     (sentence,) = few_normal(splits)
     assert sentence.startswith("only 120 of 350 examples are labelled normal (label 1), 230 abnorm")
-    assert "if 0 means normal in these files, swap 0 and 1 in their last column" in sentence
+    assert "if 0 means normal in these files: --set data.normal=0" in sentence
     splits["eval"]["normal"] += 110
     assert few_normal(splits) == []
     assert few_normal({}) == []

@@ -5,12 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.threshold_evaluator.bounds import bounds_in_force, broken_bounds
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.metrics import detector_metrics, reconstruction_metrics
 from components.threshold_evaluator.scores import Scores
 from components.threshold_evaluator.threshold import set_threshold
-from components.threshold_evaluator.verdict import broken_bounds, judge, worse_than_baseline
+from components.threshold_evaluator.verdict import judge, worse_than_baseline
 from pipeline_config import ANOMALY, EvaluatorConfig, ThresholdEvaluatorConfig
+
+SETTING = "(your setting evaluator.lower_bounds.{})".format
 
 
 def scores(error: list[float], label: list[int]) -> Scores:
@@ -25,40 +28,46 @@ def scores(error: list[float], label: list[int]) -> Scores:
         (
             {"lower_bounds": {"accuracy": 0.85}},
             {"accuracy": 0.712},
-            ["accuracy 0.712 is below the lower bound 0.85"],
+            ["accuracy 0.712 is below the lower bound 0.85 " + SETTING("accuracy")],
         ),
         (
             {"lower_bounds": {"accuracy": 0.85}},
             {"accuracy": 0.8499996},
-            ["accuracy 0.8499996 is below the lower bound 0.85"],
+            ["accuracy 0.8499996 is below the lower bound 0.85 " + SETTING("accuracy")],
         ),
         (
             {"upper_bounds": {"val_loss": 0.02}},
             {"val_loss": 0.5},
-            ["val_loss 0.5 is above the upper bound 0.02"],
+            [
+                "val_loss 0.5 is above the upper bound 0.02 "
+                "(your setting evaluator.upper_bounds.val_loss)"
+            ],
         ),
         (
             {"lower_bounds": {"anomaly_recall": 0.75, "roc_auc": 0.85}},
             {"anomaly_recall": 0.07, "roc_auc": 0.35},
             [
-                "anomaly_recall 0.07 is below the lower bound 0.75: too few of the anomalies are "
-                "found; a lower evaluator.threshold_k finds more",
-                "roc_auc 0.35 is below the lower bound 0.85: anomalies are reconstructed nearly as "
-                "well as normal examples, so no threshold separates them",
+                f"anomaly_recall 0.07 is below the lower bound 0.75 {SETTING('anomaly_recall')}: "
+                "too few of the anomalies are found; a lower evaluator.threshold_k finds more",
+                f"roc_auc 0.35 is below the lower bound 0.85 {SETTING('roc_auc')}: anomalies are "
+                "reconstructed nearly as well as normal examples, so no threshold separates them",
             ],
         ),
         (
             {"lower_bounds": {"f1": 0.5}, "upper_bounds": {"val_loss": 0.02}},
             {"f1": None, "val_loss": 1.0},
             [
-                "f1 is undefined, so it cannot be held against its bound 0.5",
-                "val_loss 1 is above the upper bound 0.02",
+                f"f1 is undefined, so it cannot be held against its bound 0.5 {SETTING('f1')}",
+                "val_loss 1 is above the upper bound 0.02 "
+                "(your setting evaluator.upper_bounds.val_loss)",
             ],
         ),
     ],
 )
 def test_bounds(bounds: Any, metrics: Any, sentences: list[str]) -> None:
-    assert list(broken_bounds(metrics, ThresholdEvaluatorConfig(**bounds))) == sentences
+    gate = ThresholdEvaluatorConfig(**bounds)
+    in_force = bounds_in_force(gate, metrics, is_tutorial=False)
+    assert list(broken_bounds(metrics, in_force, scores([], []))) == sentences
 
 
 @pytest.mark.parametrize(
@@ -91,13 +100,15 @@ def test_baseline(
     metric: str, candidate: float | None, baseline: float | None, sentences: list[str]
 ) -> None:
     gate = ThresholdEvaluatorConfig(baseline_metric=metric, baseline_tolerance=0.05)
-    assert list(worse_than_baseline({metric: candidate}, {metric: baseline}, gate)) == sentences
+    found = worse_than_baseline({metric: candidate}, {metric: baseline}, gate, metric)
+    assert list(found) == sentences
 
 
 def test_a_negative_gain_is_compared_by_its_size() -> None:
     gate = EvaluatorConfig(baseline_metric="psnr_gain_db", baseline_tolerance=0.1)
-    assert not list(worse_than_baseline({"psnr_gain_db": -2.1}, {"psnr_gain_db": -2.0}, gate))
-    assert list(worse_than_baseline({"psnr_gain_db": -2.3}, {"psnr_gain_db": -2.0}, gate))
+    baseline = {"psnr_gain_db": -2.0}
+    assert not list(worse_than_baseline({"psnr_gain_db": -2.1}, baseline, gate, "psnr_gain_db"))
+    assert list(worse_than_baseline({"psnr_gain_db": -2.3}, baseline, gate, "psnr_gain_db"))
 
 
 def test_nothing_called_normal_leaves_precision_undefined() -> None:
@@ -112,14 +123,20 @@ def test_an_error_equal_to_the_threshold_is_normal() -> None:
     assert metrics["accuracy"] == 1.0
 
 
-def test_a_model_that_calls_everything_normal_is_not_blessed_by_default() -> None:
-    """14 anomalies of 350: accuracy, precision and recall are above their bounds."""
+@pytest.mark.parametrize(
+    ("is_tutorial", "missed"), [(True, ["anomaly_recall", "roc_auc"]), (False, ["roc_auc"])]
+)
+def test_a_model_that_calls_everything_normal_is_not_blessed_by_default(
+    is_tutorial: bool, missed: list[str]
+) -> None:
+    """14 anomalies of 350: accuracy, precision and recall are above the tutorial's bounds."""
     errors = np.random.default_rng(0).normal(1.0, 0.1, 350).astype(np.float32)
     blind = Scores(errors, np.r_[np.zeros(14), np.ones(336)].astype(np.int16), errors)
     metrics = detector_metrics(blind, threshold=2.0)
     assert metrics["anomaly_recall"] == 0.0
-    reasons = list(broken_bounds(metrics, ANOMALY.evaluator))
-    assert [reason.partition(" ")[0] for reason in reasons] == ["anomaly_recall", "roc_auc"]
+    bounds = bounds_in_force(ANOMALY.evaluator, metrics, is_tutorial=is_tutorial)
+    reasons = list(broken_bounds(metrics, bounds, blind))
+    assert [reason.partition(" ")[0] for reason in reasons] == missed
 
 
 @pytest.mark.parametrize("anomalies", [1, 14, 29, 30, 200])
