@@ -24,6 +24,12 @@ ALL = "all"
 NO_BOUND = "none"
 """Value of a metric's bound that takes the bound away."""
 
+_TUTORIAL_BOUNDS = {
+    "lower_bounds": "tutorial_lower_bounds",
+    "upper_bounds": "tutorial_upper_bounds",
+}
+"""Setting of bounds on any data -> that of bounds on the tutorial's data."""
+
 _EXPECTED = {
     bool: "true or false",
     int: "a whole number",
@@ -124,8 +130,12 @@ def with_values(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineCo
         if metric:
             bounds = fields.get(field, getattr(getattr(config, section_name), field))
             changed = {**bounds, metric[0]: value}
-            value = {name: bound for name, bound in changed.items() if bound is not None}
-            fields[field] = types.MappingProxyType(value)
+            fields[field] = types.MappingProxyType(_without_none(changed))
+            if value is None and (tutorial := _TUTORIAL_BOUNDS.get(field)):
+                # Whoever wants no bound on a metric wants none of any origin.
+                inherited = fields.get(tutorial, getattr(getattr(config, section_name), tutorial))
+                others = {**inherited, metric[0]: None}
+                fields[tutorial] = types.MappingProxyType(_without_none(others))
         else:
             fields[field] = value
     sections = {
@@ -133,6 +143,10 @@ def with_values(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineCo
         for name, fields in by_section.items()
     }
     return dataclasses.replace(config, **own, **sections)
+
+
+def _without_none(bounds: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def unknown_setting(name: str, pipeline: str, known: Iterable[str]) -> str:

@@ -185,7 +185,7 @@ def test_a_refused_model_shows_why_and_what_it_was_compared_with(
     }
     cells = [text(cell) for cell in rows["recall"].findall("td")]
     assert cells[0].startswith("✗ ")
-    assert cells[1] == "≥ 1"
+    assert cells[1] == "≥ 1 your setting"
     assert 0 < float(cells[2]) <= 1
     assert not text(rows["f1"].findall("td")[0]).startswith("✗ ")
     assert [text(link) for link in page.iter("a")] == [not_blessed.log]
