@@ -45,7 +45,9 @@ def effective_settings(
     for name, value in {**fields, **setting_values(config)}.items():
         if value is None and at_root.get(name) is None:
             continue
-        origin = SET_OPTION if name in set_names else _origin(config.name, name, file)
+        # A bound that is taken away is taken away from the tutorial's too; see `with_values`.
+        names = {name, name.replace(".tutorial_", ".")} if value is None else {name}
+        origin = SET_OPTION if names & {*set_names} else _origin(config.name, names, file)
         plain = list(value) if isinstance(value, tuple) else value
         settings.append(EffectiveSetting(name, NO_BOUND if plain is None else plain, origin))
     return settings
@@ -84,12 +86,13 @@ def toml_key(name: str) -> str:
     return toml_value(name) if "." in name else name
 
 
-def _origin(pipeline: str, setting: str, file: ConfigFile | None) -> str:
+def _origin(pipeline: str, settings: set[str], file: ConfigFile | None) -> str:
     for name in _chain(pipeline, file):
         own = file.pipelines.get(name) if file else None
-        if own and file and setting in own.lines:
-            return f"{file.path}:{own.lines[setting]}" if name == pipeline else name
-        if setting == "pusher.model_name" and name == pipeline not in PIPELINES.built_in:
+        found = sorted(settings & own.lines.keys()) if own else []
+        if own and file and found:
+            return f"{file.path}:{own.lines[found[0]]}" if name == pipeline else name
+        if "pusher.model_name" in settings and name == pipeline not in PIPELINES.built_in:
             return DEFAULT
     return DEFAULT if pipeline == name else name
 

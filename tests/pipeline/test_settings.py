@@ -54,7 +54,7 @@ def test_a_setting_is_typed_and_leaves_the_rest_alone() -> None:
     [
         ("trainer.epoch=3", "did you mean trainer.epochs?"),
         ("epochs=3", "did you mean trainer.epochs?"),
-        ("zzz=3", "known: data.folder"),
+        ("zzz=3", "known: data.after"),
         ("trainer.epochs", "expected KEY=VALUE"),
         ("trainer.epochs=three", "trainer.epochs=three: expected a whole number"),
         ("trainer.epochs=1.5", "expected a whole number"),
