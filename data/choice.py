@@ -8,7 +8,7 @@ from typing import Protocol
 from data.facts import DataFacts, SpanFacts
 from data.sources import DataSource
 from data.spans.digests import FileDigests
-from data.spans.files import patterns_of, splits_of
+from data.spans.files import PICTURE_SUFFIXES, patterns_of, splits_of
 from data.spans.folder import DataFolder, with_patterns
 from data.spans.names import has_spans
 from data.spans.window import ReadSpan, ReadWindow
@@ -87,7 +87,9 @@ def choose_data(
     )
     for span in window.spans:
         for names in span.files.values():
-            digests.refuse_copies(Path(folder.base, name) for name in names)
+            # Two equal pictures are as two equal rows of a file.
+            tables = [name for name in names if not name.lower().endswith(PICTURE_SUFFIXES)]
+            digests.refuse_copies(Path(folder.base, name) for name in tables)
     facts = _facts(source, folder, window, digests)
     fingerprint = digests.of_files(_paths(folder, window.all_spans))
     notices = folder.notices + _notices(folder, window, data.window, refused)

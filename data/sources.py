@@ -119,8 +119,11 @@ def _given(config: PipelineConfig, data_dir: Path) -> DataSource:
     root = data_dir.expanduser().absolute()
     if not root.exists():
         raise UserInputError(f"{root}: no such folder; name one with the files of {config.name!r}")
-    if not root.is_dir() and isinstance(config.data, ImageData):
-        raise UserInputError(f"{root}: a file, not a folder; name the folder that holds it")
+    is_part = isinstance(config.data, ImageData) and not root.name.lower().endswith(".npz")
+    if not root.is_dir() and is_part:
+        raise UserInputError(
+            f"{root}: a file, not a folder; name the folder that holds it, or one .npz file"
+        )
     if not root.is_dir():
         return DataSource(root.parent, "given", file=root.name)
     source = DataSource(folder_in(root, config.data.folder), "given")

@@ -1,4 +1,4 @@
-"""The ExampleGen of every pipeline: signals in CSV files, or images in pairs of IDX files."""
+"""The ExampleGen of every pipeline: signals or images, whatever the format of their files."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2, range_config_pb2
 
-from components.example_gen.images import IdxExampleGenExecutor
+from components.example_gen.images import ImageExampleGenExecutor
 from components.example_gen.input_files import WINDOW_PROPERTY, resolve_window
 from components.example_gen.signals import EcgExampleGenExecutor
 from data.spans.files import splits_of
@@ -108,7 +108,7 @@ def example_gen(
             else None
         ),
         custom_executor_spec=executor_spec.BeamExecutorSpec(
-            EcgExampleGenExecutor if signals else IdxExampleGenExecutor
+            EcgExampleGenExecutor if signals else ImageExampleGenExecutor
         ),
     )
 

@@ -74,11 +74,13 @@ class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
         with self._make_beam_pipeline() as pipeline:
             splits = self.GenerateExamplesByBeam(pipeline, resolved)
             for name, span in window.drift_spans.items():
+                # Images that are split by their content are the files of both splits.
+                by_files = {names: split for split, names in span.files.items()}
                 parts = [
                     pipeline
                     | f"Read[{name}, {split}]"
                     >> self.read_span(resolved, full_paths(resolved, names))
-                    for split, names in span.files.items()
+                    for names, split in by_files.items()
                 ]
                 splits[name] = parts | f"Flatten[{name}]" >> beam.Flatten()
             examples.split_names = artifact_utils.encode_split_names(list(splits))

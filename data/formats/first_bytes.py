@@ -43,7 +43,7 @@ _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel or other Office file", _SAVE),
     (b"\x89PNG\r\n\x1a\n", "a PNG image", _PICTURES),
     (b"\xff\xd8\xff", "a JPEG image", _PICTURES),
-    (b"GIF89a", "a GIF image", _PICTURES),
+    (b"GIF8", "a GIF image", _PICTURES),
     (b"%PDF-", "a PDF document", _SAVE),
     (b"\xff\xfe\x00\x00", "UTF-32 text", _REENCODE),
     (b"\x00\x00\xfe\xff", "UTF-32 text", _REENCODE),

@@ -20,6 +20,9 @@ _DOCUMENT = re.compile(
 )
 """Names of text about data, such as README.txt, that lies beside them."""
 
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+"""Files that hold one example each."""
+
 _OTHER_KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),

@@ -10,15 +10,31 @@ from pipeline_config import ImageData, SignalData, UserInputError
 _GZIPPED_TEXT = (".tsv", ".txt", ".data", ".ts", ".arff")
 _AS_THEY_ARE = (".npy", ".npz", ".parquet", ".hea")
 
+_PICTURE = "*.{png,jpg,jpeg}"
+_EVAL = "{test,eval,val}"
+
 Splits = Mapping[str, str]
 """File pattern by input split of an ExampleGen; see `data.spans.files.splits_of`."""
+
+
+def _both(pattern: str) -> Splits:
+    return {"train": pattern, "eval": pattern}
 
 
 _SIGNALS: Mapping[str, tuple[Splits, ...]] = {
     **{suffix: ({"all": f"*{suffix}{{,.gz}}"},) for suffix in _GZIPPED_TEXT},
     **{suffix: ({"all": f"*{suffix}"},) for suffix in _AS_THEY_ARE},
 }
+_IMAGES: Mapping[str, tuple[Splits, ...]] = {
+    ".npz": (_both("*.npz"),),
+    "picture": (
+        {"train": f"train/*/{_PICTURE}", "eval": f"{_EVAL}/*/{_PICTURE}"},
+        _both(f"*/{_PICTURE}"),
+    ),
+}
 """Patterns by format; of several, the first that matches for each split counts."""
+
+_SPLIT_FOLDERS = frozenset({"train", "test", "eval", "val"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +71,14 @@ def find_splits(base: str, splits: Splits, files: FileSystem) -> FoundSplits:
         return FoundSplits(splits)
     if any(_has_files(base, pattern, files) for pattern in splits.values()):
         return FoundSplits(splits)
-    formats = _SIGNALS if "all" in splits else {}
+    formats = _SIGNALS if "all" in splits else _IMAGES
     found = {
         name: patterns
         for name, variants in formats.items()
         if (patterns := _first_matching(base, folder, variants, files))
     }
+    if formats is _IMAGES and found.keys() <= {"picture"}:
+        _require_class_folders(base, folder, files)
     if not found:
         return FoundSplits(splits)
     read_by_default = " and ".join(repr(pattern) for pattern in defaults.values())
@@ -73,8 +91,8 @@ def find_splits(base: str, splits: Splits, files: FileSystem) -> FoundSplits:
     ((name, patterns),) = found.items()
     return FoundSplits(
         {split: folder + pattern for split, pattern in patterns.items()},
-        f"{base}: no file matches {read_by_default}, so the {name} files are read, as with "
-        f"{_as_settings(patterns)}",
+        f"{base}: no file matches {read_by_default}, so the {name} files are read"
+        f"{_split_by_content(patterns)}, as with {_as_settings(patterns)}",
     )
 
 
@@ -104,3 +122,31 @@ def _has_files(base: str, pattern: str, files: FileSystem) -> bool:
 def _as_settings(patterns: Splits) -> str:
     settings = {"all": "data.pattern", "train": "data.train_pattern", "eval": "data.eval_pattern"}
     return " ".join(f"--set '{settings[split]}={patterns[split]}'" for split in patterns)
+
+
+def _split_by_content(patterns: Splits) -> str:
+    is_one_set = patterns == _both(f"*/{_PICTURE}")
+    return ", split 80/20 by their content" if is_one_set else ""
+
+
+def _require_class_folders(base: str, folder: str, files: FileSystem) -> None:
+    """Raises UserInputError if pictures lie elsewhere than in one sub-folder a class."""
+    loose = matching_names(base, folder + _PICTURE, files)
+    for name in matching_names(base, f"{folder}*/{_PICTURE}", files):
+        if name.split("/")[-2] in _SPLIT_FOLDERS:
+            loose.append(name)
+    if loose:
+        raise UserInputError(
+            f"{base}/{loose[0]}: the picture lies in no folder of a class: put each class into a "
+            f"folder of its own, such as {folder}CLASS/1.png, or {folder}train/CLASS/1.png and "
+            f"{folder}test/CLASS/1.png"
+        )
+    train = matching_names(base, f"{folder}train/*/{_PICTURE}", files)
+    held_out = matching_names(base, f"{folder}{_EVAL}/*/{_PICTURE}", files)
+    if bool(train) != bool(held_out):
+        there = (train or held_out)[0].split("/")[-3]
+        raise UserInputError(
+            f"{base}/{folder}{there}: there is no folder {'test' if train else 'train'} with "
+            "pictures beside it: add one, or put the folders of the classes one level higher, to "
+            "split them 80/20"
+        )

@@ -1,0 +1,81 @@
+"""The readers of images to train on, whatever the format of their files."""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Literal
+
+from data.formats.idx_file import find_pair, read_images
+from data.formats.image_npz import ImageSplit, find_npz_images, has_splits
+from data.formats.picture_file import find_pictures
+from data.formats.rows import Block
+from data.spans.files import PICTURE_SUFFIXES
+from pipeline_config import ImageData, UserInputError
+
+ImageReader = Callable[[], Iterator[Block]]
+"""Yields images in file order, uint8 [n, height, width], with labels; it travels to workers."""
+
+ImageKind = Literal["idx", "npz", "pictures"]
+
+
+def image_kind(paths: Sequence[str]) -> ImageKind:
+    """Returns the format of some files, by their suffixes; IDX files have none.
+
+    Raises:
+        UserInputError: They are of several formats.
+    """
+    kinds: dict[ImageKind, str] = {}
+    for path in paths:
+        kinds.setdefault(_kind(path), path)
+    if len(kinds) > 1:
+        first, second, *_ = kinds.values()
+        raise UserInputError(
+            f"{first}: {PurePosixPath(second).name} is of another format: choose one with "
+            "--set data.train_pattern=… --set data.eval_pattern=…"
+        )
+    (kind,) = kinds
+    return kind
+
+
+def holds_both_splits(paths: Sequence[str]) -> bool:
+    """Returns whether each of some files holds the images of both splits.
+
+    Raises:
+        UserInputError: The files are of several formats, or damaged.
+    """
+    return image_kind(paths) == "npz" and all(map(has_splits, paths))
+
+
+def find_images_to_train(
+    paths: Sequence[str],
+    data: ImageData,
+    labels: Mapping[str, int],
+    split: ImageSplit | None = None,
+) -> list[ImageReader]:
+    """Returns readers that together yield the images of some files of one split.
+
+    What a file says of itself is judged here.
+
+    Args:
+        paths: At least one, on any file system that Beam supports.
+        data: What the files hold.
+        labels: Label of each class that has a name instead of a number.
+        split: Which images, if one file holds those of both splits; None for all.
+
+    Raises:
+        UserInputError: A file is damaged, or holds something else than `data` says.
+    """
+    shape = (data.height, data.width)
+    kind = image_kind(paths)
+    if kind == "pictures":
+        return find_pictures(paths, shape, labels)
+    if kind == "npz":
+        return [reader for path in paths for reader in find_npz_images(path, shape, split)]
+    return [functools.partial(read_images, *find_pair(paths, shape))]
+
+
+def _kind(path: str) -> ImageKind:
+    name = path.lower()
+    if name.endswith(PICTURE_SUFFIXES):
+        return "pictures"
+    return "npz" if name.endswith(".npz") else "idx"
