@@ -208,12 +208,15 @@ class Data(Section):
         folder: Sub-folder of the data directory; if absent, the directory itself is read.
         window: Spans that are read: the newest alone, or so many of the newest.
         skip_refused: Leave out an earlier span that the data gate refused as the newest.
+        schema: File of a schema of one's own, which `aepipe data schema` writes; empty for the
+            pipeline's curated one. In a TOML file it is relative to that file.
     """
 
     section: ClassVar[str] = "data"
     folder: str
     window: int = setting(1, "1 or more spans, up to 10000", ge=1, le=10_000)
     skip_refused: bool = True
+    schema: str = ""
 
     @property
     def presumes_normal(self) -> bool:
@@ -638,7 +641,9 @@ def section_as_dict(section: Any) -> dict[str, Any]:
     return {key: dict(v) if isinstance(v, Mapping) else v for key, v in values.items()}
 
 
-_NOT_OF_A_FILE = ("folder", "pattern", "window", "skip_refused", "sample_rows", "unlabelled")
+_NOT_OF_A_FILE = (
+    *("folder", "pattern", "window", "skip_refused", "schema", "sample_rows", "unlabelled"),
+)
 
 
 def reading_settings(data: SignalData | ImageData) -> str:

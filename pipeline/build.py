@@ -24,7 +24,8 @@ from components.data_gate.component import DataGate
 from components.data_gate.drift import HISTOGRAM_BUCKETS
 from components.example_gen.component import example_gen
 from components.infra_validator.component import InfraValidator
-from components.schema.curated import write_curated_schema
+from components.schema import where_to_change
+from components.schema.curated import write_schema
 from components.threshold_evaluator.component import ThresholdEvaluator
 from components.threshold_evaluator.config import EvaluationConfig
 from components.versioned_pusher.component import VersionedPusher
@@ -67,13 +68,11 @@ def build_pipeline(
         cache: Whether a stage's result of an earlier run may be taken.
         files: Exactly what to read, of which `data_sha256` was made; None to look for it when
             ExampleGen runs.
+
+    Raises:
+        UserInputError: The user's own schema is wrong.
     """
-    schema_file = write_curated_schema(
-        config.schema,
-        feature=config.data.feature,
-        shape=config.data.shape,
-        directory=home.schemas,
-    )
+    schema_file = write_schema(config, home.schemas)
     stages = build_stages(
         config,
         data_directory=data_directory,
@@ -112,7 +111,7 @@ def build_stages(
         data_directory: Folder of the raw files, as ExampleGen sees it.
         data_sha256: Digest of the raw files; None if they are not known yet.
         push_root: The push directory, as the pusher sees it.
-        schema: A stage whose output `schema` is the curated schema.
+        schema: A stage whose output `schema` is that of the examples.
         blessed_model_before: Makes the stages that find an earlier model.
         files: Exactly what to read; None to look for it when ExampleGen runs.
     """
@@ -181,7 +180,7 @@ def _validation(config: PipelineConfig, examples: Channel, schema: BaseNode) -> 
         presumes_normal=int(config.data.presumes_normal),
         drift_threshold=config.gate.drift_threshold,
         label_drift_threshold=config.gate.label_drift_threshold,
-        schema_file=f"components/schema/{config.schema}",
+        schema_file=where_to_change(config),
         fingerprint=source_fingerprint("components/data_gate"),
     )
     return [statistics, validator, gate]

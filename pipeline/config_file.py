@@ -10,7 +10,6 @@ keys are settings, as `--set` names them, or the fields of `PipelineConfig` itse
     data.normal = ["0"]
 """
 
-import ast
 import dataclasses
 import difflib
 import tomllib
@@ -20,10 +19,11 @@ from types import MappingProxyType
 from typing import Any
 
 from components.schema import curated_names
-from pipeline.fingerprint import REPOSITORY
 from pipeline.settings import (
     ALL,
+    PATHS,
     SETTABLE,
+    absolute,
     available_settings,
     typed_value,
     unknown_setting,
@@ -38,6 +38,7 @@ from pipeline_config import (
     is_name,
     name_rule,
 )
+from trainer import model_names
 
 CONFIG_VARIABLE = "AEPIPE_CONFIG"
 
@@ -48,8 +49,6 @@ FIELDS: Mapping[str, type] = MappingProxyType(
 
 _BASE = "base"
 _MODEL_NAME = "pusher.model_name"
-_PATHS = ("data.schema",)
-"""Settings that name a file beside the TOML file."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,20 +122,6 @@ def use_config_file(environ: Mapping[str, str], folder: Path) -> ConfigFile | No
     file = read_config_file(folder / Path(named).expanduser())
     file.put_in_force()
     return file
-
-
-def model_names() -> list[str]:
-    """Returns the names of `trainer.models.MODELS`, without its imports: Keras takes seconds."""
-    module = ast.parse((REPOSITORY / "trainer" / "models.py").read_text())
-    (models,) = (
-        node.value
-        for node in module.body
-        if isinstance(node, ast.AnnAssign)
-        and isinstance(node.target, ast.Name)
-        and node.target.id == "MODELS"
-    )
-    assert isinstance(models, ast.Dict)
-    return [str(key.value) for key in models.keys if isinstance(key, ast.Constant)]
 
 
 def _text(path: Path) -> str:
@@ -246,10 +231,9 @@ class _Reader:
                 line = f"{field}={values[field]!r}: expected one of {', '.join(known())}"
                 hint = "; a file of your own is data.schema" if field == "schema" else ""
                 raise self._mistake(line + hint, name, field)
-        for setting in _PATHS:
-            if values.get(setting):
-                path = self._path.parent / Path(values[setting]).expanduser()
-                values[setting] = str(path.absolute())
+        for setting in PATHS:
+            if setting in values:
+                values[setting] = absolute(values[setting], self._path.parent)
 
     def _line(self, name: str, setting: str) -> int:
         """Returns the line of a setting, or of the nearest table around it."""

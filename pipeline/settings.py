@@ -9,6 +9,7 @@ import json
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline_config import PIPELINES, PipelineConfig, UserInputError
@@ -29,6 +30,9 @@ _TUTORIAL_BOUNDS = {
     "upper_bounds": "tutorial_upper_bounds",
 }
 """Setting of bounds on any data -> that of bounds on the tutorial's data."""
+
+PATHS = ("data.schema",)
+"""Settings that name a file: relative to the working directory, or to the file that sets them."""
 
 _EXPECTED = {
     bool: "true or false",
@@ -188,6 +192,11 @@ def typed_value(name: str, value: Any, kind: Any) -> Any:
     raise UserInputError(f"{name}={shown}: expected {expected}")
 
 
+def absolute(path: str, folder: Path) -> str:
+    """Returns the value of one of `PATHS`, counted from a folder; empty stays empty."""
+    return path and str((folder / Path(path).expanduser()).absolute())
+
+
 def _parse(name: str, text: str, kind: Any) -> Any:
     """Returns a value of the command line as its field holds it."""
     if _is_bound(name) and text == NO_BOUND:
@@ -195,6 +204,8 @@ def _parse(name: str, text: str, kind: Any) -> Any:
     kind = _plain(kind)
     if kind is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if name in PATHS:
+        return absolute(text, Path())
     if kind is bool:
         lowered = text.lower()
         if lowered not in ("true", "false", "1", "0", "yes", "no"):

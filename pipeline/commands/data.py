@@ -21,7 +21,7 @@ from pipeline_config import PIPELINES, UserInputError
 
 @click.group()
 def data() -> None:
-    """The raw data: check your own, fetch the tutorial's, write the built-in sample."""
+    """The raw data: check your own, infer its schema, fetch the tutorial's, write a sample."""
 
 
 @data.command()
@@ -100,3 +100,34 @@ def sample(pipelines: list[str], out: Path, settings: tuple[str, ...], as_json: 
     from pipeline.terminal import print_rows
 
     print_rows(write_samples(configured(pipelines, settings), out), as_json, "samples")
+
+
+@data.command(cls=SupervisedCommand)
+@pipeline_argument
+@data_dir_option
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File to write, such as heart.pbtxt; a run takes it by the setting data.schema.",
+)
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@settings_option
+@json_option
+def schema(
+    pipeline: str,
+    data_dir: Path | None,
+    out: Path,
+    force: bool,
+    settings: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Infer what the examples look like, with slack, as a schema for a person to review."""
+    from pipeline.schema_inference import write_inferred_schema
+    from pipeline.settings import configured
+    from pipeline.terminal import print_rows
+
+    (config,) = configured([pipeline], settings)
+    written = write_inferred_schema(config, data_dir, out, replace=force)
+    print_rows([written], as_json, "schemas")

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.schema import SCHEMA_DIRECTORY
+from components.schema import read_schema
 from data.choice import RunData, choose_data
 from data.sources import resolve
 from pipeline.fingerprint import REPOSITORY, source_fingerprint
@@ -72,12 +72,15 @@ def previous_outcome(read: RunData, past: Sequence[RunOutcome]) -> RunOutcome | 
 def inputs_sha256(read: RunData) -> str:
     """Returns a digest of all that a run's result depends on: data, spans, settings and code."""
     config, facts = read.config, read.facts
+    # The schema counts by its content, wherever its file is.
+    data = dataclasses.replace(config.data, schema="")
+    config = dataclasses.replace(config, data=data)
     inputs = {
         "data": facts.sha256,
         "spans": [span.number for span in facts.spans],
         "previous_span": facts.previous_span.sha256 if facts.previous_span else None,
         "pipeline": [config.name, config.model, config.loss],
-        "schema": (SCHEMA_DIRECTORY / config.schema).read_text(),
+        "schema": read_schema(read.config),
         "settings": {name: section_as_dict(getattr(config, name)) for name in SECTIONS},
         "code": source_fingerprint("components", "trainer", "serving"),
         "stages": (REPOSITORY / "pipeline" / "build.py").read_text(),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config_file import model_names, read_config_file, use_config_file
+from pipeline.config_file import read_config_file, use_config_file
 from pipeline.runners.airflow.settings import scheduled_config, scheduled_configs
 from pipeline_config import ANOMALY, BASIC, PIPELINES, SettingError, UserInputError
 from tests.conftest import Aepipe
@@ -192,12 +192,6 @@ def test_a_file_that_cannot_be_read_is_one_line(
     (line,) = result.err.splitlines()
     assert str(path) in line
     assert sentence in line
-
-
-def test_the_names_of_models_are_those_that_are_built() -> None:
-    from trainer.models import MODELS
-
-    assert model_names() == list(MODELS)
 
 
 def test_a_setting_of_the_command_line_goes_over_the_files(write: Write, aepipe: Aepipe) -> None:

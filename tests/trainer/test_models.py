@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from pipeline_config import PIPELINES, UserInputError
-from trainer.models import build_model
+from trainer import model_names
+from trainer.models import MODELS, build_model
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,7 @@ def test_a_wrong_name_or_shape_is_one_line(name: str, shape: tuple[int, ...], me
 
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_the_names_of_models_can_be_had_without_keras() -> None:
+    assert model_names() == list(MODELS)

@@ -16,7 +16,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 )
 from tfx.orchestration.pipeline import Pipeline
 
-from components.schema.curated import curated_schema
+from components.schema.curated import schema_of
 from data.spans.names import has_spans
 from pipeline.beam_profiles import beam_arguments
 from pipeline.build import build_stages
@@ -53,8 +53,8 @@ def compile_documents(config: PipelineConfig, target: KubeflowTarget) -> list[di
     step that fails writes its reason into the push directory, so a claim of it is mounted in all.
 
     Raises:
-        UserInputError: The patterns name spans in another way than `target.spans`, or the config
-            holds the webhook's URL itself.
+        UserInputError: The patterns name spans in another way than `target.spans`, the config
+            holds the webhook's URL itself, or the user's own schema is wrong.
     """
     if config.schedule.webhook_url:
         raise UserInputError(
@@ -122,13 +122,12 @@ def _stages(config: PipelineConfig, target: KubeflowTarget) -> list[BaseNode]:
         stage.add_upstream_node(node)
         return stage
 
-    schema = curated_schema(config.schema, feature=config.data.feature, shape=config.data.shape)
     stages = build_stages(
         config,
         data_directory=RuntimeParameter(name=DATA_PARAMETER, ptype=str),
         data_sha256=None,
         push_root=push_root,
-        schema=WriteSchema(content=text_format.MessageToString(schema)),
+        schema=WriteSchema(content=text_format.MessageToString(schema_of(config))),
         blessed_model_before=served_model,
     )
     by_id = {stage.id: stage for stage in stages}
