@@ -48,8 +48,8 @@ def judged(parts: list[Rows], data: SignalData) -> None:
     ],
 )
 def test_rows_that_are_alike_are_refused(classes, values, data, fault):
+    rows = rows_of(classes, values, SignalData(**data).normal)
     with pytest.raises(UserInputError, match=rf"^a\.csv: {fault}"):
-        rows = rows_of(classes, values, SignalData(**data).normal)
         judged([rows, rows], SignalData(**data))
 
 
