@@ -255,7 +255,7 @@ class SignalData(Data):
         longest_gap: Missing samples in a row that are interpolated; more of them end a window.
         split: "hash" (80/20 by content), "tutorial" (scikit-learn's
             `train_test_split(test_size=0.2, random_state=21)` over the rows in file order), "time"
-            (the last 20 % of each series is eval) or "file" (whole files).
+            (the last 20 % of each series is eval), "file" (whole files), or "auto"; see `split_by`.
         sample_rows: Rows of the built-in sample, used if there is no other data.
     """
 
@@ -280,7 +280,7 @@ class SignalData(Data):
     share: float = setting(0.0, "0 to below 1", ge=0.0, le=0.999_999)
     missing: Literal["refuse", "interpolate"] = "refuse"
     longest_gap: int = setting(10, ge=1)
-    split: Literal["hash", "tutorial", "time", "file"] = "hash"
+    split: Literal["hash", "tutorial", "time", "file", "auto"] = "auto"
     sample_rows: int = setting(5_000, ge=50, le=10_000_000)
 
     @property
@@ -292,6 +292,29 @@ class SignalData(Data):
     def presumes_normal(self) -> bool:
         """Whether examples without a label are presumed normal."""
         return self.unlabelled == "train"
+
+    @property
+    def split_by(self) -> str:
+        """How examples are split: `split`, and for "auto" rows by "hash" and series by "time".
+
+        Raises:
+            SettingError: Windows of a series, which may overlap and resemble those beside them,
+                would be drawn one by one; or rows would be split as series are.
+        """
+        if self.split == "auto":
+            return "time" if self.series else "hash"
+        if self.series and self.split in ("hash", "tutorial"):
+            raise SettingError(
+                f"data.split={self.split} draws windows one by one, so that a model is judged on "
+                "samples that it was trained on: a series is split by time or file: "
+                "--set data.split=time"
+            )
+        if not self.series and self.split in ("time", "file"):
+            raise SettingError(
+                f"data.split={self.split} is for series: --set data.series=true, or split rows by "
+                "hash or tutorial"
+            )
+        return self.split
 
     @property
     def is_labelled(self) -> bool:

@@ -76,6 +76,7 @@ def example_gen(
             files if no pattern names spans, when the ExampleGen runs.
     """
     signals = isinstance(data, SignalData)
+    by_content = isinstance(data, SignalData) and data.split_by == "hash"
     settings = struct_pb2.Struct()
     settings.update(
         {
@@ -98,7 +99,7 @@ def example_gen(
                 for name, pattern in splits.items()
             ]
         ),
-        output_config=_split_by_content() if signals else None,
+        output_config=_split_by_content() if by_content else None,
         custom_config=example_gen_pb2.CustomConfig(custom_config=packed),
         range_config=(
             range_config_pb2.RangeConfig(

@@ -13,6 +13,7 @@ from tfx.components.example_gen.write_split import (
     to_file_format_str,
 )
 from tfx.components.util import examples_utils
+from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
@@ -25,6 +26,12 @@ from components.example_gen.input_files import (
 )
 
 Artifacts = dict[str, list[Artifact]]
+
+NOTICES_PROPERTY = "notices"
+"""Custom property of the examples: what a reader of the run must not miss of the files, by line."""
+
+NOTICES_FILE = "notices_file"
+"""Key of the execution's properties: where workers write these lines, if there are any."""
 
 
 class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
@@ -70,7 +77,11 @@ class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
         window = resolve_window(exec_properties)
-        resolved = exec_properties | {WINDOW_PROPERTY: window.to_json()}
+        notices = f"{examples.uri}/notices.txt"
+        resolved = exec_properties | {
+            WINDOW_PROPERTY: window.to_json(),
+            NOTICES_FILE: notices,
+        }
         with self._make_beam_pipeline() as pipeline:
             splits = self.GenerateExamplesByBeam(pipeline, resolved)
             for name, span in window.drift_spans.items():
@@ -92,6 +103,9 @@ class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
         examples_utils.set_file_format(
             examples, to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
         )
+        if fileio.exists(notices):
+            with fileio.open(notices) as file:
+                examples.set_string_custom_property(NOTICES_PROPERTY, file.read())
         if window.has_spans:
             examples.set_string_custom_property(WINDOW_PROPERTY, window.to_json())
             examples.set_int_custom_property(utils.SPAN_PROPERTY_NAME, window.newest.number)

@@ -62,7 +62,7 @@ def resolve_window(exec_properties: dict[str, Any]) -> ReadWindow:
     chosen = settings(exec_properties)
     if text := exec_properties.get(WINDOW_PROPERTY) or chosen.get("files"):
         return ReadWindow.from_json(str(text))
-    base = str(exec_properties[standard_component_specs.INPUT_BASE_KEY]).rstrip("/")
+    base = input_base(exec_properties)
     files: FileSystem = RemoteFiles() if "://" in base else LOCAL
     folder = DataFolder(base, input_splits(exec_properties), files)
     for notice in folder.notices:
@@ -83,8 +83,13 @@ def paths_to_read(exec_properties: dict[str, Any], split_pattern: str) -> list[l
 
 def full_paths(exec_properties: dict[str, Any], names: Iterable[str]) -> list[str]:
     """Returns the full paths of files named relative to the input base."""
-    base = str(exec_properties[standard_component_specs.INPUT_BASE_KEY]).rstrip("/")
+    base = input_base(exec_properties)
     return [f"{base}/{name}" for name in names]
+
+
+def input_base(exec_properties: dict[str, Any]) -> str:
+    """Returns the folder or remote prefix that names of files count from, without a slash."""
+    return str(exec_properties[standard_component_specs.INPUT_BASE_KEY]).rstrip("/")
 
 
 def settings(exec_properties: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Signal CSV files -> splits of tf.Examples."""
+"""Files of signals -> splits of tf.Examples."""
 
 import hashlib
 from collections.abc import Iterator
@@ -7,13 +7,15 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 
-from components.example_gen.executor import SpanWindowExecutor
+from components.example_gen.executor import NOTICES_FILE, SpanWindowExecutor
 from components.example_gen.input_files import (
     data_settings,
     full_paths,
+    input_base,
     input_splits,
     paths_to_read,
 )
+from components.example_gen.series import read_windows, split_series
 from components.example_gen.tutorial_split import tutorial_split
 from data.formats.rows import Block, accepted
 from data.formats.signal_file import read_signals
@@ -23,18 +25,18 @@ from pipeline_config import CLASS_FEATURE, ID_FEATURE, LABEL_FEATURE, SignalData
 
 
 class EcgExampleGenExecutor(SpanWindowExecutor):
-    """Reads rows of samples and a label, and splits them by content or as the tutorial does."""
+    """Reads rows, or cuts series into windows, and splits them; see `SignalData.split_by`."""
 
     def read_window(
         self, exec_properties: dict[str, Any], pattern: str, spans: list[list[str]]
     ) -> beam.PTransform:
         """Reads rows that together are worth learning from."""
         blocks = _read_varied_blocks(exec_properties, pattern, spans)
-        return blocks | "ToExamples" >> _encode()
+        return blocks | "ToExamples" >> _encode(exec_properties)
 
     def read_span(self, exec_properties: dict[str, Any], paths: list[str]) -> beam.PTransform:
         """Reads a span, which may hold one class alone."""
-        return _read_blocks(exec_properties, paths) | "ToExamples" >> _encode()
+        return _read_blocks(exec_properties, paths) | "ToExamples" >> _encode(exec_properties)
 
     def GenerateExamplesByBeam(  # noqa: N802
         self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
@@ -45,28 +47,47 @@ class EcgExampleGenExecutor(SpanWindowExecutor):
             UserInputError: No file matches, a file's content is wrong, or all rows are of one
                 class.
         """
-        if _signal_data(exec_properties).split != "tutorial":
+        data = _signal_data(exec_properties)
+        if data.split_by == "hash":
             return dict(super().GenerateExamplesByBeam(pipeline, exec_properties))
         (pattern,) = input_splits(exec_properties).values()
         (place,) = full_paths(exec_properties, [pattern])
         spans = paths_to_read(exec_properties, pattern)
         blocks = pipeline | "ReadRows" >> _read_varied_blocks(exec_properties, place, spans)
-        parts = tutorial_split(blocks)
-        return {name: part | f"ToExamples[{name}]" >> _encode() for name, part in parts.items()}
+        if data.series:
+            paths = [path for paths in spans for path in paths]
+            parts = split_series(blocks, paths, data, input_base(exec_properties))
+        else:
+            parts = tutorial_split(blocks)
+        return {
+            name: part | f"ToExamples[{name}]" >> _encode(exec_properties)
+            for name, part in parts.items()
+        }
 
 
-def to_examples(block: Block) -> Iterator[tf.train.Example]:
+def to_examples(block: Block, base: str | None = None) -> Iterator[tf.train.Example]:
     """Yields one tf.Example a row.
 
     Features: `signal` float_list [length x channels], sample by sample, `label` int64_list [1],
     `class` bytes_list [1], `example_id` bytes_list [1]: 32 hex characters of a BLAKE2b digest of
     the row's little-endian float32 samples and label.
+
+    Args:
+        block: Rows, or windows of a series.
+        base: With windows, the folder that the file's name counts from: the digest is also of the
+            name and of the window's first sample, so that windows with the same content, such as
+            those of a still machine, have noise of their own.
     """
     rows = block.rows
     contents = rows.values.astype("<f4", copy=False)
     classes = [""] * len(rows) if rows.classes is None else rows.classes.tolist()
-    for signal, label, name in zip(contents, rows.labels.tolist(), classes, strict=True):
-        content = signal.tobytes() + bytes([label & 0xFF])
+    places = [b""] * len(rows)
+    if base is not None:
+        file = block.path.removeprefix(f"{base}/")
+        places = [f"{file} {number}".encode() for number in rows.numbers.tolist()]
+    of_rows = zip(contents, rows.labels.tolist(), classes, places, strict=True)
+    for signal, label, name, place in of_rows:
+        content = signal.tobytes() + bytes([label & 0xFF]) + place
         example_id = hashlib.blake2b(content, digest_size=16).hexdigest()
         example = tf.train.Example()
         features = example.features.feature
@@ -83,8 +104,10 @@ def _signal_data(exec_properties: dict[str, Any]) -> SignalData:
     return data
 
 
-def _encode() -> beam.PTransform:
-    return beam.FlatMap(to_examples).with_output_types(tf.train.Example)
+def _encode(exec_properties: dict[str, Any]) -> beam.PTransform:
+    is_series = _signal_data(exec_properties).series
+    base = input_base(exec_properties) if is_series else None
+    return beam.FlatMap(to_examples, base).with_output_types(tf.train.Example)
 
 
 @beam.ptransform_fn
@@ -95,7 +118,8 @@ def _read_varied_blocks(
     for paths in spans:
         refuse_compressed_twins(paths)
     paths = [path for paths in spans for path in paths]
-    blocks = pipeline | "ReadFiles" >> _read_blocks(exec_properties, paths)
+    notices = str(exec_properties.get(NOTICES_FILE, ""))
+    blocks = pipeline | "ReadFiles" >> _read_blocks(exec_properties, paths, notices)
     _ = (
         blocks
         | "VarietyOfBlock" >> beam.Map(lambda block: variety_of(block.rows))
@@ -107,14 +131,12 @@ def _read_varied_blocks(
 
 @beam.ptransform_fn
 def _read_blocks(
-    pipeline: beam.Pipeline, exec_properties: dict[str, Any], paths: list[str]
+    pipeline: beam.Pipeline, exec_properties: dict[str, Any], paths: list[str], notices: str = ""
 ) -> beam.PCollection[Block]:
     """Reads blocks of rows side by side, file by file."""
     data = _signal_data(exec_properties)
-    return (
-        pipeline
-        | "Files" >> beam.Create(paths)
-        # Without this, Beam fuses the list with its readers and one worker reads every file.
-        | "SpreadFiles" >> beam.Reshuffle()
-        | "ReadRowBlocks" >> beam.FlatMap(lambda path: accepted(read_signals(path, data)))
-    )
+    # Without the shuffle, Beam fuses the list with its readers and one worker reads every file.
+    files = pipeline | "Files" >> beam.Create(paths) | "SpreadFiles" >> beam.Reshuffle()
+    if data.series:
+        return files | "ReadWindows" >> read_windows(data, notices)
+    return files | "ReadRowBlocks" >> beam.FlatMap(lambda path: accepted(read_signals(path, data)))

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tfx.types.artifact import Artifact
-from tfx.types.standard_artifacts import InfraBlessing, PushedModel
+from tfx.types.standard_artifacts import Examples, InfraBlessing, PushedModel
 
 from components.data_gate.component import VERDICT_FILE
+from components.example_gen.executor import NOTICES_PROPERTY
 from components.infra_validator.component import BLESSED_PROPERTY, LOG_FILE, REASON_PROPERTY
 from components.threshold_evaluator.outputs import EVALUATION_FILE
 from components.versioned_pusher.component import NOTICE_PROPERTY
@@ -36,6 +37,9 @@ def collect_outcome(begun: RunOutcome, home: Home) -> RunOutcome:
     if found := output_artifacts(store, executions, "InfraValidator").get("blessing"):
         blessing = InfraBlessing()
         blessing.set_mlmd_artifact(found)
+    begun = dataclasses.replace(
+        begun, notices=[*begun.notices, *ingestion_notices(home, begun.pipeline, begun.run_id)]
+    )
     return judged_outcome(
         dataclasses.replace(begun, notices=[*begun.notices, *notices]),
         verdict_uri=output_artifacts(store, executions, "DataGate")["verdict"].uri,
@@ -48,6 +52,18 @@ def collect_outcome(begun: RunOutcome, home: Home) -> RunOutcome:
         if blessing
         else "",
     )
+
+
+def ingestion_notices(home: Home, pipeline: str, run_id: str) -> list[str]:
+    """Returns what was found in the files that a reader of a run must not miss.
+
+    Call it once ExampleGen has ended.
+    """
+    store = open_store(home, pipeline)
+    examples = Examples()
+    found = output_artifacts(store, run_executions(store, run_id), "ExampleGen")["examples"]
+    examples.set_mlmd_artifact(found)
+    return list(examples.get_string_custom_property(NOTICES_PROPERTY).splitlines())
 
 
 def class_counts(home: Home, pipeline: str, run_id: str) -> tuple[str, list[str]]:

@@ -176,6 +176,11 @@ def _print_data(console: Console, read: RunData) -> None:
 def _print_stage(console: Console, record: RunRecord, stage: str) -> None:
     outcome = record.outcome
     print_stage(console, stage, outcome.seconds[stage], cached=stage in outcome.cached)
+    if stage == "ExampleGen":
+        from pipeline.run.collect import ingestion_notices
+
+        for notice in ingestion_notices(record.home, outcome.pipeline, outcome.run_id):
+            print_notice(console, notice)
     if stage == "DataGate" and PIPELINES[outcome.pipeline].is_detector:
         from pipeline.run.collect import class_counts
 

@@ -1,0 +1,125 @@
+"""Long series -> blocks of windows, and their split by time or by file."""
+
+import functools
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+import apache_beam as beam
+from tfx.dsl.io import fileio
+
+from data.formats.rows import Block
+from data.series.findings import Findings
+from data.series.series_file import read_series
+from data.series.split import Share, shares_of, survey
+from pipeline_config import SPLITS, SignalData, UserInputError
+
+_FINDINGS = "findings"
+
+
+@beam.ptransform_fn
+def read_windows(
+    paths: beam.PCollection[str], data: SignalData, notices: str = ""
+) -> beam.PCollection[Block]:
+    """Cuts files into windows, whose rows are numbered by their first sample, from 1.
+
+    Args:
+        paths: The files.
+        data: How they are read.
+        notices: File to write what a person should know of them to, a line each; empty for none.
+    """
+    outputs = paths | "CutWindows" >> beam.FlatMap(_read_file, data).with_outputs(
+        _FINDINGS, main="windows"
+    )
+    if notices:
+        _ = (
+            outputs[_FINDINGS]
+            | "AllFindings" >> beam.CombineGlobally(_together)
+            | "WriteNotices" >> beam.Map(_write_notices, notices)
+        )
+    return outputs["windows"]
+
+
+def split_series(
+    blocks: beam.PCollection[Block], paths: Sequence[str], data: SignalData, base: str
+) -> dict[str, beam.PCollection[Block]]:
+    """Returns the `train` and `eval` parts of blocks of windows.
+
+    The samples of each file are counted first, which reads a text file once more.
+
+    Args:
+        blocks: From `read_windows`.
+        paths: The files.
+        data: How they are read and split.
+        base: Folder that the files' names count from.
+    """
+    shares = (
+        blocks.pipeline
+        | "FilesToCount" >> beam.Create(paths)
+        | "SpreadFilesToCount" >> beam.Reshuffle()
+        | "CountSamples" >> beam.Map(survey, data)
+        | "AllFiles" >> beam.combiners.ToList()
+        | "Shares" >> beam.Map(shares_of, data, base)
+    )
+    parts = blocks | "SplitWindows" >> beam.FlatMap(
+        _split_block, beam.pvalue.AsSingleton(shares), data.length
+    ).with_outputs("eval", main="train")
+    splits = {name: parts[name] for name in SPLITS}
+    for name, part in splits.items():
+        _ = (
+            part
+            | f"Windows[{name}]" >> beam.Map(lambda block: len(block.rows))
+            | f"Count[{name}]" >> beam.CombineGlobally(sum)
+            | f"Require[{name}]" >> beam.Map(_require_windows, name, data, base)
+        )
+    return splits
+
+
+def _read_file(
+    path: str, data: SignalData
+) -> Iterator[Block | beam.pvalue.TaggedOutput[Literal["findings"], Findings]]:
+    findings = Findings()
+    for block in read_series(path, data, findings=findings):
+        if len(block.windows):
+            yield Block(path, block.windows)
+    yield beam.pvalue.TaggedOutput(_FINDINGS, findings)
+
+
+def _together(parts: Iterable[Findings]) -> Findings:
+    return functools.reduce(operator.add, parts, Findings())
+
+
+def _write_notices(findings: Findings, path: str) -> None:
+    if lines := findings.notices():
+        fileio.makedirs(path.rpartition("/")[0])
+        with fileio.open(path, "w") as file:
+            file.write("\n".join(lines))
+
+
+def _split_block(
+    block: Block, shares: dict[str, Share], length: int
+) -> Iterator[Block | beam.pvalue.TaggedOutput[Literal["eval"], Block]]:
+    share, starts = shares[block.path], block.rows.numbers - 1
+    train, kept = (share.mask(split, starts, length) for split in ("train", "eval"))
+    if train.any():
+        yield Block(block.path, block.rows[train])
+    if kept.any():
+        yield beam.pvalue.TaggedOutput("eval", Block(block.path, block.rows[kept]))
+
+
+def _require_windows(count: int, split: str, data: SignalData, base: str) -> None:
+    if count:
+        return
+    size = f"data.length={data.length}"
+    if data.split_by == "file":
+        raise UserInputError(
+            f"{base}: no window of {size} samples without a gap is left for {split} by "
+            "data.split=file: give more or longer files, or --set data.length=N with fewer samples"
+        )
+    where = "the last fifth of a file" if split == "eval" else "a file before its eval part"
+    raise UserInputError(
+        f"{base}: no window is left for {split}: {where} has no {size} samples without a gap"
+        f"{' (one window between the two parts is left out)' if split == 'train' else ''}: give "
+        "longer files, --set data.length=N with fewer samples, or several files with "
+        "--set data.split=file"
+    )

@@ -1,0 +1,245 @@
+"""Which columns of a file are channels, times and labels."""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Sequence
+
+from data.formats.columns import TIME_NAMES, Column, shown
+from data.formats.labels import class_name
+from data.series.samples import Channel
+from pipeline_config import SignalData, UserInputError
+
+FIRST_ROWS = 100
+"""Rows that a file is judged by."""
+
+_FIRST_EPOCH = 1e8
+"""Seconds since 1970 in March 1973; today's counts of finer units are larger."""
+
+_MOST_CLASSES = 20
+
+_ISO_TIME = re.compile(
+    r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:?\d{2}(:?\d{2}([.,]\d+)?)?)?)?\s*(Z|[+-]\d.*)?"
+)
+_TIME_TEXT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesColumns:
+    """What the columns of a file are; places from 0.
+
+    Attributes:
+        channels: Places of the channels, in the order of their values.
+        names: What they are, for messages.
+        time: Place of the times; None for none.
+        label: Place of the labels; None for none.
+    """
+
+    channels: tuple[int, ...]
+    names: tuple[Channel, ...]
+    time: int | None
+    label: int | None
+
+
+def choose_columns(
+    columns: Sequence[Column], path: str, data: SignalData, *, to_score: bool = False
+) -> SeriesColumns:
+    """Returns what the columns of a series are, by the settings and a file's first rows.
+
+    Args:
+        columns: All of the file, with their first cells as text.
+        path: The file, for messages.
+        data: `time`, `label`, `channel`, `channels` and `drop` count.
+        to_score: The label may be absent; if it is there, it is left out.
+
+    Raises:
+        UserInputError: A setting names a column that the file does not have, or the columns that
+            are left are no channels; the message names the setting.
+    """
+    return _Chooser(columns, path, data, to_score).choose()
+
+
+class _Chooser:
+    def __init__(
+        self, columns: Sequence[Column], path: str, data: SignalData, to_score: bool
+    ) -> None:
+        self._columns = columns
+        self._path = path
+        self._data = data
+        self._to_score = to_score
+        self._dropped = {self._place(name, "drop") for name in data.drop}
+
+    def choose(self) -> SeriesColumns:
+        time = self._time()
+        label = self._label([place for place in self._rest if place != time])
+        if self._data.channel:
+            channels = [self._place(name, "channel") for name in self._data.channel]
+            for place in channels:
+                self._require_free(place, time, label)
+        else:
+            channels = [place for place in self._rest if place not in (time, label)]
+        for place in channels:
+            self._require_numbers(place)
+        self._require_count(channels)
+        names = tuple(self._channel(place) for place in channels)
+        return SeriesColumns(tuple(channels), names, time, None if self._to_score else label)
+
+    @functools.cached_property
+    def _rest(self) -> list[int]:
+        return [place for place in range(len(self._columns)) if place not in self._dropped]
+
+    def _place(self, name: str, setting: str) -> int:
+        """Returns the place of a column that a setting names, or numbers from 0."""
+        wanted = name.strip().lower()
+        found = [place for place, column in enumerate(self._columns) if column.name == wanted]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UserInputError(
+                f"{self._path}: data.{setting}={name}: {len(found)} columns have this name: give "
+                f"the number of one, from 0, such as --set data.{setting}={found[0]}"
+            )
+        if wanted.isdecimal() and int(wanted) < len(self._columns):
+            return int(wanted)
+        raise UserInputError(
+            f"{self._path}: data.{setting}={name}: there is no such column: {self._listed()}"
+        )
+
+    def _listed(self) -> str:
+        names = [column.name for column in self._columns]
+        count = len(names)
+        if not all(names):
+            return (
+                f"its columns have the numbers 0 to {count - 1}" if count > 1 else "it has one, 0"
+            )
+        return f"its columns are {', '.join(str(name) for name in names)}"
+
+    def _time(self) -> int | None:
+        if self._data.time == "none":
+            return None
+        if self._data.time != "auto":
+            return self._place(self._data.time, "time")
+        named = [place for place in self._rest if self._columns[place].name in TIME_NAMES]
+        if len(named) > 1:
+            first, second = (self._setting_name(place) for place in named[:2])
+            raise UserInputError(
+                f"{self._path}: two columns may be the times, {first} and {second}: "
+                f"--set data.time={first} --set data.drop={second}"
+            )
+        if named:
+            return named[0]
+        if len(self._rest) > 1 and _holds_times(self._columns[self._rest[0]]):
+            return self._rest[0]
+        return None
+
+    def _label(self, rest: Sequence[int]) -> int | None:
+        wanted = self._data.label
+        if wanted == "none" or not rest:
+            return None
+        if self._to_score and (self._data.channel or len(rest) <= self._data.channels):
+            return None
+        if wanted not in ("last", "first"):
+            return self._place(wanted, "label")
+        place = rest[-1 if wanted == "last" else 0]
+        if self._to_score:
+            return place
+        cells = [cell for cell in self._columns[place].cells if class_name(cell)]
+        if len(rest) > 1 and _are_labels(cells):
+            return place
+        found = f"is the {wanted} one"
+        if len(rest) == 1:
+            found = "is the only one with values"
+        elif cells:
+            found += f" and holds values such as {shown(cells[0])}"
+        raise UserInputError(
+            f"{self._path}: {self._channel(place)} {found}, so it is no label: "
+            "--set data.label=none if the series has none, or data.label=NAME for another column"
+        )
+
+    def _require_free(self, place: int, time: int | None, label: int | None) -> None:
+        taken = "times" if place == time else "label" if place == label else ""
+        if taken:
+            setting = "time" if place == time else "label"
+            raise UserInputError(
+                f"{self._path}: data.channel names {self._channel(place)}, which is read as the "
+                f"{taken}: take it out of data.channel, or --set data.{setting}=none"
+            )
+        if place in self._dropped:
+            name = self._setting_name(place)
+            raise UserInputError(f"{self._path}: data.channel and data.drop both name {name}")
+
+    def _require_numbers(self, place: int) -> None:
+        column = self._columns[place]
+        name = self._setting_name(place)
+        if column.is_empty:
+            # All of its cells may be missing samples, but hardly the first hundred.
+            raise UserInputError(
+                f"{self._path}: {self._channel(place)} is empty in the first rows: "
+                f"--set data.drop={name}"
+            )
+        if column.is_text and len(column.cells) > 1:
+            text = next(cell for cell in column.cells if cell)
+            advice = f"--set data.drop={name}"
+            if _TIME_TEXT.search(text) and self._data.time == "auto":
+                advice = f"--set data.time={name} if it holds the times, else {advice}"
+            raise UserInputError(
+                f"{self._path}: {self._channel(place)} holds text such as {shown(text)}, "
+                f"which is no channel: {advice}"
+            )
+
+    def _require_count(self, channels: Sequence[int]) -> None:
+        found, wanted = len(channels), self._data.channels
+        if found == wanted:
+            return
+        names = ", ".join(self._setting_name(place) for place in channels)
+        if self._data.channel:
+            raise UserInputError(
+                f"data.channel={names} names {found} channels, but data.channels={wanted}: "
+                f"--set data.channels={found}"
+            )
+        if not found:
+            raise UserInputError(
+                f"{self._path}: no column is left to be a channel: {self._listed()}"
+            )
+        some = ",".join(self._setting_name(place) for place in channels[:wanted])
+        fewer = (
+            f", or name those to read, such as --set data.channel={some}" if wanted < found else ""
+        )
+        raise UserInputError(
+            f"{self._path}: {found} channel{'s' if found > 1 else ''} ({names}), but "
+            f"data.channels={wanted}: --set data.channels={found}{fewer}"
+        )
+
+    def _channel(self, place: int) -> Channel:
+        return Channel(place + 1, self._columns[place].name or "")
+
+    def _setting_name(self, place: int) -> str:
+        """Returns what a setting calls a column."""
+        name = self._columns[place].name
+        is_alone = sum(column.name == name for column in self._columns) == 1
+        return name if name and is_alone and "," not in name else str(place)
+
+
+def _holds_times(column: Column) -> bool:
+    cells = [cell for cell in column.cells if cell]
+    if not cells:
+        return False
+    if all(_ISO_TIME.fullmatch(cell) for cell in cells):
+        return True
+    return len(column.numbers) == len(cells) and min(column.numbers) >= _FIRST_EPOCH
+
+
+def _are_labels(cells: Sequence[str]) -> bool:
+    """Returns whether cells may be classes: few, and text or whole numbers."""
+    names = {class_name(cell) for cell in cells}
+    if len(names) > _MOST_CLASSES:
+        return False
+    return all(name.lstrip("-").isdecimal() or not _is_number(name) for name in names)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
