@@ -13,6 +13,7 @@ from data.series.parquet_file import ParquetFile
 from data.series.samples import Samples
 from data.series.text_file import TextFile
 from data.series.times import split_at_gaps
+from data.series.wfdb_file import WfdbFile
 from data.series.windows import SeriesBlock, cut_windows
 from pipeline_config import SignalData
 
@@ -81,6 +82,8 @@ def series_columns(path: str, data: SignalData) -> SeriesColumns:
 
 
 def _open(path: str, data: SignalData, block_bytes: int) -> SeriesFile:
+    if path.lower().endswith(".hea"):
+        return WfdbFile(path, data, block_bytes)
     with open_content(path) as content:
         start = content.read(len(_NPY))
     if start == _NPY:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import wfdb
 
 from data.series.series_file import count_samples, read_series
 from pipeline_config import UserInputError
@@ -124,6 +125,37 @@ BAD: dict[str, tuple[Callable[[Path], Path], dict[str, object], str]] = {
     ),
     "truncated": (lambda folder: _shortened(_parquet(folder)), {}, "damaged or ends early"),
 }
+
+
+def _record(folder: Path) -> Path:
+    wfdb.wrsamp(
+        "r1",
+        fs=100,
+        units=["mV", "mV"],
+        sig_name=["II", "V5"],
+        p_signal=np.stack([np.arange(COUNT), -np.arange(COUNT)], axis=1).astype(float),
+        fmt=["16", "16"],
+        write_dir=str(folder),
+    )
+    return folder / "r1.hea"
+
+
+@pytest.mark.parametrize(
+    ("channel", "columns"), [((), [1, -1]), (("V5", "II"), [-1, 1]), (("1", "0"), [-1, 1])]
+)
+@pytest.mark.parametrize("block_bytes", [24, 1 << 20])
+def test_a_wfdb_record(
+    tmp_path: Path, channel: tuple[str, ...], columns: list[int], block_bytes: int
+) -> None:
+    found = cut(_record(tmp_path), block_bytes, channels=2, channel=channel)
+
+    expected = [[[number * sign for sign in columns] for number in range(8)]]
+    assert found.values.reshape(1, 8, 2) == pytest.approx(np.array(expected), abs=1e-3)
+
+
+def test_annotations_of_beats_are_no_labels_of_samples(tmp_path: Path) -> None:
+    with pytest.raises(UserInputError, match=r"--set data\.label=none, or cut its annotated beats"):
+        cut(_record(tmp_path), channels=2, label="last")
 
 
 def _saved(folder: Path, array: np.ndarray) -> Path:
