@@ -44,7 +44,8 @@ class NumpyFile:
         """Returns the columns, with the first values as text."""
         count = min(FIRST_ROWS, self.count())
         first, *_ = self._blocks(count, count)
-        cells = [[str(value) for value in column.tolist()] for array in first for column in array.T]
+        columns = (column for array in first for column in _numbers(array).T)
+        cells = [[str(value) for value in column.tolist()] for column in columns]
         names = [self._name_of(place) for place in range(len(cells))]
         return [
             Column(place, name, column)
