@@ -1,6 +1,7 @@
 """DataGate: acts on what ExampleValidator only notes, and on drift, which it does not look at."""
 
 import json
+from collections import Counter
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
@@ -17,6 +18,7 @@ from tfx.utils import io_utils
 from components.data_gate.drift import drift_reasons, measure_drift
 from components.data_gate.verdict import (
     blocking_anomalies,
+    class_counts,
     few_normal,
     label_counts,
     missing_classes,
@@ -37,6 +39,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
     verdict: OutputArtifact[File],
     both_classes: Parameter[int],
     presumes_normal: Parameter[int],
+    normal_classes: Parameter[str],
     drift_threshold: Parameter[float],
     label_drift_threshold: Parameter[float],
     schema_file: Parameter[str],
@@ -53,6 +56,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
         both_classes: 1 if each split must hold normal and abnormal examples, as far as they all
             have a label.
         presumes_normal: 1 if examples without a label are presumed normal.
+        normal_classes: `data.normal` of signals, as a JSON array.
         drift_threshold: See `pipeline_config.GateConfig`.
         label_drift_threshold: See `pipeline_config.GateConfig`.
         schema_file: Where a person changes the curated schema; for messages.
@@ -67,6 +71,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
     examples: dict[str, int] = {}
     curated = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
     labels: dict[str, dict[str, int]] = {}
+    classes: Counter[str] = Counter()
     for split in SPLITS:
         dataset = _read_statistics(statistics, split).datasets[0]
         examples[split] = dataset.num_examples
@@ -75,6 +80,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
             reasons += blocking_anomalies(split, found, curated, schema_file)
         if both_classes:
             labels[split] = label_counts(dataset)
+            classes.update(class_counts(dataset))
     reasons += missing_classes(labels, presumes_normal=bool(presumes_normal))
     reasons += missing_examples(examples)
     drifts = []
@@ -95,7 +101,10 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
             "passed": True,
             "examples": examples,
             "labels": labels,
-            "notices": [*few_normal(labels), *missing_labels(labels)],
+            "notices": [
+                *few_normal(labels, classes, json.loads(normal_classes)),
+                *missing_labels(labels),
+            ],
             "drift": {drift.feature: drift.distance for drift in drifts},
         }
         file.write(json.dumps(content, indent=2))

@@ -1,12 +1,15 @@
 """The reasons for which the data gate refuses a split, each with a remedy."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from data.formats.labels import convention_notice
 from pipeline_config import (
+    AAMI_NORMAL_BEATS,
     ABNORMAL_LABEL,
+    CLASS_FEATURE,
     LABEL_FEATURE,
     NORMAL_LABEL,
     SPLITS,
@@ -145,35 +148,49 @@ def label_counts(statistics: statistics_pb2.DatasetFeatureStatistics) -> dict[st
 
     The last is left out if there are none.
     """
-    label = _label_feature(statistics)
-    counts = _counts_by_label(label)
+    counts = _counts_by_label(_feature(statistics, LABEL_FEATURE))
     normal, unlabelled = counts.pop(NORMAL_LABEL, 0), counts.pop(UNLABELLED, 0)
     found = {"normal": normal, "abnormal": sum(counts.values())}
     return found | ({UNLABELLED_KEY: unlabelled} if unlabelled else {})
 
 
-def few_normal(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
+def class_counts(statistics: statistics_pb2.DatasetFeatureStatistics) -> dict[str, int]:
+    """Returns how many examples of a detector's split each class has, by its own name.
+
+    Empty if the examples have no names of classes.
+    """
+    buckets = _feature(statistics, CLASS_FEATURE).string_stats.rank_histogram.buckets
+    return {bucket.label: int(bucket.sample_count) for bucket in buckets if bucket.label}
+
+
+def few_normal(
+    labels: Mapping[str, Mapping[str, int]], classes: Mapping[str, int], normal: Sequence[str]
+) -> list[str]:
     """Returns a sentence if most labels are abnormal: the labels may be the wrong way.
 
     Args:
         labels: `label_counts` by split.
+        classes: `class_counts` of all splits.
+        normal: Value of `data.normal`.
     """
-    normal = sum(counts["normal"] for counts in labels.values())
-    abnormal = sum(counts["abnormal"] for counts in labels.values())
-    if normal >= abnormal:
+    found = {
+        name: sum(counts[name] for counts in labels.values()) for name in ("normal", "abnormal")
+    }
+    if found["normal"] >= found["abnormal"]:
         return []
-    return [
-        f"only {normal:,} of {normal + abnormal:,} examples are labelled normal "
-        f"({LABEL_FEATURE} {NORMAL_LABEL}), {abnormal:,} abnormal: the model learns what "
-        f"{LABEL_FEATURE} {NORMAL_LABEL} looks like and takes all else for an anomaly; "
-        "if 0 means normal in these files: --set data.normal=0"
-    ]
+    if not classes:
+        classes, normal = {"1": found["normal"], "0": found["abnormal"]}, ("1",)
+    elif found["normal"] and not classes.keys() & {*normal}:
+        # What the default means in WFDB annotations.
+        normal = AAMI_NORMAL_BEATS
+    notice = convention_notice(classes, normal)
+    return [notice] if notice else []
 
 
-def _label_feature(
-    statistics: statistics_pb2.DatasetFeatureStatistics,
+def _feature(
+    statistics: statistics_pb2.DatasetFeatureStatistics, name: str
 ) -> statistics_pb2.FeatureNameStatistics:
-    found = (f for f in statistics.features if list(f.path.step) == [LABEL_FEATURE])
+    found = (f for f in statistics.features if list(f.path.step) == [name])
     return next(found, statistics_pb2.FeatureNameStatistics())
 
 

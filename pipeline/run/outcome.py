@@ -39,7 +39,7 @@ VERDICTS: dict[Status, tuple[str, str]] = {
 BOUND_ORIGINS = {
     "setting": "your setting",
     "tutorial": "the tutorial's",
-    "default": "default for data other than the tutorial's",
+    "default": "default",
 }
 """What a person reads of the origin of a bound."""
 

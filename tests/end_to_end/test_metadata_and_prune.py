@@ -20,7 +20,6 @@ SETTINGS = (
     f"data.length={LENGTH}",
     "trainer.batch_size=16",
     "trainer.epochs=8",
-    "evaluator.lower_bounds.recall=0.5",
     "evaluator.baseline_tolerance=9",
     "infra_validator.enabled=false",
 )

@@ -65,15 +65,11 @@ WAVES = (
     f"data.length={LENGTH}",
     "trainer.batch_size=16",
     "trainer.epochs=8",
-    "evaluator.lower_bounds.recall=0.5",
-    "evaluator.lower_bounds.anomaly_recall=0.3",
-    "evaluator.lower_bounds.roc_auc=0.5",
 )
 SQUARES = (
     f"data.height={SIZE}",
     f"data.width={SIZE}",
     "trainer.epochs=2",
-    "evaluator.upper_bounds.val_loss=1",
     # A server takes long to start, and nothing here is about it.
     "infra_validator.enabled=false",
 )

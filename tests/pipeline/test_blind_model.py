@@ -32,9 +32,10 @@ def test_a_model_that_finds_none_of_a_few_anomalies_is_not_pushed(tmp_path: Path
     assert outcome.metrics["accuracy"] > 0.85
     assert outcome.metrics["precision"] > 0.85
     assert outcome.metrics["recall"] > 0.75
-    by_metric = {reason.partition(" ")[0]: reason for reason in outcome.reasons}
-    assert set(by_metric) == {"anomaly_recall", "roc_auc"}
-    assert "too few of the anomalies are found" in by_metric["anomaly_recall"]
+    # These are not the tutorial's data, so the bounds of its recall do not count.
+    (reason,) = outcome.reasons
+    assert reason.startswith("roc_auc ")
+    assert "the default for data other than the tutorial's" in reason
     assert outcome.data is not None
     counts = outcome.data.labels.values()
     assert [sum(of[name] for of in counts) for name in ("normal", "abnormal")] == [336, 14]
@@ -59,5 +60,5 @@ def test_a_minority_of_normal_rows_is_reported_before_training(
         "\n".join(outcome.notices),
         Path(str(outcome.report)).read_text(),
     ):
-        assert "only 120 of 350 examples are labelled normal (label 1)" in reported
-        assert "swap 0 and 1 in their last column" in reported
+        assert "only 120 of 350 labelled rows are normal (class 1)" in reported
+        assert "if class 0 is the normal one: --set data.normal=0" in reported

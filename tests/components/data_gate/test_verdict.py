@@ -4,6 +4,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.data_gate.verdict import (
     blocking_anomalies,
+    class_counts,
     few_normal,
     label_counts,
     missing_classes,
@@ -160,9 +161,22 @@ def test_labels_of_one_class_to_evaluate_by_are_reported(
 
 def test_a_minority_of_normal_examples_is_reported_with_what_normal_means() -> None:
     splits = {"train": {"normal": 80, "abnormal": 200}, "eval": {"normal": 40, "abnormal": 30}}
-    (sentence,) = few_normal(splits)
-    assert sentence.startswith("only 120 of 350 examples are labelled normal (label 1), 230 abnorm")
-    assert "if 0 means normal in these files: --set data.normal=0" in sentence
+    for classes in ({}, {"0": 230, "1": 120}):
+        (sentence,) = few_normal(splits, classes, ("1",))
+        assert sentence.startswith("only 120 of 350 labelled rows are normal (class 1), 0 (230 row")
+        assert sentence.endswith("if class 0 is the normal one: --set data.normal=0")
     splits["eval"]["normal"] += 110
-    assert few_normal(splits) == []
-    assert few_normal({}) == []
+    assert few_normal(splits, {"0": 230, "1": 230}, ("1",)) == []
+    assert few_normal({}, {}, ("1",)) == []
+
+
+def test_classes_by_name_are_counted_and_named_if_few_are_normal() -> None:
+    schema = curated_schema("signal.pbtxt", feature="signal", shape=(LENGTH,))
+    rows = [([0.1, 0.2, 0.3, 0.4], label) for label in [1] * 2 + [0] * 5 + [-1] * 9]
+    dataset = statistics(rows, schema, {1: "N", 0: "V", -1: ""}).datasets[0]
+    classes = class_counts(dataset)
+    assert classes == {"V": 5, "N": 2}
+    # In WFDB annotations the default, "1", means N and others.
+    (sentence,) = few_normal({"train": label_counts(dataset)}, classes, ("1",))
+    assert sentence.startswith("only 2 of 7 labelled rows are normal (class N, L, R, e, j), V (5 r")
+    assert sentence.endswith("--set data.normal=V")

@@ -149,7 +149,7 @@ def test_the_lineage_of_a_pushed_run(home: Home, waves: Path, pushed: RunOutcome
     assert pushed.data.files == 1
     assert found["data"]["input_fingerprint"]
     assert found["config"]["Trainer"]["custom_config"]["config"]["trainer"]["epochs"] == 8
-    assert found["config"]["ThresholdEvaluator"]["config"]["gate"]["lower_bounds"]["recall"] == 0.5
+    assert found["config"]["ThresholdEvaluator"]["config"]["gate"]["threshold_k"] == 1.0
     assert found["config"]["InfraValidator"]["config"]["requests"] == 1
     assert found["config"]["VersionedPusher"]["config"]["model_name"] == "ecg_anomaly_detector"
     assert found["code"] == {

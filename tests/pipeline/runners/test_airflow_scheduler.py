@@ -34,11 +34,6 @@ SETTINGS = (
     "data.window=2",
     # Long enough to be killed in.
     "trainer.epochs=150",
-    "evaluator.lower_bounds.accuracy=0.1",
-    "evaluator.lower_bounds.precision=0.1",
-    "evaluator.lower_bounds.recall=0.1",
-    "evaluator.lower_bounds.anomaly_recall=0.1",
-    "evaluator.lower_bounds.roc_auc=0.1",
     "evaluator.baseline_tolerance=1",
     # One task of a dozen less; the graph with it is held to the pipeline's elsewhere.
     "infra_validator.enabled=false",

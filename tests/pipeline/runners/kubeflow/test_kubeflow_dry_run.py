@@ -150,7 +150,6 @@ def test_images_without_spans_are_pushed_and_nobody_is_notified(
 ) -> None:
     server = compiled(
         aepipe, tmp_path, "basic", "--data-uri", small_sample, *FEW_EPOCHS,
-        "--set", "evaluator.upper_bounds.val_loss=0.2",
         *WEBHOOK, secrets=secret_of(webhook),
     )  # fmt: skip
 
