@@ -136,8 +136,11 @@ def _pushed_version(model: ModelVersions, version: int) -> PushedVersion:
 
 def _key_metric(pipeline: str | None, metrics: dict[str, Any]) -> str | None:
     config = PIPELINES.get(pipeline or "")
-    if config is not None and config.evaluator.baseline_metric in metrics:
-        return config.evaluator.baseline_metric
+    if config is not None:
+        # Without labels, versions are compared by the loss.
+        for name in (config.evaluator.baseline_metric, "val_loss"):
+            if name in metrics:
+                return name
     return next(iter(metrics), None)
 
 
