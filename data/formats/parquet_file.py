@@ -19,9 +19,6 @@ from data.formats.rows import Block, Rows, no_labels
 from data.formats.samples import finite_rows, shape_fault
 from pipeline_config import SignalData, UserInputError
 
-_BUFFER_BYTES = 1 << 16
-"""Of each column, read at a time: without, Arrow reads a row group's whole column."""
-
 _ROWS_JUDGED = 100
 
 _FIXED_SIZE = "Expected all lists to be of size"
@@ -126,9 +123,13 @@ def find_parquet(path: str, data: SignalData, *, scoring: bool) -> ParquetFile:
 
 @contextlib.contextmanager
 def _open(path: str) -> Iterator[pq.ParquetFile]:
-    with open_file(path) as file:
+    # Mapped, a row group's columns are decompressed page by page. Arrow reads them as a whole from
+    # another file system. With `buffer_size` it would not, but it refuses valid files or crashes
+    # then, by the size of their pages (18.1).
+    opened = contextlib.nullcontext(path) if "://" not in path else open_file(path)
+    with opened as file:
         try:
-            yield pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+            yield pq.ParquetFile(file, memory_map=isinstance(file, str), pre_buffer=False)
         except (pa.ArrowException, OSError) as error:
             reason = str(error).split("\n", 1)[0].rstrip(".")
             if _FIXED_SIZE in reason:
