@@ -1,5 +1,6 @@
 """The schema of a pipeline, curated or a user's own, with the sizes of its config."""
 
+import dataclasses
 import hashlib
 import math
 from collections.abc import Sequence
@@ -9,8 +10,13 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.schema import SCHEMA_DIRECTORY, read_schema
-from pipeline_config import PipelineConfig, UserInputError
+from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputError
 from serving.push_directory import durable_files
+
+_SAME_FORM = frozenset(
+    {"folder", "pattern", "window", "skip_refused", "split", "schema", "sample_rows"}
+)
+"""Settings of `SignalData` that change nothing about what a row of a file is."""
 
 
 def curated_schema(name: str, *, feature: str, shape: Sequence[int]) -> schema_pb2.Schema:
@@ -34,6 +40,9 @@ def curated_schema(name: str, *, feature: str, shape: Sequence[int]) -> schema_p
 def schema_of(config: PipelineConfig) -> schema_pb2.Schema:
     """Returns the schema that a pipeline's examples are judged by, with the sizes of its config.
 
+    The curated range of a signal's values is that of standardised beats. Signals of another form
+    than the tutorial's have units of their own, so only finite values are asked of them.
+
     Raises:
         UserInputError: The user's own file cannot be read, is no schema, or lacks a feature of the
             curated one.
@@ -41,6 +50,8 @@ def schema_of(config: PipelineConfig) -> schema_pb2.Schema:
     feature, shape = config.data.feature, config.data.shape
     curated = curated_schema(config.schema, feature=feature, shape=shape)
     if not config.data.schema:
+        if not _is_of_tutorial_form(config.data):
+            _lift_range(curated, feature)
         return curated
     path = config.data.schema
     try:
@@ -99,6 +110,23 @@ def _require_features(
         raise UserInputError(
             f"data.schema={config.data.schema}: feature '{twice[0]}' is there twice: remove one"
         )
+
+
+def _is_of_tutorial_form(data: SignalData | ImageData) -> bool:
+    """Returns whether files are read as the tutorial's are, wherever they lie."""
+    changed = {
+        field.name
+        for field in dataclasses.fields(data)
+        if getattr(data, field.name) != field.default
+    }
+    return changed <= _SAME_FORM
+
+
+def _lift_range(schema: schema_pb2.Schema, feature: str) -> None:
+    for entry in schema.feature:
+        if entry.name == feature and entry.HasField("float_domain"):
+            entry.float_domain.ClearField("min")
+            entry.float_domain.ClearField("max")
 
 
 def _set_size(schema: schema_pb2.Schema, feature: str, shape: Sequence[int]) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf import text_format
@@ -52,6 +53,24 @@ def test_it_is_taken_with_the_sizes_of_the_config(own: Own, tmp_path: Path) -> N
 
 def test_without_one_the_curated_one_is_taken() -> None:
     assert minimum(schema_of(ANOMALY)) == -100
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"length": 187}, {"normal": ("0",)}, {"series": True}, {"channels": 3}, {"label": "none"}],
+)
+def test_signals_of_another_form_may_have_any_unit(settings: dict[str, Any]) -> None:
+    data = dataclasses.replace(ANOMALY.data, **settings)
+    domain = schema_of(dataclasses.replace(ANOMALY, data=data)).feature[0].float_domain
+    assert not domain.HasField("min")
+    assert not domain.HasField("max")
+    assert domain.disallow_nan
+    assert domain.disallow_inf
+
+
+def test_another_place_or_split_keeps_the_curated_range() -> None:
+    data = dataclasses.replace(ANOMALY.data, folder="plant", pattern="*.txt", split="tutorial")
+    assert minimum(schema_of(dataclasses.replace(ANOMALY, data=data))) == -100
 
 
 @pytest.mark.parametrize(
