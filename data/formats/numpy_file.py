@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from data.formats.content import BLOCK_BYTES, open_content
-from data.formats.labels import LabelRule, class_names
+from data.formats.labels import LabelRule, class_names, is_class
 from data.formats.npy_array import ArrayHeader, read_header, read_items
 from data.formats.rows import Block, Rows, no_labels
 from data.formats.samples import as_float32, finite_rows, shape_fault
 from data.formats.zipped_arrays import array_names, is_stored, open_array
 from pipeline_config import SignalData, UserInputError
+
+_ROWS_JUDGED = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +145,8 @@ def find_numpy(
         # Labels of a name are an array, which this archive lacks: see `_find_names`.
         own = not (is_archive and len(data.arrays) > 1)
         shape, column = _without_label(samples, data, scoring=scoring, own_column=own)
+        if column is not None and not scoring:
+            _require_classes(path, names, samples, column, data)
     if fault := shape_fault(shape, data, scoring=scoring):
         if column is not None and not scoring:
             fault += (
@@ -160,6 +164,26 @@ def find_numpy(
         )
     rule = LabelRule.from_data(data) if not scoring and data.is_labelled else None
     return NumpyFile(path, samples, names, labels, column, rule, data.shape, has_middle)
+
+
+def _require_classes(
+    path: str, names: Sequence[str], samples: ArrayHeader, column: int, data: SignalData
+) -> None:
+    """Checks that the values said to be labels are such, in the first rows."""
+    with _open(path, names[0] if names else None, at_random=samples.is_fortran) as file:
+        # A file that cannot go back is opened anew, and its header read again.
+        read_header(file, samples.place)
+        head = next(read_items(file, samples, 0, samples.items, _ROWS_JUDGED), None)
+    if head is None:
+        return
+    cells = head[:, column].tolist()
+    if other := next((cell for cell in cells if not is_class(repr(cell))), None):
+        width = head.shape[1]
+        length = f"--set data.length={width} " if width != data.length else ""
+        raise UserInputError(
+            f"{samples.place}: the {data.label} value of each row, such as {other:g}, is no label: "
+            f"{length}--set data.label=none"
+        )
 
 
 def _open(

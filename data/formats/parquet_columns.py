@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as kinds
 
+from data.formats.columns import LABEL_NAMES
 from pipeline_config import SignalData, UserInputError
 
 _SHOWN = 10
@@ -49,6 +50,8 @@ def find_columns(schema: pa.Schema, data: SignalData, path: str, *, scoring: boo
         raise UserInputError(f"{path}: two columns are named {twice!r}: rename one of them")
     dropped = _dropped(schema, data, path, scoring=scoring)
     kept = [field for field in schema if field.name not in dropped]
+    if not scoring:
+        _require_named_label(kept, data, path)
     label = _find_label(kept, data, path, scoring=scoring)
     if label is not None and not scoring:
         _check_label(schema.field(label), path)
@@ -129,6 +132,19 @@ def _find_label(
             f"samples and a label ({data.label}): --set data.label=none, if there is none"
         )
     return field.name
+
+
+def _require_named_label(fields: Sequence[pa.Field], data: SignalData, path: str) -> None:
+    """Checks that a column with the name of a label is the one that is read as such."""
+    named = [field.name for field in fields if field.name.lower() in LABEL_NAMES]
+    if data.label not in ("first", "last") or len(named) != 1:
+        return
+    (label,) = named
+    if label != fields[0 if data.label == "first" else -1].name:
+        raise UserInputError(
+            f"{path}: data.label={data.label}, but the labels seem to be in column {label}: "
+            f"--set data.label={label}"
+        )
 
 
 def _check_label(field: pa.Field, path: str) -> None:
