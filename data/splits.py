@@ -27,3 +27,8 @@ def is_eval(example_id: str) -> bool:
     """
     digest = hashlib.sha256(_AS_FEATURE + example_id.encode()).hexdigest()
     return int(digest, 16) % EVAL_PARTS == EVAL_PARTS - 1
+
+
+def is_eval_image(example_id: str) -> bool:
+    """Returns whether an image is kept for eval, if files do not say so: one of `EVAL_PARTS`."""
+    return int(example_id, 16) % EVAL_PARTS == 0

@@ -5,19 +5,17 @@ import collections
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from data.choice import RunData
-from data.formats.idx_file import find_pair, read_images
-from data.formats.rows import Block, Rows
-from data.formats.signal_file import read_signals
-from data.spans.files import refuse_compressed_twins, splits_of
-from data.splits import EVAL_PARTS, example_id, is_eval
+from data.formats.file_facts import FileFacts, file_facts
+from data.formats.rows import Rows
+from data.run_blocks import read_blocks
+from data.spans.files import splits_of
+from data.splits import EVAL_PARTS, example_id, is_eval, is_eval_image
 from data.variety import Variety, joint_variety, require_variety, variety_of
 from pipeline_config import (
     ABNORMAL_LABEL,
@@ -43,11 +41,13 @@ class FileSurvey:
     """What one file holds.
 
     Attributes:
+        facts: What it is.
         rows: Rows that are examples.
         rejected: Rows that are none.
         sentences: What is wrong with the first of these, with their place.
     """
 
+    facts: FileFacts
     rows: int = 0
     rejected: int = 0
     sentences: list[str] = dataclasses.field(default_factory=list)
@@ -103,12 +103,24 @@ class Survey:
         return {name: counts.total() for name, counts in self.labels.items() if name}
 
     @property
+    def labels_by_split(self) -> dict[str, dict[str, int]]:
+        """Rows of each split that are normal, abnormal and, if there are any, unlabelled."""
+        return {
+            split: {
+                name: counts[label]
+                for label, name in LABEL_NAMES.items()
+                if counts[label] or label != UNLABELLED
+            }
+            for split, counts in self.labels.items()
+        }
+
+    @property
     def label_counts(self) -> dict[str, int]:
         """Rows that are normal, abnormal and unlabelled, as far as there are any."""
-        counts: collections.Counter[int] = collections.Counter()
-        for of_split in self.labels.values():
+        counts: collections.Counter[str] = collections.Counter()
+        for of_split in self.labels_by_split.values():
             counts.update(of_split)
-        return {name: counts[label] for label, name in LABEL_NAMES.items() if counts[label]}
+        return {name: rows for name, rows in counts.items() if rows}
 
     def as_dict(self) -> dict[str, Any]:
         """Returns what was found as plain JSON values."""
@@ -140,8 +152,8 @@ class Survey:
                 by then is in the survey.
         """
         refusal = None
-        for split, block in _blocks(read, self.data):
-            file = self.files.setdefault(block.path, FileSurvey())
+        for split, block in read_blocks(read):
+            file = self._file(block.path)
             file.rows += len(block.rows)
             file.rejected += len(block.rejected)
             for rejected in block.rejected[: MOST_REJECTED_SHOWN - len(file.sentences)]:
@@ -155,14 +167,18 @@ class Survey:
             pattern = f"{read.facts.directory}/{splits_of(self.data)['all']}"
             require_variety(self._variety, self.data, pattern)
 
+    def _file(self, path: str) -> FileSurvey:
+        if path not in self.files:
+            self.files[path] = FileSurvey(file_facts(path, self.data))
+        return self.files[path]
+
     def _add(self, split: str, rows: Rows) -> None:
         values = rows.values.reshape(len(rows), -1, getattr(self.data, "channels", 1))
         least, greatest = values.min(axis=(0, 1)), values.max(axis=(0, 1))
         self.least = least if self.least is None else np.minimum(self.least, least)
         self.greatest = greatest if self.greatest is None else np.maximum(self.greatest, greatest)
         self.constant += int((values == values[:, :1]).all(axis=(1, 2)).sum())
-        classes = rows.labels if rows.classes is None else rows.classes
-        names, counts = np.unique(classes.astype(np.str_), return_counts=True)
+        names, counts = np.unique(self._classes_of(rows), return_counts=True)
         self.classes.update(dict(zip(names.tolist(), counts.tolist(), strict=True)))
         self._add_labels(split, rows)
         if isinstance(self.data, SignalData):
@@ -171,26 +187,22 @@ class Survey:
                 variety if self._variety is None else joint_variety([self._variety, variety])
             )
 
+    def _classes_of(self, rows: Rows) -> npt.NDArray[np.str_]:
+        if rows.classes is not None:
+            return rows.classes
+        is_signal = isinstance(self.data, SignalData)
+        return np.full(len(rows), "") if is_signal else rows.labels.astype(np.str_)
+
     def _add_labels(self, split: str, rows: Rows) -> None:
-        by_content = isinstance(self.data, SignalData) and self.data.split == "hash"
         for content, label in zip(rows.values, rows.labels.tolist(), strict=True):
             name = example_id(content.tobytes(), label)
-            if by_content:
-                split = SPLITS[is_eval(name)]
-            self.labels.setdefault(split, collections.Counter())[label] += 1
+            chosen = split or self._split_of(name)
+            self.labels.setdefault(chosen, collections.Counter())[label] += 1
             if len(self._digests) < MOST_ROWS_COMPARED:
                 self._digests.append(int(name[:16], 16))
 
-
-def _blocks(read: RunData, data: SignalData | ImageData) -> Iterator[tuple[str, Block]]:
-    """Yields blocks of a run's files, each with the split that its file is of, if it is of one."""
-    for span in read.files.spans:
-        for split, names in span.files.items():
-            paths = [str(Path(read.facts.directory, name)) for name in names]
-            if isinstance(data, ImageData):
-                images, labels = find_pair(paths, (data.height, data.width))
-                yield from ((split, block) for block in read_images(images, labels))
-                continue
-            refuse_compressed_twins(paths)
-            for path in paths:
-                yield from (("", block) for block in read_signals(path, data))
+    def _split_of(self, name: str) -> str:
+        """Returns the split of a row by its content; "" if that does not decide."""
+        if isinstance(self.data, ImageData):
+            return SPLITS[is_eval_image(name)]
+        return SPLITS[is_eval(name)] if self.data.split == "hash" else ""

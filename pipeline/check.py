@@ -11,14 +11,23 @@ from typing import Any
 
 import numpy as np
 
+from components.data_gate.verdict import (
+    few_normal,
+    missing_classes,
+    missing_examples,
+    missing_labels,
+)
 from data.advice import advised_settings
 from data.choice import RunData
 from data.survey import Survey
 from pipeline.settings import apply_settings
-from pipeline_config import PipelineConfig, UserInputError
+from pipeline_config import SPLITS, PipelineConfig, UserInputError
 
 REFUSED = 2
 """Exit code of a run that cannot read its data."""
+
+REFUSED_BY_GATE = 3
+"""Exit code of a run whose data gate refuses what it has read."""
 
 _MOST_ROUNDS = 10
 
@@ -120,12 +129,15 @@ class _Check:
                 if read is not None:
                     read = dataclasses.replace(read, config=self._config)
             else:
-                is_mended = True
+                is_mended = not self._foresee(survey)
                 break
         if read is not None:
             self._note(read.notices)
         if survey is not None:
             self._note(oddities(survey))
+            if self._config.is_detector:
+                labels = survey.labels_by_split
+                self._note([*few_normal(labels), *missing_labels(labels)])
         return DataCheck(
             self._config,
             read,
@@ -148,6 +160,20 @@ class _Check:
         self._config = config
         self._settings |= dict(setting.split("=", 1) for setting in settings)
         return True
+
+    def _foresee(self, survey: Survey) -> bool:
+        """Notes for what the data gate would refuse the rows, and returns whether it would."""
+        sentences = []
+        if splits := survey.splits:
+            sentences += missing_examples({name: splits.get(name, 0) for name in SPLITS})
+        if self._config.is_detector and not sentences and set(survey.labels) == set(SPLITS):
+            sentences += missing_classes(
+                survey.labels_by_split, presumes_normal=self._config.data.presumes_normal
+            )
+        self._findings += [
+            Finding(each, advised_settings(each), REFUSED_BY_GATE) for each in sentences
+        ]
+        return bool(sentences)
 
     def _note(self, sentences: Sequence[str]) -> None:
         self._findings += [Finding(each, advised_settings(each)) for each in sentences]

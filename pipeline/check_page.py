@@ -57,7 +57,9 @@ def _files(survey: Survey) -> Iterator[tuple[str, str]]:
 
 
 def _file(file: FileSurvey) -> str:
-    return f"{file.rows:,} rows" + (f", {file.rejected:,} rejected" if file.rejected else "")
+    return f"{file.facts}, {file.rows:,} rows" + (
+        f", {file.rejected:,} rejected" if file.rejected else ""
+    )
 
 
 def _classes(survey: Survey) -> str:

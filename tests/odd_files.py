@@ -64,7 +64,7 @@ def _text(
     def write(path: Path) -> None:
         lines = [separator.join(header)] if header else []
         for row, signal in enumerate(values.reshape(len(values), -1)):
-            cells = [f"{value:g}" if value % 1 else f"{value:.1f}" for value in signal.tolist()]
+            cells = list(map(repr, signal.tolist()))
             label = [] if named is None else [named[row]]
             cells = [*label, *cells] if first else [*cells, *label]
             lines.append(separator.join([*before(row), *cells]))
@@ -133,7 +133,9 @@ def _files() -> list[OddFile]:
             alone,
             binary,
         ),
-        _saved("lists.parquet", lambda path: _write_parquet(path, lists, kinds), lists, kinds, "normal"),
+        _saved(
+            "lists.parquet", lambda path: _write_parquet(path, lists, kinds), lists, kinds, "normal"
+        ),
     ]
 
 

@@ -15,6 +15,7 @@ from data.formats.image_file import find_images_to_train, holds_both_splits
 from data.formats.image_npz import ImageSplit
 from data.formats.picture_file import class_labels
 from data.formats.rows import Block
+from data.splits import is_eval_image
 from pipeline_config import (
     CLASS_FEATURE,
     ID_FEATURE,
@@ -137,7 +138,7 @@ def _read(
 def _split_of(example: tf.train.Example, splits: int) -> int:
     """Returns 0 for four of five images and 1 for the fifth."""
     (example_id,) = example.features.feature[ID_FEATURE].bytes_list.value
-    return int(int(example_id, 16) % 5 == 0) % splits
+    return int(is_eval_image(example_id.decode())) % splits
 
 
 def _images(block: Block) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:

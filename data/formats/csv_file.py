@@ -127,6 +127,24 @@ def read_csv(path: str, data: SignalData, block_bytes: int = BLOCK_BYTES) -> Ite
         )
 
 
+def text_facts(path: str, separator: str = "auto") -> tuple[str, str, bool]:
+    """Returns a text file's format, what separates its cells, and whether a line names its columns.
+
+    Args:
+        path: A file on any file system that Beam supports.
+        separator: Value of `data.separator`.
+
+    Raises:
+        UserInputError: The file is no text; see `read_csv`.
+    """
+    with open_content(path) as content:
+        beginning = _read_beginning(read_line_blocks(content, path), path, separator)
+    preamble, start = beginning.preamble, beginning.start
+    if preamble:
+        return preamble.kind, start.separator.words, bool(preamble.names)
+    return "text", start.separator.words, start.header is not None
+
+
 def find_layout(
     blocks: Iterator[LineBlock],
     shape: tuple[int, ...],
