@@ -8,6 +8,9 @@ from data.formats.image_file import find_images_to_train, holds_both_splits
 from data.formats.picture_file import class_labels
 from data.formats.rows import Block
 from data.formats.signal_file import read_signals
+from data.series.findings import Findings
+from data.series.series_file import read_series
+from data.series.split import require_windows, shares_of, survey
 from data.spans.files import refuse_compressed_twins
 from pipeline_config import SPLITS, ImageData, SignalData
 
@@ -15,11 +18,12 @@ SplitBlock = tuple[str, Block]
 """A block, and the split that all of its rows belong to; "" if their content decides."""
 
 
-def read_blocks(read: RunData) -> Iterator[SplitBlock]:
-    """Yields the blocks of all files of a run.
+def read_blocks(read: RunData, findings: Findings) -> Iterator[SplitBlock]:
+    """Yields the blocks of all files of a run; of a series, those of its windows.
 
     Args:
         read: The files, and the settings that they are read by.
+        findings: What is found in a series is added here.
 
     Raises:
         UserInputError: A file is refused; see `data.formats`.
@@ -27,6 +31,8 @@ def read_blocks(read: RunData) -> Iterator[SplitBlock]:
     data = read.config.data
     if isinstance(data, ImageData):
         yield from _images(read, data)
+    elif data.series:
+        yield from _series(read, data, findings)
     else:
         yield from _signals(read, data)
 
@@ -38,6 +44,24 @@ def _signals(read: RunData, data: SignalData) -> Iterator[SplitBlock]:
             refuse_compressed_twins(paths)
             for path in paths:
                 yield from (("", block) for block in read_signals(path, data))
+
+
+def _series(read: RunData, data: SignalData, findings: Findings) -> Iterator[SplitBlock]:
+    base = read.facts.directory
+    names = [name for span in read.files.spans for of in span.files.values() for name in of]
+    paths = _paths(read, tuple(names))
+    refuse_compressed_twins(paths)
+    shares = shares_of([survey(path, data) for path in paths], data, base)
+    counts = dict.fromkeys(SPLITS, 0)
+    for path in paths:
+        for block in read_series(path, data, findings=findings):
+            for split in ("train", "eval"):
+                chosen = shares[path].mask(split, block.windows.numbers - 1, data.length)
+                counts[split] += int(chosen.sum())
+                if chosen.any():
+                    yield split, Block(path, block.windows[chosen])
+    for split, count in counts.items():
+        require_windows(count, split, data, base)
 
 
 def _images(read: RunData, data: ImageData) -> Iterator[SplitBlock]:

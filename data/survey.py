@@ -14,6 +14,7 @@ from data.choice import RunData
 from data.formats.file_facts import FileFacts, file_facts
 from data.formats.rows import Rows
 from data.run_blocks import read_blocks
+from data.series.findings import Findings
 from data.spans.files import splits_of
 from data.splits import EVAL_PARTS, example_id, is_eval, is_eval_image
 from data.variety import Variety, joint_variety, require_variety, variety_of
@@ -64,6 +65,7 @@ class Survey:
         labels: Rows of each label by split; by "" if the split of a row is not known.
         least: float [channels]; the least value of each channel; None before any row.
         greatest: float [channels]; the greatest.
+        series: What was found in long series.
         constant: Rows whose samples are all the same number, channel by channel.
     """
 
@@ -73,6 +75,7 @@ class Survey:
     labels: dict[str, collections.Counter[int]] = dataclasses.field(default_factory=dict)
     least: npt.NDArray[np.float64] | None = None
     greatest: npt.NDArray[np.float64] | None = None
+    series: Findings = dataclasses.field(default_factory=Findings)
     constant: int = 0
     _variety: Variety | None = None
     _digests: "array.array[int]" = dataclasses.field(
@@ -97,7 +100,7 @@ class Survey:
     @property
     def splits(self) -> dict[str, int]:
         """Rows of each split, as far as that is decided by their content or file."""
-        if isinstance(self.data, SignalData) and self.data.split == "tutorial":
+        if isinstance(self.data, SignalData) and self.data.split_by == "tutorial":
             kept = math.ceil(self.rows / EVAL_PARTS)
             return dict(zip(SPLITS, (self.rows - kept, kept), strict=True))
         return {name: counts.total() for name, counts in self.labels.items() if name}
@@ -142,6 +145,20 @@ class Survey:
             "constant": self.constant,
             "copies": self.copies,
             "splits": self.splits,
+            "series": self._series(),
+        }
+
+    def _series(self) -> dict[str, Any] | None:
+        if not isinstance(self.data, SignalData) or not self.data.series:
+            return None
+        found = self.series
+        return {
+            "samples": found.samples,
+            "step": found.step,
+            "channels": list(found.channels),
+            "gaps": found.gaps,
+            "interpolated": found.filled,
+            "left_out": found.cut,
         }
 
     def read(self, read: RunData) -> None:
@@ -152,7 +169,7 @@ class Survey:
                 by then is in the survey.
         """
         refusal = None
-        for split, block in read_blocks(read):
+        for split, block in read_blocks(read, self.series):
             file = self._file(block.path)
             file.rows += len(block.rows)
             file.rejected += len(block.rejected)
@@ -205,4 +222,4 @@ class Survey:
         """Returns the split of a row by its content; "" if that does not decide."""
         if isinstance(self.data, ImageData):
             return SPLITS[is_eval_image(name)]
-        return SPLITS[is_eval(name)] if self.data.split == "hash" else ""
+        return SPLITS[is_eval(name)] if self.data.split_by == "hash" else ""

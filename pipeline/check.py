@@ -17,11 +17,13 @@ from components.data_gate.verdict import (
     missing_examples,
     missing_labels,
 )
+from components.schema import where_to_change
+from components.schema.curated import schema_of
 from data.advice import advised_settings
 from data.choice import RunData
 from data.survey import Survey
 from pipeline.settings import apply_settings
-from pipeline_config import SPLITS, PipelineConfig, UserInputError
+from pipeline_config import SPLITS, PipelineConfig, SignalData, UserInputError
 
 REFUSED = 2
 """Exit code of a run that cannot read its data."""
@@ -134,10 +136,7 @@ class _Check:
         if read is not None:
             self._note(read.notices)
         if survey is not None:
-            self._note(oddities(survey))
-            if self._config.is_detector:
-                labels = survey.labels_by_split
-                self._note([*few_normal(labels), *missing_labels(labels)])
+            self._note(oddities(survey, self._config))
         return DataCheck(
             self._config,
             read,
@@ -163,7 +162,7 @@ class _Check:
 
     def _foresee(self, survey: Survey) -> bool:
         """Notes for what the data gate would refuse the rows, and returns whether it would."""
-        sentences = []
+        sentences = [sentence] if (sentence := self._out_of_range(survey)) else []
         if splits := survey.splits:
             sentences += missing_examples({name: splits.get(name, 0) for name in SPLITS})
         if self._config.is_detector and not sentences and set(survey.labels) == set(SPLITS):
@@ -175,11 +174,28 @@ class _Check:
         ]
         return bool(sentences)
 
+    def _out_of_range(self, survey: Survey) -> str | None:
+        """Returns a sentence if values are not in the range of the schema."""
+        if survey.least is None or survey.greatest is None:
+            return None
+        for feature in schema_of(self._config).feature:
+            domain = feature.float_domain
+            if feature.name != self._config.data.feature or not feature.HasField("float_domain"):
+                continue
+            least, greatest = survey.least.min(), survey.greatest.max()
+            if least < domain.min or greatest > domain.max:
+                return (
+                    f"values run from {least:g} to {greatest:g}, but the schema allows "
+                    f"{domain.min:g} to {domain.max:g}: if they are right, such as another unit, "
+                    f"widen the range in {where_to_change(self._config)}, or else correct the data"
+                )
+        return None
+
     def _note(self, sentences: Sequence[str]) -> None:
         self._findings += [Finding(each, advised_settings(each)) for each in sentences]
 
 
-def oddities(survey: Survey) -> list[str]:
+def oddities(survey: Survey, config: PipelineConfig) -> list[str]:
     """Returns a sentence for each thing that a run accepts and a person may not have meant."""
     found = []
     rows = survey.rows
@@ -196,6 +212,12 @@ def oddities(survey: Survey) -> list[str]:
             f"channel {place} holds the same number in all rows"
             for place in np.flatnonzero(least == greatest).tolist()
         ]
+    if isinstance(survey.data, SignalData):
+        found += survey.series.notices()
+        if config.is_detector:
+            labels = survey.labels_by_split
+            found += few_normal(labels, survey.classes, survey.data.normal)
+            found += missing_labels(labels)
     return found
 
 

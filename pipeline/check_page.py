@@ -1,7 +1,8 @@
 """What `aepipe data check` prints: a line a subject, then what is odd, then the verdict."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -35,6 +36,8 @@ def _rows(survey: Survey) -> Iterator[tuple[str, str | Text]]:
     yield from _files(survey)
     if not survey.rows:
         return
+    if series := survey.as_dict()["series"]:
+        yield "series", _series(series)
     shape = " x ".join(map(str, survey.data.shape))
     unit = "pixels" if len(survey.data.shape) == 2 and not _is_signal(survey) else "samples"
     yield "examples", f"{survey.rows:,} of {shape} {unit}"
@@ -60,6 +63,17 @@ def _file(file: FileSurvey) -> str:
     return f"{file.facts}, {file.rows:,} rows" + (
         f", {file.rejected:,} rejected" if file.rejected else ""
     )
+
+
+def _series(series: Mapping[str, Any]) -> str:
+    parts = [f"{series['samples']:,} samples"]
+    if series["step"]:
+        parts.append(f"a step of {series['step']}")
+    parts.append(f"channels {', '.join(series['channels'])}")
+    for name in ("gaps", "interpolated", "left_out"):
+        if series[name]:
+            parts.append(f"{series[name]:,} {name.replace('_', ' ')}")
+    return ", ".join(parts)
 
 
 def _classes(survey: Survey) -> str:

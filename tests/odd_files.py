@@ -1,6 +1,7 @@
 """Files of signals as people have them: each is mended by settings alone."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,14 +19,16 @@ class OddFile:
     Attributes:
         name: The file's.
         write: Writes it.
-        values: [rows, length] or [rows, length, channels].
-        labels: Of the rows, by the convention of whoever wrote the file.
+        values: [rows, length] or [rows, length, channels]; of a series [samples, channels].
+        labels: Of the rows or samples, by the convention of whoever wrote the file.
+        is_series: Whether the file is one long series.
     """
 
     name: str
     write: Callable[[Path], None]
     values: np.ndarray
     labels: np.ndarray
+    is_series: bool = False
 
 
 def beats(rows: int = ROWS, length: int = 140, channels: int = 1, seed: int = 3) -> np.ndarray:
@@ -91,6 +94,50 @@ def _write_parquet(path: Path, values: np.ndarray, named: Sequence[str]) -> None
 
     columns = {"beat": values.tolist(), "Label": list(named), "patient": ["p"] * len(named)}
     pq.write_table(pa.table(columns), path)
+
+
+def _write_plant(path: Path, values: np.ndarray, named: Sequence[str]) -> None:
+    lines = ["time,flow,pressure,state"]
+    for place, (sample, name) in enumerate(zip(values.tolist(), named, strict=True)):
+        # A gap of a minute after 1,500 samples, a second apart.
+        second = place + 60 * (place >= 1500)
+        moment = f"2026-01-01T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+        lines.append(",".join([moment, *map(repr, sample), name]))
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _write_record(path: Path, samples: np.ndarray, places: np.ndarray, named: list[str]) -> None:
+    import wfdb
+
+    wfdb.wrsamp(
+        path.stem,
+        fs=360,
+        units=["mV"],
+        sig_name=["MLII"],
+        d_signal=(64 * samples[:, None]).astype(np.int64),
+        fmt=["16"],
+        adc_gain=[64],
+        baseline=[0],
+        write_dir=str(path.parent),
+    )
+    wfdb.wrann(path.stem, "atr", places, named, write_dir=str(path.parent))
+
+
+def _record() -> OddFile:
+    samples, places = beats(rows=1, length=60 * 200)[0], np.arange(100, 60 * 200, 200)
+    named = classes(["N", "V", "A"])
+    # What `aepipe data check` advises for beats of 140 samples: a third of them before the peak.
+    values = np.stack([samples[place - 46 : place + 94] for place in places.tolist()])
+    labels = _labels(named, "N")
+    write = functools.partial(_write_record, samples=samples, places=places, named=named)
+    return OddFile("record.hea", write, values, labels)
+
+
+def _plant() -> OddFile:
+    values = beats(rows=1, length=4000, channels=2)[0]
+    named = ["leak" if place % 1000 > 940 else "ok" for place in range(4000)]
+    write = functools.partial(_write_plant, values=values, named=named)
+    return OddFile("plant.csv", write, values, _labels(named, "ok"), is_series=True)
 
 
 def _files() -> list[OddFile]:

@@ -11,8 +11,8 @@ from tfx.dsl.io import fileio
 from data.formats.rows import Block
 from data.series.findings import Findings
 from data.series.series_file import read_series
-from data.series.split import Share, shares_of, survey
-from pipeline_config import SPLITS, SignalData, UserInputError
+from data.series.split import Share, require_windows, shares_of, survey
+from pipeline_config import SPLITS, SignalData
 
 _FINDINGS = "findings"
 
@@ -70,7 +70,7 @@ def split_series(
             part
             | f"Windows[{name}]" >> beam.Map(lambda block: len(block.rows))
             | f"Count[{name}]" >> beam.CombineGlobally(sum)
-            | f"Require[{name}]" >> beam.Map(_require_windows, name, data, base)
+            | f"Require[{name}]" >> beam.Map(require_windows, name, data, base)
         )
     return splits
 
@@ -105,21 +105,3 @@ def _split_block(
         yield Block(block.path, block.rows[train])
     if kept.any():
         yield beam.pvalue.TaggedOutput("eval", Block(block.path, block.rows[kept]))
-
-
-def _require_windows(count: int, split: str, data: SignalData, base: str) -> None:
-    if count:
-        return
-    size = f"data.length={data.length}"
-    if data.split_by == "file":
-        raise UserInputError(
-            f"{base}: no window of {size} samples without a gap is left for {split} by "
-            "data.split=file: give more or longer files, or --set data.length=N with fewer samples"
-        )
-    where = "the last fifth of a file" if split == "eval" else "a file before its eval part"
-    raise UserInputError(
-        f"{base}: no window is left for {split}: {where} has no {size} samples without a gap"
-        f"{' (one window between the two parts is left out)' if split == 'train' else ''}: give "
-        "longer files, --set data.length=N with fewer samples, or several files with "
-        "--set data.split=file"
-    )

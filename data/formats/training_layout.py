@@ -73,6 +73,10 @@ def as_settings(changes: Mapping[str, object]) -> str:
     return " ".join(f"--set {shlex.quote(f'data.{key}={value}')}" for key, value in changes.items())
 
 
+_MOST_CHANNELS = 32
+"""Rows of times and no more values than this are moments of a series."""
+
+
 class _Judge:
     """Compares a file's columns with the settings.
 
@@ -128,7 +132,13 @@ class _Judge:
         if normal := suggest_normal(classes, data.normal):
             changes["normal"] = normal
         others = [*odd, *([found] if isinstance(found, OddColumn) else [])]
-        return f"{self._describe(others, label, classes)}: {as_settings(changes)}"
+        described = self._describe(others, label, classes)
+        if any(each.kind == "times" for each in odd) and samples <= _MOST_CHANNELS < self._values:
+            described += ", so rows seem to be moments of a long series, a column a channel"
+            del changes["drop"]
+            changes = {"series": "true", **changes, "channels": samples}
+            changes.pop("length", None)
+        return f"{described}: {as_settings(changes)}"
 
     @property
     def _labelled(self) -> bool:

@@ -15,6 +15,7 @@ class Findings:
 
     Attributes:
         samples: Samples read.
+        step: The usual step of time of the first file, such as "0.01 s"; empty without times.
         steps: Steps of time between samples that follow each other.
         gaps: Steps so long that no window spans them.
         first_gap: Where the first of them is, as a message has it.
@@ -27,6 +28,7 @@ class Findings:
     """
 
     samples: int = 0
+    step: str = ""
     steps: int = 0
     gaps: int = 0
     first_gap: str = ""
@@ -48,6 +50,7 @@ class Findings:
         total = dataclasses.replace(
             self,
             first_gap=min(filter(None, (self.first_gap, other.first_gap)), default=""),
+            step=self.step or other.step,
             channels=self.channels or other.channels,
             **{name: getattr(self, name) + getattr(other, name) for name in _COUNTS},
         )

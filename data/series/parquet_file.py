@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
 from data.formats.columns import Column
-from data.formats.content import BLOCK_BYTES
+from data.formats.content import BLOCK_BYTES, open_file
 from data.series.cells import to_samples
 from data.series.columns import FIRST_ROWS, SeriesColumns
 from data.series.samples import Samples
@@ -100,8 +98,7 @@ class ParquetFile:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[pyarrow.parquet.ParquetFile]:
-        uncompressed = CompressionTypes.UNCOMPRESSED
-        with FileSystems.open(self._path, compression_type=uncompressed) as file:
+        with open_file(self._path) as file:
             try:
                 yield pyarrow.parquet.ParquetFile(file)
             except (pa.ArrowInvalid, OSError) as error:

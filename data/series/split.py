@@ -131,6 +131,35 @@ def split_by_file(samples: Mapping[str, int], names: Mapping[str, str]) -> dict[
     }
 
 
+def require_windows(count: int, split: str, data: SignalData, base: str) -> None:
+    """Checks that a split has a window.
+
+    Args:
+        count: Windows that it has.
+        split: Its name.
+        data: How files are split.
+        base: Their folder, for the message.
+
+    Raises:
+        UserInputError: It has none.
+    """
+    if count:
+        return
+    size = f"data.length={data.length}"
+    if data.split_by == "file":
+        raise UserInputError(
+            f"{base}: no window of {size} samples without a gap is left for {split} by "
+            "data.split=file: give more or longer files, or --set data.length=N with fewer samples"
+        )
+    where = "the last fifth of a file" if split == "eval" else "a file before its eval part"
+    raise UserInputError(
+        f"{base}: no window is left for {split}: {where} has no {size} samples without a gap"
+        f"{' (one window between the two parts is left out)' if split == 'train' else ''}: give "
+        "longer files, --set data.length=N with fewer samples, or several files with "
+        "--set data.split=file"
+    )
+
+
 def _require_same_channels(first: Survey, other: Survey) -> None:
     found, expected = (
         [channel.name or str(channel.column) for channel in file.channels]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from data.formats.columns import as_number
 from data.series.findings import Findings
 from data.series.samples import Samples, joined, stretches
 from pipeline_config import UserInputError
@@ -70,6 +71,7 @@ def split_at_gaps(blocks: Iterable[Samples], findings: Findings) -> Iterator[Sam
         return
     steps = np.diff(first.times[:_JUDGED])
     usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
+    findings.step = findings.step or _described(usual, first)
     run, last = 0, first[:0]
     for block in itertools.chain([first], blocks):
         pair = joined([last, block])
@@ -123,3 +125,11 @@ def _note(
         findings.first_gap = (
             f"{pair.path}, row {pair.rows[at + 1]}, from {pair.stamps[at]} to {pair.stamps[at + 1]}"
         )
+
+
+def _described(step: float, samples: Samples) -> str:
+    """Returns a step of time in seconds, or in the file's own unit if its times are numbers."""
+    assert samples.stamps is not None, "it has times"
+    first = str(samples.stamps[0])
+    has_dates = samples.stamps.dtype.kind == "M" or as_number(first) is None
+    return f"{step / 1e9:g} s" if has_dates else f"{step:g}"

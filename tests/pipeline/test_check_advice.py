@@ -5,7 +5,9 @@ import shlex
 import numpy as np
 import pytest
 
+from data.formats.labels import LabelRule
 from data.formats.signal_file import read_signals
+from data.series.series_file import read_series
 from pipeline.settings import configured
 from tests.conftest import Aepipe
 from tests.odd_files import ODD_FILES
@@ -33,11 +35,18 @@ def test_a_file_is_read_right_by_following_the_advice(aepipe: Aepipe, tmp_path, 
         result = aepipe("data", "check", "anomaly", "--data-dir", tmp_path, *arguments)
     assert result.out.splitlines()[-1] == "a run would accept this data"
     (config,) = configured(["anomaly"], arguments[1::2])
-    blocks = list(read_signals(str(tmp_path / name), config.data))
-    assert not any(block.rejected for block in blocks)
-    values = np.concatenate([block.rows.values for block in blocks])
+    path = str(tmp_path / name)
+    if file.is_series:
+        samples = [block.samples for block in read_series(path, config.data)]
+        values = np.concatenate([piece.values for piece in samples])
+        found = np.concatenate([piece.classes for piece in samples])
+        labels = LabelRule.from_data(config.data).labels_of(found)
+    else:
+        blocks = list(read_signals(path, config.data))
+        assert not any(block.rejected for block in blocks)
+        values = np.concatenate([block.rows.values for block in blocks])
+        labels = np.concatenate([block.rows.labels for block in blocks])
     np.testing.assert_array_equal(
         values.reshape(len(values), -1), file.values.reshape(len(file.values), -1)
     )
-    labels = np.concatenate([block.rows.labels for block in blocks])
     np.testing.assert_array_equal(labels, file.labels)
