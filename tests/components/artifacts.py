@@ -44,8 +44,8 @@ def write_shards(examples: Artifact, split: str, shards: Sequence[Iterable[bytes
                 writer.write(record)
 
 
-def example(values: np.ndarray, label: int = 0) -> bytes:
-    """A serialized tf.Example: `signal` of floats, or `image` of uint8, and its label."""
+def example(values: np.ndarray, label: int = 0, **texts: str) -> bytes:
+    """A serialized tf.Example: `signal` of floats, or `image` of uint8, its label, and texts."""
     if values.dtype == np.uint8:
         raw = tf.train.Feature(bytes_list=tf.train.BytesList(value=[values.tobytes()]))
     else:
@@ -54,6 +54,8 @@ def example(values: np.ndarray, label: int = 0) -> bytes:
         "image" if values.dtype == np.uint8 else "signal": raw,
         "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[int(label)])),
     }
+    for name, text in texts.items():
+        feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode()]))
     record: bytes = tf.train.Example(
         features=tf.train.Features(feature=feature)
     ).SerializeToString()

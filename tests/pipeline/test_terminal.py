@@ -103,3 +103,27 @@ def test_a_run_names_the_users_folder(
     result = aepipe("run", "anomaly", "--home", home, "--data-dir", folder)
     assert result.exit_code == 2
     assert str(folder) in result.out + result.err
+
+
+def test_an_outcome_says_whose_bounds_are_whose_and_how_each_class_did() -> None:
+    console, text = _console(80, terminal=False)
+    classes = {
+        "1": {"label": "normal", "examples": 1500, "alarms": 15, "recall": 0.99},
+        "2": {"label": "abnormal", "examples": 4, "alarms": 3, "recall": 0.75},
+        "V": {"label": "abnormal", "examples": 1, "alarms": 0, "recall": 0.0},
+    }
+    bounds = [
+        {"metric": "recall", "side": "lower", "value": 0.75, "origin": "tutorial"},
+        {"metric": "val_loss", "side": "upper", "value": 0.5, "origin": "setting"},
+    ]
+    outcome = RunOutcome("anomaly", "run-1", "pushed", classes=classes, bounds=bounds)
+    print_outcome(console, outcome)
+    lines = [" ".join(line.split()) for line in text.getvalue().splitlines()]
+    assert "class 1 normal, 15 of 1,500 called an anomaly: recall 0.99" in lines
+    assert "class V abnormal, 0 of 1 called an anomaly: recall 0" in lines
+    assert (
+        "bounds recall at least 0.75 (the tutorial's), val_loss at most 0.5 (your setting)" in lines
+    )
+    del classes["V"]
+    print_outcome(console, outcome)
+    assert text.getvalue().count("class 1") == 1

@@ -39,11 +39,14 @@ def test_without_noise_the_target_is_given(beats: Transformed) -> None:
 
 
 @pytest.mark.parametrize("max_bytes", [2**30, 0])
-def test_normal_only_leaves_the_others_out(beats: Transformed, max_bytes: int) -> None:
+@pytest.mark.parametrize("labels", [(1,), (1, -1)])
+def test_other_labels_are_left_out(
+    beats: Transformed, labels: tuple[int, ...], max_bytes: int
+) -> None:
     expected = beats.tensors("train")
     normal = {row.tobytes() for row in expected["target"][expected["label"] == 1]}
 
-    reader = SplitReader(beats.files("train"), beats.output, True, max_bytes)
+    reader = SplitReader(beats.files("train"), beats.output, labels, max_bytes)
 
     assert set(ids_of(reader.batches(7))) == normal
     assert 0 < len(normal) < len(expected["label"])

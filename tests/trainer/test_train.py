@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from trainings import Transformed, history, settings_of, train_in, weights
 
-from pipeline_config import SettingError
+from pipeline_config import SettingError, TrainerConfig
 from trainer.settings import TrainerSettings
 
 
@@ -128,3 +128,28 @@ def test_a_setting_out_of_range_is_reported(beats: Transformed) -> None:
 
     with pytest.raises(SettingError, match=r"trainer\.epochs=0"):
         TrainerSettings.from_custom_config({"config": config})
+
+
+@pytest.mark.parametrize(
+    ("normal_only", "presumes_normal", "labels"),
+    [
+        (True, True, (1, -1)),
+        (True, False, (1,)),
+        (False, True, None),
+        (False, False, (1, 0)),
+    ],
+)
+def test_unlabelled_examples_are_trained_on_if_they_are_presumed_normal(
+    normal_only: bool, presumes_normal: bool, labels: tuple[int, ...] | None
+) -> None:
+    settings = TrainerSettings(
+        name="test",
+        model="AnomalyDetector",
+        loss="mae",
+        detector=True,
+        feature="signal",
+        shape=(24,),
+        trainer=TrainerConfig(normal_only=normal_only),
+        presumes_normal=presumes_normal,
+    )
+    assert settings.labels == labels

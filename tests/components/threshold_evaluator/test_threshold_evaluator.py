@@ -16,8 +16,10 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
 )
 from tiny_models import make_beats
 
+from components.threshold_evaluator import verdict
 from components.threshold_evaluator.config import EvaluationConfig
 from pipeline_config import ANOMALY, DENOISE, EvaluatorConfig, ThresholdEvaluatorConfig
+from tests.components.artifacts import example, write_shards
 
 LENGTH = 12
 
@@ -185,6 +187,51 @@ def test_a_single_class_leaves_the_areas_undefined(bench: Any) -> None:
     assert result.evaluation["metrics"]["pr_auc"] is None
     assert result.evaluation["metrics"]["accuracy"] > 0.5
     assert result.evaluation["blessed"]
+
+
+def test_classes_and_ids_travel_from_the_examples(bench: Any) -> None:
+    signals, labels = make_beats(normal=40, anomalies=20, seed=1)
+    labels[np.flatnonzero(labels == 1)[:10]] = -1
+    names = {1: "1", 0: "V", -1: ""}
+    records = [
+        example(signal, label, **{"class": names[int(label)], "example_id": f"{row:032x}"})
+        for row, (signal, label) in enumerate(zip(signals, labels, strict=True))
+    ]
+    for split in ("train", "eval"):
+        write_shards(bench.data, split, [records[:25], [], records[25:]])
+
+    result = bench.evaluate(detector_config(), bench.detector(level=0.5, length=LENGTH))
+
+    classes = result.evaluation["classes"]
+    assert {name: of["examples"] for name, of in classes.items()} == {"1": 30, "V": 20}
+    assert classes["V"]["recall"] == result.evaluation["metrics"]["anomaly_recall"]
+    assert classes["1"]["recall"] == result.evaluation["metrics"]["recall"]
+    assert result.evaluation["threshold_from"]["examples"] == 40
+    assert {bound["metric"]: bound["origin"] for bound in result.evaluation["bounds"]} == {
+        "roc_auc": "default",
+        "alarm_rate": "default",
+    }
+    assert np.sum(result.evaluation["confusion_matrix"]["rows_true_columns_predicted"]) == 50
+
+
+def test_the_tutorials_examples_are_known_by_their_ids(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals, labels = make_beats(normal=40, anomalies=20, seed=1)
+    for split in ("train", "eval"):
+        records = [
+            example(signal, label, example_id=f"{row:016x}{2**64 - 1:016x}")
+            for row, (signal, label) in enumerate(zip(signals, labels, strict=True))
+        ]
+        write_shards(bench.data, split, [records])
+    digest = f"{2 * sum(range(60)):016x}{2**64 - 120:016x}"
+    monkeypatch.setattr(verdict, "TUTORIAL_EXAMPLES", {digest: "these"})
+    config = detector_config(tutorial_lower_bounds={"accuracy": 1.5})
+
+    result = bench.evaluate(config, bench.detector(level=0.5, length=LENGTH))
+
+    (reason,) = result.evaluation["reasons"]
+    assert reason.endswith("is below the lower bound 1.5 (the tutorial's)")
 
 
 def write_transform_graph(directory: str) -> None:
