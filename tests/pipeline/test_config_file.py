@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -281,6 +283,17 @@ def test_schedulers_see_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) 
 def test_a_relative_file_of_a_scheduler_counts_from_the_repository() -> None:
     with pytest.raises(UserInputError, match=os.path.join("folder", "absent.toml")):  # noqa: PTH118
         use_config_file({"AEPIPE_CONFIG": "absent.toml"}, Path("folder"))
+
+
+def test_the_files_that_the_documentation_shows_are_taken(write: Write) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    pages = [page.read_text() for page in (docs.parent / "README.md", *docs.glob("*.md"))]
+    shown = [text for page in pages for text in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
+    assert shown
+    for text in shown:
+        assert read_config_file(write(text)).pipelines
+    (heart,) = [text for text in shown if text.startswith("# docs/heart.toml\n")]
+    assert tomllib.loads((docs / "heart.toml").read_text()) == tomllib.loads(heart)
 
 
 def test_an_error_of_a_setting_names_it() -> None:

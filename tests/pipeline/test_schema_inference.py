@@ -70,12 +70,6 @@ def test_a_run_is_judged_by_the_schema_of_its_file(own: Path, aepipe: Aepipe) ->
     data, out = own.with_name("data"), own.with_name("heart.pbtxt")
     given = ["--config", own, "--data-dir", data]
     assert aepipe("data", "schema", "heart", *given, "--out", out).exit_code == 0
-    bounds = ["--set", "data.schema=", "--home", own.with_name("home"), "--json"]
-    refused = aepipe("run", "heart", *given, *bounds)
-    assert refused.exit_code == 3
-    assert (
-        "aepipe data schema heart --data-dir DIR --out heart.pbtxt" in refused.runs[0]["reasons"][0]
-    )
     (accepted,) = aepipe("run", "heart", *given, "--home", own.with_name("home"), "--json").runs
     assert accepted["status"] in ("pushed", "not_blessed")
     out.write_text(out.read_text().replace("max: 1192", "max: 1001"))
