@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from data.formats.columns import as_number, shown
 from data.formats.labels import class_names
+from data.formats.rows import Rejected
 from data.series.columns import SeriesColumns
-from data.series.samples import Samples
-from data.series.times import parse_times
+from data.series.samples import Reject, Samples
+from data.series.times import parse_times, unreadable_times
 from pipeline_config import UserInputError
 
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none"})
@@ -25,6 +26,9 @@ def to_samples(
     values: npt.NDArray[Any],
     times: npt.NDArray[Any] | Sequence[Any] | None,
     labels: npt.NDArray[Any] | Sequence[Any] | None,
+    *,
+    broken: npt.NDArray[np.bool_] | None = None,
+    reject: Reject | None = None,
 ) -> Samples:
     """Returns samples of cells that are read.
 
@@ -36,6 +40,8 @@ def to_samples(
         values: Numbers, [n, channels]; NaN if one is missing.
         times: [n] or None.
         labels: [n] or None.
+        broken: bool [n]; rows that were found not to be readable, or None.
+        reject: Is called with each row that cannot be read, which is `broken` then; None to raise.
 
     Raises:
         UserInputError: A value is no finite float32, or a time cannot be read.
@@ -43,19 +49,41 @@ def to_samples(
     with np.errstate(over="ignore"):
         samples = values.astype(np.float32)
     too_large = np.isinf(samples)
-    if too_large.any():
-        at, channel = np.argwhere(too_large)[0].tolist()
+    faults: dict[int, str] = {}
+    for at, channel in np.argwhere(too_large)[::-1].tolist():
+        name, value = columns.names[channel], values[at, channel]
+        faults[at] = f"{name}: '{value}' is not a finite float32"
+    if faults and reject is None:
+        at = min(faults)
         raise UserInputError(
-            f"{path}, row {rows[at]}, {columns.names[channel]}: '{values[at, channel]}' is not a "
-            "finite float32: correct it, or leave the cell empty with "
+            f"{path}, row {rows[at]}, {faults[at]}: correct it, or leave the cell empty with "
             "--set data.missing=interpolate"
         )
     numbers, stamps = None, None
     if times is not None:
         stamps = np.asarray(times)
-        numbers = _as_times(path, columns, rows, stamps)
+        if reject is not None:
+            assert columns.time is not None, "there are times"
+            known = np.ones(len(rows), np.bool_) if broken is None else ~broken
+            for at in np.flatnonzero(unreadable_times(stamps) & known).tolist():
+                cell = shown(str(stamps[at]))
+                faults[at] = f"column {columns.time + 1}: {cell} is not a time"
+            known[list(faults)] = False
+            numbers = np.zeros(len(rows), np.int64)
+            if known.any():
+                of_known = _as_times(path, columns, rows[known], stamps[known])
+                numbers = numbers.astype(of_known.dtype)
+                numbers[known] = of_known
+        else:
+            numbers = _as_times(path, columns, rows, stamps)
+    if faults and reject is not None:
+        broken = np.zeros(len(rows), np.bool_) if broken is None else broken.copy()
+        for at in sorted(faults):
+            broken[at] = True
+            reject(Rejected(int(rows[at]), faults[at], ""))
+        samples[broken] = np.nan
     classes = None if labels is None else class_names(np.asarray(labels))
-    return Samples(path, columns.names, start, rows, samples, numbers, stamps, classes)
+    return Samples(path, columns.names, start, rows, samples, numbers, stamps, classes, broken)
 
 
 def parse_number(cell: str) -> float:

@@ -7,13 +7,17 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from data.formats.rows import Rejected
 from data.series.findings import Findings
-from data.series.samples import Samples, joined, stretches
+from data.series.samples import Reject, Samples, joined, stretches
 from pipeline_config import SignalData, UserInputError
 
 
 def without_missing(
-    pieces: Iterable[Samples], data: SignalData, findings: Findings
+    pieces: Iterable[Samples],
+    data: SignalData,
+    findings: Findings,
+    reject: Reject | None = None,
 ) -> Iterator[Samples]:
     """Yields the samples, in order, with a value in each channel.
 
@@ -26,19 +30,24 @@ def without_missing(
         pieces: In runs; see `times.split_at_gaps`.
         data: The settings.
         findings: What is filled and cut is counted here.
+        reject: If `data.missing` is "refuse", is called with each row that lacks a value, and the
+            row is cut out; None to raise.
 
     Raises:
-        UserInputError: A value is missing and `data.missing` is "refuse".
+        UserInputError: A value is missing, `data.missing` is "refuse" and `reject` None.
     """
+    longest = data.longest_gap
     if data.missing == "refuse":
-        for piece in pieces:
-            _require_all(piece)
-            yield piece
-        return
+        if reject is None:
+            for piece in pieces:
+                _require_all(piece)
+                yield piece
+            return
+        pieces, longest = _rejecting(pieces, reject), 0
     number = itertools.count()
     for _, group in itertools.groupby(pieces, key=lambda piece: piece.run):
         run = next(number)
-        for piece in _fill_run(group, data.longest_gap, findings):
+        for piece in _fill_run(group, longest, findings):
             if piece.run < 0:
                 run = next(number)
                 yield piece
@@ -55,6 +64,15 @@ def _require_all(piece: Samples) -> None:
         f"{piece.path}, row {piece.rows[at]}, {piece.channels[channel]}: a missing value: fill it "
         "in, or --set data.missing=interpolate"
     )
+
+
+def _rejecting(pieces: Iterable[Samples], reject: Reject) -> Iterator[Samples]:
+    for piece in pieces:
+        missing = np.isnan(piece.values)
+        for at in np.flatnonzero(missing.any(axis=1) & ~piece.is_broken).tolist():
+            channel = piece.channels[int(missing[at].argmax())]
+            reject(Rejected(int(piece.rows[at]), f"{channel}: a missing value", ""))
+        yield piece
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +139,7 @@ def _fill(
             samples.values[:, channel], before.last[channel], before.since[channel], longest
         )
     filled = filled[:count]
-    whole = np.logical_not(np.isnan(filled).any(axis=1))
+    whole = np.logical_not(np.isnan(filled).any(axis=1) | samples.is_broken[:count])
     findings.filled += int((missing[:count] & whole[:, None]).sum())
     findings.cut += int((~whole).sum())
     edges = (np.flatnonzero(np.diff(whole)) + 1).tolist()

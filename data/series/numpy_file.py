@@ -13,7 +13,7 @@ from data.formats.npy_array import ArrayHeader, read_header, read_items
 from data.formats.zipped_arrays import array_names, open_array
 from data.series.cells import to_samples
 from data.series.columns import FIRST_ROWS, SeriesColumns
-from data.series.samples import Samples
+from data.series.samples import Reject, Samples
 from pipeline_config import SignalData, UserInputError
 
 
@@ -27,12 +27,20 @@ class NumpyFile:
         data: `arrays` and `label` count.
         is_archive: Whether it is an `.npz`.
         block_bytes: Bytes of samples read at a time.
+        reject: Is called with each row that cannot be read; None to raise.
     """
 
     def __init__(
-        self, path: str, data: SignalData, *, is_archive: bool, block_bytes: int = BLOCK_BYTES
+        self,
+        path: str,
+        data: SignalData,
+        *,
+        is_archive: bool,
+        block_bytes: int = BLOCK_BYTES,
+        reject: Reject | None = None,
     ) -> None:
         self._path = path
+        self._reject = reject
         self._block_bytes = block_bytes
         self._names: list[str | None] = [None]
         if is_archive:
@@ -71,7 +79,8 @@ class NumpyFile:
             labels = None if columns.label is None else flat[columns.label]
             if labels is not None and labels.dtype.kind not in "US":
                 labels = labels.astype(np.float64)
-            yield to_samples(self._path, columns, start, rows, values, times, labels)
+            path, reject = self._path, self._reject
+            yield to_samples(path, columns, start, rows, values, times, labels, reject=reject)
             start += len(rows)
 
     def _arrays(self, data: SignalData) -> Iterator[str]:

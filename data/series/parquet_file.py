@@ -13,7 +13,7 @@ from data.formats.columns import Column
 from data.formats.content import BLOCK_BYTES, open_file
 from data.series.cells import to_samples
 from data.series.columns import FIRST_ROWS, SeriesColumns
-from data.series.samples import Samples
+from data.series.samples import Reject, Samples
 from pipeline_config import UserInputError
 
 _BYTES_A_CELL = 8
@@ -25,10 +25,14 @@ class ParquetFile:
     Args:
         path: On any file system that Beam supports.
         block_bytes: Bytes of samples read at a time.
+        reject: Is called with each row that cannot be read; None to raise.
     """
 
-    def __init__(self, path: str, block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(
+        self, path: str, block_bytes: int = BLOCK_BYTES, reject: Reject | None = None
+    ) -> None:
         self._path = path
+        self._reject = reject
         self._block_bytes = block_bytes
 
     def columns(self) -> list[Column]:
@@ -83,6 +87,7 @@ class ParquetFile:
                     np.stack(channels, axis=1),
                     None if columns.time is None else _times(batch.column(names[columns.time])),
                     None if columns.label is None else _labels(batch.column(names[columns.label])),
+                    reject=self._reject,
                 )
                 start += len(batch)
 

@@ -2,11 +2,16 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from data.formats.rows import Rejected
+
+Reject = Callable[[Rejected], None]
+"""Is called with a row that cannot be read, in a file that is scored."""
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -40,6 +45,8 @@ class Samples:
             float64 [n]; None if the series has no times.
         stamps: [n]; the times as they are in the file, text or numbers; None without times.
         classes: str [n]; the class of each sample, "" for none; None if the series has no labels.
+        broken: bool [n]; rows that cannot be read: their values are NaN, and their times mean
+            nothing; None if there are none.
         run: Samples of one number follow each other without a gap; -1 for samples that no window
             may cover.
     """
@@ -52,10 +59,16 @@ class Samples:
     times: npt.NDArray[Any] | None = None
     stamps: npt.NDArray[Any] | None = None
     classes: npt.NDArray[np.str_] | None = None
+    broken: npt.NDArray[np.bool_] | None = None
     run: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def is_broken(self) -> npt.NDArray[np.bool_]:
+        """Whether each row cannot be read, bool [n]."""
+        return np.zeros(len(self), np.bool_) if self.broken is None else self.broken
 
     def __getitem__(self, part: slice) -> "Samples":
         first, _, _ = part.indices(len(self))
@@ -67,6 +80,7 @@ class Samples:
             times=None if self.times is None else self.times[part],
             stamps=None if self.stamps is None else self.stamps[part],
             classes=None if self.classes is None else self.classes[part],
+            broken=None if self.broken is None else self.broken[part],
         )
 
 
@@ -80,8 +94,11 @@ def joined(parts: Sequence[Samples]) -> Samples:
         arrays = [getattr(part, name) for part in parts]
         return None if arrays[0] is None else np.concatenate(arrays)
 
+    broken = None
+    if any(part.broken is not None for part in parts):
+        broken = np.concatenate([part.is_broken for part in parts])
     names = ("rows", "values", "times", "stamps", "classes")
-    return dataclasses.replace(first, **{name: together(name) for name in names})
+    return dataclasses.replace(first, broken=broken, **{name: together(name) for name in names})
 
 
 def stretches(samples: Samples, edges: Sequence[int]) -> Iterator[Samples]:

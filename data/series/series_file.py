@@ -10,7 +10,7 @@ from data.series.findings import Findings
 from data.series.missing import without_missing
 from data.series.numpy_file import NumpyFile
 from data.series.parquet_file import ParquetFile
-from data.series.samples import Samples
+from data.series.samples import Reject, Samples
 from data.series.text_file import TextFile
 from data.series.times import split_at_gaps
 from data.series.wfdb_file import WfdbFile
@@ -41,6 +41,7 @@ def read_series(
     *,
     to_score: bool = False,
     findings: Findings | None = None,
+    reject: Reject | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[SeriesBlock]:
     """Yields the samples of a file and the windows that are cut from them, in constant memory.
@@ -51,8 +52,10 @@ def read_series(
     Args:
         path: A file on any file system that Beam supports.
         data: What the file holds, and how it is cut.
-        to_score: Whether the label may be absent; it is not read.
+        to_score: Whether the label may be absent; it is not read. The last window of a run ends
+            with its last sample, so that all samples are covered.
         findings: What is found is added here.
+        reject: Is called with each row that cannot be read; no window covers it. None to raise.
         block_bytes: Bytes read at a time.
 
     Raises:
@@ -60,11 +63,12 @@ def read_series(
             the message names file and row, and the setting that helps.
     """
     found = Findings() if findings is None else findings
-    file = _open(path, data, block_bytes)
+    file = _open(path, data, block_bytes, reject)
     columns = choose_columns(file.columns(), path, data, to_score=to_score)
     found.channels = tuple(name.name or str(name.column - 1) for name in columns.names)
     pieces = split_at_gaps(_seen(file.read(columns), found), found)
-    yield from cut_windows(without_missing(pieces, data, found), data)
+    whole = without_missing(pieces, data, found, reject)
+    yield from cut_windows(whole, data, to_the_end=to_score)
 
 
 def count_samples(path: str, data: SignalData) -> int:
@@ -81,18 +85,20 @@ def series_columns(path: str, data: SignalData) -> SeriesColumns:
     return choose_columns(_open(path, data, BLOCK_BYTES).columns(), path, data)
 
 
-def _open(path: str, data: SignalData, block_bytes: int) -> SeriesFile:
+def _open(
+    path: str, data: SignalData, block_bytes: int = BLOCK_BYTES, reject: Reject | None = None
+) -> SeriesFile:
     if path.lower().endswith(".hea"):
         return WfdbFile(path, data, block_bytes)
     with open_content(path) as content:
         start = content.read(len(_NPY))
     if start == _NPY:
-        return NumpyFile(path, data, is_archive=False, block_bytes=block_bytes)
+        return NumpyFile(path, data, is_archive=False, block_bytes=block_bytes, reject=reject)
     if start.startswith(_ZIP):
-        return NumpyFile(path, data, is_archive=True, block_bytes=block_bytes)
+        return NumpyFile(path, data, is_archive=True, block_bytes=block_bytes, reject=reject)
     if start.startswith(_PARQUET):
-        return ParquetFile(path, block_bytes)
-    return TextFile(path, data, block_bytes)
+        return ParquetFile(path, block_bytes, reject)
+    return TextFile(path, data, block_bytes, reject)
 
 
 def _seen(blocks: Iterator[Samples], findings: Findings) -> Iterator[Samples]:

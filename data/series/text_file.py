@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -18,11 +19,12 @@ from data.formats.content import (
     open_content,
     read_line_blocks,
 )
+from data.formats.rows import Rejected
 from data.formats.separators import Separator, find_separator
 from data.formats.table import is_header
 from data.series.cells import MISSING, parse_number, to_samples
 from data.series.columns import FIRST_ROWS, SeriesColumns
-from data.series.samples import Samples
+from data.series.samples import Reject, Samples
 from pipeline_config import SignalData, UserInputError
 
 _NULLS = sorted({form for word in MISSING for form in (word, word.upper(), word.title())} | {"NaN"})
@@ -45,6 +47,14 @@ class _Start:
     rows: Sequence[Sequence[str]]
 
 
+class _BrokenRowError(UserInputError):
+    """A line that is no row; the reason without its place."""
+
+    def __init__(self, path: str, number: int, reason: str) -> None:
+        super().__init__(f"{path}, {Rejected(number, reason, '').located()}")
+        self.reason = reason
+
+
 class TextFile:
     """A text file with a column a channel.
 
@@ -52,12 +62,20 @@ class TextFile:
         path: On any file system that Beam supports; decompressed if it is gzip.
         data: `separator` counts.
         block_bytes: Bytes of text parsed at a time.
+        reject: Is called with each line that is no row of the columns; None to raise.
     """
 
-    def __init__(self, path: str, data: SignalData, block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(
+        self,
+        path: str,
+        data: SignalData,
+        block_bytes: int = BLOCK_BYTES,
+        reject: Reject | None = None,
+    ) -> None:
         self._path = path
         self._data = data
         self._block_bytes = block_bytes
+        self._reject = reject
 
     def columns(self) -> list[Column]:
         """Returns the columns, with the cells of the first rows.
@@ -110,9 +128,7 @@ class TextFile:
     def _start(self) -> _Start:
         lines: list[tuple[int, str]] = []
         for block in self._line_blocks():
-            found = ((number, line) for number, line in block.lines() if line.strip())
-            some = itertools.islice(found, FIRST_ROWS + 1)
-            lines += [(number, self._text(number, line)) for number, line in some]
+            lines += itertools.islice(self._texts(block), FIRST_ROWS + 1)
             if len(lines) > 1:
                 break
         if not lines:
@@ -129,11 +145,16 @@ class TextFile:
         header_row = lines[0][0] if has_header else 0
         return _Start(separator, header_row, rows[0] if has_header else [], rows[has_header:])
 
-    def _text(self, number: int, line: bytes) -> str:
-        try:
-            return line_text(line)
-        except ValueError as error:
-            raise UserInputError(f"{self._path}, row {number}: {error}") from None
+    def _texts(self, block: LineBlock) -> Iterator[tuple[int, str]]:
+        """Yields the number and the text of each line that is not blank."""
+        for number, line in block.lines():
+            if not line.strip():
+                continue
+            try:
+                yield number, line_text(line)
+            except ValueError as error:
+                if self._reject is None:
+                    raise UserInputError(f"{self._path}, row {number}: {error}") from None
 
     def _parse_whole(
         self, lines: LineBlock, columns: SeriesColumns, count: int, start: int
@@ -194,28 +215,30 @@ class TextFile:
             if len(rows):
                 values[:, channel] = table[str(place)].to_numpy()
         times, labels = column(columns.time), column(columns.label)
-        return to_samples(self._path, columns, start, rows, values, times, labels)
+        path, reject = self._path, self._reject
+        return to_samples(path, columns, start, rows, values, times, labels, reject=reject)
 
     def _parse_rows(
         self, lines: LineBlock, columns: SeriesColumns, count: int, start: int
     ) -> Samples:
         rows, values, times, labels = [], [], [], []
+        broken: list[bool] = []
         for number, line in lines.lines():
             if number <= self._start.header_row or not line.strip():
                 continue
-            cells = self._start.separator.cells(self._text(number, line))
-            place = f"{self._path}, row {number}"
-            if len(cells) != count:
-                state = "complete" if len(cells) < count else "shorten"
-                raise UserInputError(
-                    f"{place}: {_values(len(cells))}, expected {count}"
-                    f"{self._named()}: {state} the row or take it out"
-                )
-            try:
-                values.append([parse_number(cells[place]) for place in columns.channels])
-            except ValueError:
-                raise UserInputError(f"{place}{self._fault(cells, columns)}") from None
             rows.append(number)
+            try:
+                cells = self._cells(number, line, count)
+                values.append(self._numbers(number, cells, columns))
+                broken.append(False)
+            except _BrokenRowError as fault:
+                if self._reject is None:
+                    raise
+                text = line.decode(errors="backslashreplace")
+                self._reject(Rejected(number, fault.reason, text))
+                cells = [*text.split(self._start.separator.character), *[""] * count][:count]
+                values.append([math.nan] * len(columns.channels))
+                broken.append(True)
             times.append(cells[columns.time or 0].strip())
             labels.append(cells[columns.label or 0])
         return to_samples(
@@ -226,20 +249,38 @@ class TextFile:
             np.array(values, np.float64).reshape(len(rows), len(columns.channels)),
             None if columns.time is None else np.array(times, np.str_),
             None if columns.label is None else np.array(labels, np.str_),
+            broken=np.array(broken) if any(broken) else None,
+            reject=self._reject,
         )
 
-    def _fault(self, cells: Sequence[str], columns: SeriesColumns) -> str:
-        if _names_columns(cells):
-            return (
-                f": a line of names in the middle, {', '.join(cells[:3])}, ...: take it out, or "
-                "split the file there"
+    def _cells(self, number: int, line: bytes, count: int) -> Sequence[str]:
+        try:
+            cells = self._start.separator.cells(line_text(line))
+        except ValueError as error:
+            raise _BrokenRowError(self._path, number, str(error)) from None
+        if len(cells) != count:
+            state = "complete" if len(cells) < count else "shorten"
+            reason = (
+                f"{_values(len(cells))}, expected {count}"
+                f"{self._named()}: {state} the row or take it out"
             )
+            raise _BrokenRowError(self._path, number, reason)
+        return cells
+
+    def _numbers(self, number: int, cells: Sequence[str], columns: SeriesColumns) -> list[float]:
+        values = []
         for place, name in zip(columns.channels, columns.names, strict=True):
             try:
-                parse_number(cells[place])
+                values.append(parse_number(cells[place]))
             except ValueError as error:
-                return f", {name}: {error}"
-        raise AssertionError("a cell is no number")
+                reason = f"{name}: {error}"
+                if _names_columns(cells):
+                    reason = (
+                        f"a line of names in the middle, {', '.join(cells[:3])}, ...: take it out, "
+                        "or split the file there"
+                    )
+                raise _BrokenRowError(self._path, number, reason) from None
+        return values
 
     def _named(self) -> str:
         names = [name.strip() for name in self._start.names]

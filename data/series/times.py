@@ -50,6 +50,23 @@ def parse_times(cells: Sequence[str]) -> npt.NDArray[Any]:
     return times.to_numpy("datetime64[ns]").astype(np.int64)
 
 
+def unreadable_times(stamps: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Returns whether each time cannot be read, or is of another kind than most, bool [n]."""
+    if stamps.dtype.kind in "iu":
+        return np.zeros(len(stamps), np.bool_)
+    if stamps.dtype.kind in "Mf":
+        return ~np.isfinite(stamps)
+    import pandas as pd
+
+    cells = pd.Series(stamps.astype(np.str_), dtype=object)
+    numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+    unreadable = ~np.isfinite(numbers)
+    if unreadable.mean() > 0.5:
+        times = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce")
+        unreadable = times.isna().to_numpy()
+    return unreadable
+
+
 def split_at_gaps(blocks: Iterable[Samples], findings: Findings) -> Iterator[Samples]:
     """Yields samples in runs without a gap in time, each numbered.
 
@@ -69,7 +86,7 @@ def split_at_gaps(blocks: Iterable[Samples], findings: Findings) -> Iterator[Sam
     if first.times is None:
         yield from itertools.chain([first], blocks)
         return
-    steps = np.diff(first.times[:_JUDGED])
+    steps = np.diff(first.times[:_JUDGED])[~_beside_broken(first[:_JUDGED])]
     usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
     findings.step = findings.step or _described(usual, first)
     run, last = 0, first[:0]
@@ -77,6 +94,9 @@ def split_at_gaps(blocks: Iterable[Samples], findings: Findings) -> Iterator[Sam
         pair = joined([last, block])
         assert pair.times is not None, "a file has times or none"
         steps = np.diff(pair.times)
+        beside = _beside_broken(pair)
+        if beside.any():
+            steps = np.where(beside, usual, steps)
         _require_forwards(steps, pair)
         gaps = np.flatnonzero(steps > _GAP * usual)
         _note(steps, gaps, usual, pair, findings)
@@ -86,6 +106,12 @@ def split_at_gaps(blocks: Iterable[Samples], findings: Findings) -> Iterator[Sam
             run += part.start - block.start in edges
             yield dataclasses.replace(part, run=run)
         last = block[len(block) - 1 :]
+
+
+def _beside_broken(samples: Samples) -> npt.NDArray[np.bool_]:
+    """Returns whether each step leads to or from a row whose time is not known, bool [n - 1]."""
+    broken = samples.is_broken
+    return broken[1:] | broken[:-1]
 
 
 def _require_forwards(steps: npt.NDArray[Any], pair: Samples) -> None:

@@ -40,15 +40,18 @@ class SeriesBlock:
         return self.samples.path
 
 
-def cut_windows(pieces: Iterable[Samples], data: SignalData) -> Iterator[SeriesBlock]:
+def cut_windows(
+    pieces: Iterable[Samples], data: SignalData, *, to_the_end: bool = False
+) -> Iterator[SeriesBlock]:
     """Yields samples with the windows [length] or [length, channels] that end in them.
 
     The first window of a run begins at its first sample, each other `data.step` samples behind the
-    one before; an incomplete one at the end is left out. Memory holds a window and a block.
+    one before; an incomplete one at the end is left out. Memory holds two windows and a block.
 
     Args:
         pieces: Samples in runs, with a value in each channel.
         data: The settings.
+        to_the_end: Whether a window more ends with a run's last sample, if none does.
 
     Raises:
         UserInputError: The labels are none.
@@ -58,10 +61,12 @@ def cut_windows(pieces: Iterable[Samples], data: SignalData) -> Iterator[SeriesB
             for piece in group:
                 yield SeriesBlock(piece, _windows(piece, np.empty(0, np.int64), data))
         else:
-            yield from _cut_run(group, data)
+            yield from _cut_run(group, data, to_the_end)
 
 
-def _cut_run(pieces: Iterable[Samples], data: SignalData) -> Iterator[SeriesBlock]:
+def _cut_run(
+    pieces: Iterable[Samples], data: SignalData, to_the_end: bool
+) -> Iterator[SeriesBlock]:
     step = data.step or data.length
     a_batch = max(1, _BATCH_VALUES // math.prod(data.shape))
     held: Samples | None = None
@@ -77,8 +82,12 @@ def _cut_run(pieces: Iterable[Samples], data: SignalData) -> Iterator[SeriesBloc
         if not len(starts):
             yield SeriesBlock(piece, _windows(samples, starts, data))
         begin = int(starts[-1]) + step if len(starts) else skip
-        kept = min(begin, len(samples))
+        # A window that ends with the last sample begins before the next one.
+        kept = min(begin, max(len(samples) - data.length, 0))
         held, skip = samples[kept:], begin - kept
+    if to_the_end and held is not None and skip - step + data.length < len(held) >= data.length:
+        starts = np.array([len(held) - data.length], np.int64)
+        yield SeriesBlock(held[len(held) :], _windows(held, starts, data))
 
 
 def _windows(samples: Samples, starts: npt.NDArray[np.int64], data: SignalData) -> Rows:

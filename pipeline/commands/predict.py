@@ -40,6 +40,17 @@ EXIT_REJECTS = 3
     metavar="N",
     help="Leave a column out, such as an index, counted from 0; repeatable.",
 )
+@click.option(
+    "--events",
+    metavar="PATH",
+    help="File for a series' intervals above the threshold, .csv or .parquet.",
+)
+@click.option(
+    "--step",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Samples from one window of a series to the next; default as in the run.",
+)
 @click.option("--reconstruction", is_flag=True, help="Write what the model makes of each row too.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if a row cannot be scored.")
 @click.option(
@@ -71,6 +82,8 @@ def predict(
     out: str | None,
     rejects: str | None,
     drop_columns: tuple[int, ...],
+    events: str | None,
+    step: int | None,
     reconstruction: bool,
     strict: bool,
     batch_size: int,
@@ -86,7 +99,8 @@ def predict(
     MODEL is a name in the push directory or that of a pipeline. FILE is CSV, .npy, .npz, Parquet,
     the header (.hea) of a WFDB record, or IDX, and is read as the run's own files were; text may be
     gzip-compressed; - is CSV on standard input. Rows that cannot be scored are named and do not
-    stop the others.
+    stop the others. A model of series scores each sample of one: the mean error of the windows
+    that cover it.
     """
     from pipeline.home import Home
     from pipeline.scoring.request import PredictRequest
@@ -100,6 +114,8 @@ def predict(
         output=out,
         rejects=rejects,
         drop_columns=drop_columns,
+        events=events,
+        step=step,
         reconstruction=reconstruction,
         batch_size=batch_size,
         beam_profile=beam_profile,
@@ -126,15 +142,27 @@ def _print(prediction: "Prediction") -> None:
     found, console = prediction.as_dict(), plain_console()
     console.print(Text.assemble((found["model"], "bold"), f"  version {found['version']}"))
     summary, request = prediction.summary, prediction.request
+    is_series = "points" in found
     rows = [("examples", f"{summary.examples:,}")]
+    if is_series:
+        rows = [("points", f"{found['points']:,}"), ("scored", f"{summary.examples:,}")]
+        rows.append(("windows", f"{found['windows']:,}"))
     if prediction.model.is_detector:
         rows.append(("anomalies", f"{summary.anomalies:,} ({found['anomaly_share']:.2%})"))
-    rows += [(f"error {name}", f"{value:.6g}") for name, value in summary.quantiles.items()]
+    if is_series and prediction.model.is_detector:
+        rows.append(("events", f"{found['events']:,} above {found['threshold']:.6g}"))
+    measure = "score" if is_series else "error"
+    rows += [(f"{measure} {name}", f"{value:.6g}") for name, value in summary.quantiles.items()]
+    if is_series and (found["gaps"] or found["interpolated"]):
+        filled = f"{found['interpolated']:,} missing values filled in"
+        rows.append(("gaps in time", f"{found['gaps']:,}; {filled}"))
     if summary.rejected:
         rows.append(("rejected rows", f"{summary.rejected:,}"))
         rows += [("", f"row {reject.row}: {reject.reason}") for reject in summary.first_rejects]
         rows.append(("rejects file", request.rejects_path or "none: --rejects FILE keeps them"))
     rows.append(("scores", request.output or "none: -o FILE writes them row by row"))
-    speed = found["examples_per_second"]
-    rows.append(("time", f"{prediction.seconds:.1f} s, {speed:,.0f} examples/s"))
+    if is_series and prediction.model.is_detector:
+        rows.append(("events file", request.events or "none: --events FILE writes them"))
+    speed, noun = found["examples_per_second"], "points" if is_series else "examples"
+    rows.append(("time", f"{prediction.seconds:.1f} s, {speed:,.0f} {noun}/s"))
     print_fields(console, rows)

@@ -52,7 +52,7 @@ WriteReject = Callable[[Rejected], None]
 
 _SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
-_TOO_LARGE = "the model's error is not a finite number: the values are too large for it"
+NOT_FINITE = "the model's error is not a finite number: the values are too large for it"
 
 
 class ServedModel:
@@ -83,7 +83,7 @@ class ServedModel:
         ((self._input, spec),) = self._model.inputs.items()
         self.shape = tuple(spec.shape[1:])
         self.is_detector = IS_ANOMALY in self._model.outputs
-        self.reading = _reading_of(Path(directory))
+        self.reading = read_reading(Path(directory))
 
     @property
     def data(self) -> SignalData | ImageData:
@@ -147,6 +147,14 @@ class Summary:
             heapq.nsmallest(REJECTS_SHOWN, [row for part in parts for row in part.first_rejects]),
             _QUANTILES.merge_accumulators([part.sketch for part in parts]),
         )
+
+    def as_dict(self, is_detector: bool) -> dict[str, Any]:
+        """Returns counts and quantiles as plain JSON values."""
+        found: dict[str, Any] = {"examples": self.examples}
+        if is_detector:
+            found["anomalies"] = self.anomalies
+            found["anomaly_share"] = self.anomalies / self.examples
+        return found | {"error_quantiles": self.quantiles, "quantile_rank_error": RANK_ERROR}
 
     @property
     def quantiles(self) -> dict[str, float]:
@@ -214,7 +222,12 @@ def score_blocks(
     return summary
 
 
-def _reading_of(directory: Path) -> SignalData | ImageData | None:
+def read_reading(directory: Path) -> SignalData | ImageData | None:
+    """Returns how the run that pushed a version read its files; None if it does not say so.
+
+    Raises:
+        UserInputError: What `aepipe.json` says of it is damaged.
+    """
     reading = read_manifest(directory).get(READING_KEY)
     if reading is None:
         return None
@@ -237,7 +250,7 @@ def _scorable(rows: Rows, outputs: Outputs) -> tuple[Rows, Outputs, list[Rejecte
         return rows, outputs, []
     bad = rows[~finite]
     rejected = [
-        Rejected(int(number), _TOO_LARGE, values_as_text(values))
+        Rejected(int(number), NOT_FINITE, values_as_text(values))
         for number, values in zip(bad.numbers, bad.values, strict=True)
     ]
     return rows[finite], {name: out[finite] for name, out in outputs.items()}, rejected

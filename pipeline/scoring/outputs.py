@@ -3,7 +3,7 @@
 import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
-from pyarrow import csv, parquet
 
 from data.formats.rows import REJECT_COLUMNS, Rejected, Rows
 from pipeline.scoring.engine import (
@@ -24,7 +23,9 @@ from pipeline.scoring.engine import (
     WriteScores,
 )
 from pipeline.scoring.request import PredictRequest, is_remote
+from pipeline.scoring.tables import table_writer
 from pipeline_config import UserInputError
+from serving.push_directory.durable_files import hidden_file
 
 NewFile = AbstractContextManager[BinaryIO]
 """Opens a file to write when it is entered; it takes its name if the block ends well."""
@@ -33,7 +34,6 @@ REJECTS_HEADER = ",".join(REJECT_COLUMNS)
 
 _THRESHOLD = "threshold"
 _RECONSTRUCTION = "reconstruction"
-_ROW_GROUP_BYTES = 4 << 20
 
 
 def require_writable(request: PredictRequest) -> None:
@@ -44,6 +44,7 @@ def require_writable(request: PredictRequest) -> None:
             begin like one of them, so that it must not be replaced or removed.
     """
     _require_writable(request.output, request.on_beam, folder_allowed=request.on_beam)
+    _require_writable(request.events, request.on_beam, folder_allowed=False)
     path = request.rejects_path
     _require_writable(path, request.on_beam, folder_allowed=False)
     if path is None or not FileSystems.exists(path):
@@ -55,6 +56,13 @@ def require_writable(request: PredictRequest) -> None:
             f"{path}: rows that cannot be scored would go there, but there is a file of something "
             "else: name another one with --rejects"
         )
+
+
+@contextlib.contextmanager
+def new_file(path: str) -> Iterator[BinaryIO]:
+    """Yields a file to write, that takes its name if the block ends well."""
+    with hidden_file(Path(path)) as hidden, hidden.open("wb") as file:
+        yield file
 
 
 @contextlib.contextmanager
@@ -74,7 +82,7 @@ def result_files(
         scores: None if nobody asked for the file.
         rejects: Is opened at the first rejected row; None if nobody asked for the file.
     """
-    with _scores_file(request, model, scores) as write, _rejects_file(rejects) as reject:
+    with _scores_file(request, model, scores) as write, rejects_file(rejects) as reject:
         yield write, reject
 
 
@@ -86,13 +94,13 @@ def _scores_file(
         yield lambda rows, outputs: None
         return
     schema = _schema(request, model)
-    writer = _parquet_writer if request.kind == "parquet" else _csv_writer
-    with new_file as file, writer(file, schema) as write:
+    with new_file as file, table_writer(file, request.kind, schema) as write:
         yield lambda rows, outputs: write(_as_table(rows, outputs, schema))
 
 
 @contextlib.contextmanager
-def _rejects_file(new_file: NewFile | None) -> Iterator[WriteReject]:
+def rejects_file(new_file: NewFile | None) -> Iterator[WriteReject]:
+    """Yields what writes a rejected row into a file that is opened at the first of them."""
     if new_file is None:
         yield lambda rejected: None
         return
@@ -136,41 +144,6 @@ def _as_table(rows: Rows, outputs: Outputs, schema: pa.Schema) -> pa.Table:
         return pa.array(flat[:, int(name.removeprefix(f"{_RECONSTRUCTION}_"))])
 
     return pa.Table.from_arrays([column(name) for name in schema.names], schema=schema)
-
-
-@contextlib.contextmanager
-def _csv_writer(file: BinaryIO, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
-    # Arrow's own header is in quotes.
-    file.write(f"{','.join(schema.names)}\n".encode())
-    with csv.CSVWriter(
-        file, schema, write_options=csv.WriteOptions(include_header=False)
-    ) as writer:
-        yield writer.write_table
-
-
-@contextlib.contextmanager
-def _parquet_writer(file: BinaryIO, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
-    kept: list[pa.Table] = []
-    kept_bytes = 0
-
-    def write(table: pa.Table) -> None:
-        nonlocal kept_bytes
-        # A row group a batch would be a file of headers.
-        kept.append(table)
-        kept_bytes += table.nbytes
-        if kept_bytes >= _ROW_GROUP_BYTES:
-            flush()
-
-    def flush() -> None:
-        nonlocal kept_bytes
-        if kept:
-            writer.write_table(pa.concat_tables(kept))
-        kept.clear()
-        kept_bytes = 0
-
-    with parquet.ParquetWriter(file, schema) as writer:
-        yield write
-        flush()
 
 
 def _require_writable(path: str | None, on_beam: bool, *, folder_allowed: bool) -> None:

@@ -2,10 +2,11 @@
 
 import contextlib
 import dataclasses
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 from rich.console import Console
@@ -20,12 +21,12 @@ from rich.progress import (
 
 from pipeline.beam_profiles import beam_arguments
 from pipeline.run.failures import full_disk, full_temporary_folder, user_mistake
-from pipeline.scoring.engine import RANK_ERROR, ServedModel, Summary, score_blocks
-from pipeline.scoring.outputs import require_writable, result_files
+from pipeline.scoring.engine import ServedModel, Summary, read_reading, score_blocks
+from pipeline.scoring.outputs import new_file, require_writable, result_files
 from pipeline.scoring.request import PredictRequest
+from pipeline.scoring.series import score_series, series_to_score
 from pipeline.scoring.source import Advance, Source, find_source, read_source
 from pipeline_config import UserInputError
-from serving.push_directory.durable_files import hidden_file
 from serving.push_directory.layout import find_model
 from serving.push_directory.model_versions import read_versions
 
@@ -49,17 +50,11 @@ class Prediction:
     def as_dict(self) -> dict[str, Any]:
         """Returns plain JSON values."""
         directory, summary = Path(self.model.directory), self.summary
-        found: dict[str, Any] = {"examples": summary.examples}
-        if self.model.is_detector:
-            found["anomalies"] = summary.anomalies
-            found["anomaly_share"] = summary.anomalies / summary.examples
         return {
             "model": directory.parent.name,
             "version": int(directory.name),
             "file": self.request.file,
-            **found,
-            "error_quantiles": summary.quantiles,
-            "quantile_rank_error": RANK_ERROR,
+            **summary.as_dict(self.model.is_detector),
             "rejected": summary.rejected,
             "first_rejects": [
                 {"row": rejected.row, "reason": rejected.reason}
@@ -84,18 +79,12 @@ def predict(request: PredictRequest) -> Prediction:
     for number in versions.passed_over if request.version is None else ():
         damage = versions.damaged[number]
         _print_notice(f"{versions.folder.name}: {number} is passed over: {damage}")
-    source = find_source(request.file, request.drop_columns)
+    score = _scoring_of(request, Path(directory))
     require_writable(request)
     model = ServedModel(directory)
     start = time.monotonic()
     try:
-        if request.on_beam:
-            from pipeline.scoring.distributed import score_distributed
-
-            beam_args = beam_arguments(request.beam_profile or "local", request.beam_args)
-            summary = score_distributed(request, model, source, beam_args, notify=_print_notice)
-        else:
-            summary = score_streaming(request, model, source)
+        summary = score(model)
     except Exception as error:
         if mistake := user_mistake(error):
             raise UserInputError(mistake) from error
@@ -108,6 +97,24 @@ def predict(request: PredictRequest) -> Prediction:
     return Prediction(request, model, summary, time.monotonic() - start)
 
 
+def _scoring_of(request: PredictRequest, directory: Path) -> Callable[[ServedModel], Summary]:
+    """Returns what scores the file with a version, of which nothing is loaded yet.
+
+    Raises:
+        UserInputError: There is no such file, or the version does not score as was asked.
+    """
+    series = series_to_score(request, read_reading(directory))
+    if series is not None:
+        return functools.partial(score_series, request, series)
+    source = find_source(request.file, request.drop_columns)
+    if not request.on_beam:
+        return lambda model: score_streaming(request, model, source)
+    from pipeline.scoring.distributed import score_distributed
+
+    beam_args = beam_arguments(request.beam_profile or "local", request.beam_args)
+    return lambda model: score_distributed(request, model, source, beam_args, notify=_print_notice)
+
+
 def score_streaming(request: PredictRequest, model: ServedModel, source: Source) -> Summary:
     """Scores a file in this process, from its start to its end, and writes what was asked for.
 
@@ -116,7 +123,7 @@ def score_streaming(request: PredictRequest, model: ServedModel, source: Source)
             written under the names that were asked for.
     """
     output, rejects = request.output, request.rejects_path
-    files = (_new_file(path) if path else None for path in (output, rejects))
+    files = (new_file(path) if path else None for path in (output, rejects))
     with (
         _progress_bar(source, wanted=request.show_progress) as advance,
         result_files(request, model, *files) as (write, reject),
@@ -132,12 +139,6 @@ def score_streaming(request: PredictRequest, model: ServedModel, source: Source)
 
 def _print_notice(notice: str) -> None:
     click.echo(f"notice: {notice}", err=True)
-
-
-@contextlib.contextmanager
-def _new_file(path: str) -> Iterator[BinaryIO]:
-    with hidden_file(Path(path)) as hidden, hidden.open("wb") as file:
-        yield file
 
 
 @contextlib.contextmanager

@@ -35,6 +35,8 @@ class PredictRequest:
             process without Beam.
         beam_args: Options of Beam beside the profile's.
         drop_columns: Columns to leave out, from 0.
+        events: Where the table of a series' events goes, or None.
+        step: Samples from one window of a series to the next; None for that of the run.
         show_progress: Whether a terminal shows how far it is.
 
     Raises:
@@ -54,21 +56,24 @@ class PredictRequest:
     beam_profile: str | None = None
     beam_args: tuple[str, ...] = ()
     drop_columns: tuple[int, ...] = ()
+    events: str | None = None
+    step: int | None = None
     show_progress: bool = False
 
     def __post_init__(self) -> None:
-        _ = self.kind
+        _ = self.kind, self.events_kind
         self._check_read_is_not_written()
         self._check_home_is_not_written()
 
     @property
     def kind(self) -> Format:
         """The output's format, by its suffix; "csv" if there is no output."""
-        if self.output is None or self.output.endswith(".csv"):
-            return "csv"
-        if self.output.endswith(".parquet"):
-            return "parquet"
-        raise UserInputError(f"{self.output}: the output's name must end with .csv or .parquet")
+        return _format_of(self.output)
+
+    @property
+    def events_kind(self) -> Format:
+        """The same of the table of events."""
+        return _format_of(self.events)
 
     @property
     def on_beam(self) -> bool:
@@ -84,12 +89,14 @@ class PredictRequest:
 
     def _check_read_is_not_written(self) -> None:
         by_default = self.rejects is None
-        named = [path for path in (self.file, self.output, self.rejects_path) if path is not None]
+        paths = (self.file, self.output, self.events, self.rejects_path)
+        named = [path for path in paths if path is not None]
         for first, second in itertools.combinations(named, 2):
             if not overlap(first, second):
                 continue
             if by_default and second == self.rejects_path:
-                what = "the file to be scored" if first == self.file else "the output"
+                names = {self.file: "the file to be scored", self.events: "the table of events"}
+                what = names.get(first, "the output")
                 raise UserInputError(
                     f"{second}: rows that cannot be scored go there by default, but it is {what}: "
                     "name another file with --rejects"
@@ -98,12 +105,20 @@ class PredictRequest:
             raise UserInputError(f"{second}{other}: named twice: write to another file")
 
     def _check_home_is_not_written(self) -> None:
-        for path in (self.output, self.rejects_path):
+        for path in (self.output, self.events, self.rejects_path):
             for folder in (self.models_dir, *self.kept_folders):
                 if path is not None and overlap(path, str(folder)):
                     raise UserInputError(
                         f"{path}: {folder} holds models and runs of aepipe: write to another place"
                     )
+
+
+def _format_of(path: str | None) -> Format:
+    if path is None or path.endswith(".csv"):
+        return "csv"
+    if path.endswith(".parquet"):
+        return "parquet"
+    raise UserInputError(f"{path}: the output's name must end with .csv or .parquet")
 
 
 def is_remote(path: str) -> bool:

@@ -240,6 +240,18 @@ class _LinesUntil:
         return data
 
 
+def require_file(path: str) -> None:
+    """Checks that there is a file of a name.
+
+    Raises:
+        UserInputError: There is none.
+    """
+    if not FileSystems.exists(path):
+        raise UserInputError(f"{path}: no such file")
+    if not is_remote(path) and not Path(path).is_file():
+        raise UserInputError(f"{path}: not a file; a pipe goes to standard input, with - as FILE")
+
+
 @contextlib.contextmanager
 def _open_file(path: str) -> Iterator[BinaryIO]:
     """Opens a file as it lies on its file system, compressed or not.
@@ -247,10 +259,7 @@ def _open_file(path: str) -> Iterator[BinaryIO]:
     Raises:
         UserInputError: There is no such file, or it cannot be read.
     """
-    if not FileSystems.exists(path):
-        raise UserInputError(f"{path}: no such file")
-    if not is_remote(path) and not Path(path).is_file():
-        raise UserInputError(f"{path}: not a file; a pipe goes to standard input, with - as FILE")
+    require_file(path)
     try:
         file = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     except OSError as error:

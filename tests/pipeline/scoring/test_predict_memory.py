@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.pipeline.scoring.tiny_series import make_series, push_series_model
 from tests.pipeline.scoring.tiny_served import (
     SHAPE,
     TinyDetector,
@@ -51,10 +52,23 @@ def write_images(path: Path, size: int) -> int:
     return count
 
 
+def write_pump_series(path: Path, size: int) -> int:
+    block = make_series(10_000)
+    lines = [f"{flow},{pressure}" for flow, pressure in block.tolist()]
+    text = "\n".join(lines) + "\n"
+    count = size // len(text)
+    with path.open("w") as file:
+        file.write("flow,pressure\n")
+        for _ in range(count):
+            file.write(text)
+    return count * len(block)
+
+
 @pytest.fixture(scope="module")
 def served(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("wide")
     push(TinyDetector(140), directory, "ecg_anomaly_detector", 1)
+    push_series_model(directory, name="pump", step=4)
     (directory / "basic_autoencoder").symlink_to(models / "basic_autoencoder")
     return directory
 
@@ -66,6 +80,8 @@ def served(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("anomaly", write_signals, 10 * MEBI, 300 * MEBI, "csv"),
         ("anomaly", write_signals, 10 * MEBI, 300 * MEBI, "parquet"),
         ("basic", write_images, MEBI, 30 * MEBI, "parquet"),
+        ("pump", write_pump_series, 2 * MEBI, 60 * MEBI, "csv"),
+        ("pump", write_pump_series, 2 * MEBI, 60 * MEBI, "parquet"),
     ],
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -86,9 +102,12 @@ def test_a_file_thirty_times_as_large_takes_no_more_memory(
         result = subprocess.run([*command, "--models-dir", served], capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         found = json.loads(result.stdout)
-        assert found["examples"] == expected
+        is_series = "points" in found
+        assert found["scored" if is_series else "examples"] == expected
         if suffix == "parquet":
-            assert len(pd.read_parquet(output, columns=["row"])) == expected
+            assert (
+                len(pd.read_parquet(output, columns=["sample" if is_series else "row"])) == expected
+            )
         peaks.append(int(result.stderr.splitlines()[-1]))
         print(size // MEBI, "MiB:", peaks[-1] // 1024, "MiB peak,", found["seconds"], "s")
     assert peaks[1] / peaks[0] < 1.3, peaks
