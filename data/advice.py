@@ -27,5 +27,9 @@ def advised_settings(sentence: str) -> tuple[str, ...]:
 
 
 def _is_placeholder(setting: str) -> bool:
-    values = setting.partition("=")[2].split(",")
+    key, _, text = setting.partition("=")
+    if key == "data.normal":
+        # Classes have such names: N is a normal beat.
+        return False
+    values = text.split(",")
     return any(re.fullmatch(r"NAME|N|C|FILE|SUFFIX", value) is not None for value in values)

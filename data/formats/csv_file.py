@@ -32,7 +32,7 @@ from data.formats.rows import Block
 from data.formats.scoring_layout import scoring_columns
 from data.formats.table import ROWS, Start, read_rows, read_start
 from data.formats.training_layout import training_columns
-from pipeline_config import SignalData, UserInputError
+from pipeline_config import ImageData, SignalData, UserInputError
 
 IMAGE_LABELS = frozenset(map(float, range(10)))
 """Values of an image's label: ten classes."""
@@ -43,6 +43,9 @@ MOST_CLASSES = 100
 _BLANK_LINES = re.compile(rb"(?:[ \t]*\r?\n)*")
 _LINES_JUDGED = 2 * ROWS
 """Blank lines may come between rows."""
+
+_ENOUGH_ROWS = 20
+"""Rows that say what their columns are; a block of long ones has fewer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,51 +150,53 @@ def text_facts(path: str, separator: str = "auto") -> tuple[str, str, bool]:
 
 def find_layout(
     blocks: Iterator[LineBlock],
-    shape: tuple[int, ...],
+    data: SignalData | ImageData,
     path: str,
     drop_columns: Sequence[int] = (),
-    data: SignalData | None = None,
 ) -> tuple[LineBlock, CsvLayout]:
     """Returns the first lines of a file to score, and the layout that most of them have.
 
     Args:
         blocks: The file's, from its start; no more are taken than the layout needs.
-        shape: Shape of one example.
+        data: How the files were read that the model was trained on.
         path: The file, for messages.
-        drop_columns: Columns to leave out, from 0.
-        data: How the files were read that a model of signals was trained on.
+        drop_columns: Columns to leave out, from 0, instead of those of `data`.
 
     Raises:
         UserInputError: The columns are not values of one example with or without a label; see
             `scoring_columns`.
     """
-    beginning = _read_beginning(blocks, path, data.separator if data else "auto")
+    if isinstance(data, ImageData):
+        return _find_image_layout(blocks, data, path, drop_columns)
+    beginning = _read_beginning(blocks, path, data.separator)
     start, preamble = beginning.start, beginning.preamble
-    is_signal = data is not None or len(shape) == 1
-    channels = math.prod(shape[1:]) if is_signal else 0
-    in_file = channels
     if preamble and preamble.kind == "ts":
         in_file = preamble.dimensions
-    elif data is not None and data.channel:
-        in_file = channels_in_rows(data, start.usual_count)
-    picked = picked_channels(data, in_file, path) if data is not None else ()
-    if preamble and preamble.kind == "ts":
-        if not picked and in_file != channels:
+        if not data.channel and in_file != data.channels:
             raise UserInputError(
-                f"{path}: the file has {in_file} dimensions, but the model takes {channels}: name "
-                "the model that goes with this file"
+                f"{path}: the file has {in_file} dimensions, but the model takes {data.channels}: "
+                "name the model that goes with this file"
             )
-        columns = class_columns(preamble, shape[0], data)
+        columns = class_columns(preamble, data)
     else:
-        length = shape[0] * in_file if is_signal else math.prod(shape)
-        likely = BINARY_LABELS if is_signal else IMAGE_LABELS
-        columns = scoring_columns(start, length, likely, drop_columns, path, data)
+        in_file = channels_in_rows(data, start.usual_count)
+        length = data.length * in_file
+        columns = scoring_columns(start, length, BINARY_LABELS, drop_columns, path, data)
+    picked = picked_channels(data, in_file, path)
+    layout = beginning.layout(data.shape, columns)
     return beginning.lines, dataclasses.replace(
-        beginning.layout(shape, columns),
-        labels=None if is_signal else IMAGE_LABELS,
-        channels=in_file if picked else 0,
-        picked=picked,
+        layout, channels=in_file if picked else 0, picked=picked
     )
+
+
+def _find_image_layout(
+    blocks: Iterator[LineBlock], data: ImageData, path: str, drop_columns: Sequence[int]
+) -> tuple[LineBlock, CsvLayout]:
+    beginning = _read_beginning(blocks, path, "auto")
+    pixels = math.prod(data.shape)
+    columns = scoring_columns(beginning.start, pixels, IMAGE_LABELS, drop_columns, path)
+    layout = beginning.layout(data.shape, columns)
+    return beginning.lines, dataclasses.replace(layout, labels=IMAGE_LABELS)
 
 
 def _training_layout(beginning: _Beginning, data: SignalData, path: str) -> CsvLayout:
@@ -213,7 +218,7 @@ def _training_layout(beginning: _Beginning, data: SignalData, path: str) -> CsvL
 
 
 def _read_beginning(blocks: Iterator[LineBlock], path: str, separator: str) -> _Beginning:
-    """Returns a file's first lines, as many as it takes to have a row if there is any."""
+    """Returns a file's first lines, with enough rows to judge its columns if it has as many."""
     first = LineBlock(1, b"")
     found = _Beginning(first, read_start([], path))
     for block in blocks:
@@ -228,9 +233,12 @@ def _read_beginning(blocks: Iterator[LineBlock], path: str, separator: str) -> _
         else:
             lines = text.split("\n", _LINES_JUDGED)[:_LINES_JUDGED]
             found = _Beginning(first, read_start(lines, path, separator))
-        if found.start.rows and not may_begin_preamble(text):
+        rows = len(found.start.rows)
+        if rows >= _ENOUGH_ROWS and not may_begin_preamble(text):
             break
         if len(first.data) > MAX_LINE_BYTES:
+            if rows:
+                break
             raise UserInputError(f"{path}: no row within {MAX_LINE_BYTES >> 20} MiB of its start")
     else:
         if found.lines.data and found.preamble is None and begins_preamble(_text(found.lines)):
@@ -254,6 +262,11 @@ def _below_preamble(
     rows = [line for line in below if not line.lstrip().startswith(preamble.comment)]
     if preamble.kind == "ts":
         rows, separator = [line.replace(":", ",") for line in rows], "comma"
+    if any(line.lstrip().startswith("{") for line in rows[:1]):
+        raise UserInputError(
+            f"{path}: rows are sparse ({{place value, ...}}), which is not read: save the file "
+            "dense (Weka: SparseToNonSparse)"
+        )
     return _Beginning(first, read_rows(rows, path, separator, preamble.names), preamble)
 
 

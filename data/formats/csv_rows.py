@@ -286,8 +286,6 @@ def _count_fault(text: str, count: int, layout: CsvLayout) -> str:
             f"cells are separated by {other.words}, those of other rows by "
             f"{layout.separator.words}: write the same between all"
         )
-    if text.lstrip().startswith("{"):
-        return "the row is sparse ({place value, ...}), which is not read: save the file dense"
     parts = [f"{layout.length} {'pixels' if layout.labels else 'samples'}"]
     if layout.label is not None:
         parts.append("a label")

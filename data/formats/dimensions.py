@@ -47,13 +47,12 @@ def training_dimensions(
             f"{path}: rows have {length} samples, but data.length={data.length}: "
             f"--set data.length={length}"
         )
-    return class_columns(preamble, data.length, data)
+    return class_columns(preamble, data)
 
 
-def class_columns(preamble: Preamble, length: int, data: SignalData | None = None) -> ChosenColumns:
+def class_columns(preamble: Preamble, data: SignalData) -> ChosenColumns:
     """Returns the class's place, or that it is left out if there is no label by the settings."""
-    place = length * preamble.dimensions
+    place = data.length * preamble.dimensions
     if not preamble.has_classes:
         return ChosenColumns()
-    is_label = data is None or data.is_labelled
-    return ChosenColumns(place, ()) if is_label else ChosenColumns(None, (place,))
+    return ChosenColumns(place, ()) if data.is_labelled else ChosenColumns(None, (place,))

@@ -4,6 +4,7 @@
 settings say, scoring takes rows with a label or without one.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Literal
 
@@ -20,6 +21,7 @@ from data.formats.columns import (
 _GUESSES = {"index": " (an index?)", "label": " (the label?)"}
 
 _FEW_ROWS = 10
+_DIGIT = re.compile(r"\d")
 
 LabelPlace = OddColumn | Literal["last", "none", "either"]
 """Where the label is: in another column, in the last, nowhere, or in one of two."""
@@ -59,6 +61,12 @@ def find_label(
         return "last"
     fronts = [place for place in (first, last - 1 if chosen else first) if place < last]
     in_front = next((place for place in fronts if _holds_labels(columns, place, labels)), None)
+    if in_front is None and not in_last and is_required:
+        places = dict.fromkeys([*fronts, *(each.place for each in odd)])
+        text = [place for place in places if _holds_text_classes(columns[place])]
+        if text:
+            return OddColumn(text[0], "label", f"holds {columns[text[0]].distinct}")
+        return "none"
     if in_front is None:
         return "last" if in_last else "none"
     in_front_column = OddColumn(in_front, "label", f"holds {columns[in_front].distinct}")
@@ -152,6 +160,13 @@ def _holds_labels(columns: Sequence[Column], place: int, labels: Collection[floa
     return (column.holds_labels(labels) or holds_classes(columns, place)) and (
         column.values != columns[min(place + 1, len(columns) - 1)].values
     )
+
+
+def _holds_text_classes(column: Column) -> bool:
+    text = {cell for cell, value in zip(column.cells, column.values, strict=True) if value is None}
+    # What has digits among letters numbers patients or recordings.
+    are_words = bool(text) and not any(map(_DIGIT.search, text))
+    return are_words and 2 <= len(set(column.cells)) <= min(10, len(column.cells) // 2)
 
 
 def _has_repeated(column: Column) -> bool:

@@ -112,6 +112,8 @@ class _Judge:
         found = self._find_label(odd)
         if found == "either":
             return self._either(odd)
+        if isinstance(found, OddColumn):
+            odd = [each for each in odd if each.place != found.place]
         changes: dict[str, object] = {}
         if odd:
             changes["drop"] = self._drop([columns[each.place].position for each in odd])
@@ -158,6 +160,8 @@ class _Judge:
     def _find_label(self, odd: Sequence[OddColumn]) -> LabelPlace:
         columns, data = self._columns, self._data
         if self._labelled:
+            if columns[-1].is_empty and ends(columns, odd)[1] == len(columns) - 1:
+                return "last"
             numbers = {as_number(name) for name in map(class_name, data.normal)}
             likely = BINARY_LABELS | {number for number in numbers if number is not None}
             chosen = data.label != "last"

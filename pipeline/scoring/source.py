@@ -106,7 +106,7 @@ def find_columns(source: Source, data: SignalData | ImageData) -> CsvLayout | Ex
         UserInputError: The file is not of the kind that the model takes.
     """
     if source.kind == "csv":
-        return find_layout(read_lines(source), data.shape, source.path, source.drop_columns)[1]
+        return find_layout(read_lines(source), data, source.path, source.drop_columns)[1]
     return find_counted_file(
         source.path, source.kind, data, source.drop_columns, is_gzip=source.is_gzip
     )
@@ -140,7 +140,7 @@ def read_source(
         return
     # Standard input is read only once, so the layout is found on the way.
     blocks = read_lines(source, WHOLE, advance)
-    first, layout = find_layout(blocks, data.shape, source.path, source.drop_columns)
+    first, layout = find_layout(blocks, data, source.path, source.drop_columns)
     for lines in itertools.chain([first], blocks):
         yield parse_block(lines, layout, source.path)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pipeline_config import SignalData, reading_settings
 from tests.conftest import Aepipe, Result
 from tests.pipeline.scoring.tiny_served import TinyDetector, TinyReconstructor, push
 
@@ -60,6 +61,19 @@ def piped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
         os.write(writing, content)
         os.close(writing)
         monkeypatch.setattr(sys, "stdin", os.fdopen(reading))
+
+    return call
+
+
+@pytest.fixture
+def read_so(tmp_path: Path) -> Callable[[SignalData], Path]:
+    """Pushes a model whose run read its files in some way; returns the push directory."""
+
+    def call(data: SignalData) -> Path:
+        version = push(TinyDetector(), tmp_path / "served", "ecg_anomaly_detector", 1)
+        reading = {"reading": json.loads(reading_settings(data))}
+        (version / "aepipe.json").write_text(json.dumps(reading))
+        return tmp_path / "served"
 
     return call
 

@@ -10,14 +10,12 @@ import pandas as pd
 import pytest
 import wfdb
 
-from pipeline_config import SignalData, reading_settings
+from pipeline_config import SignalData
 from tests.pipeline.scoring.conftest import Predict, Predicted, mistake
 from tests.pipeline.scoring.tiny_served import (
     LENGTH,
-    TinyDetector,
     as_lines,
     make_signals,
-    push,
     read_scores,
     write_csv,
 )
@@ -90,19 +88,6 @@ def test_a_record_is_scored_window_by_window(tmp_path: Path, predicted: Predicte
     assert found["examples"] == 700
     rows = read_scores(tmp_path / "scores.parquet")["row"]
     assert rows.tolist() == [1 + LENGTH * place for place in range(700)]
-
-
-@pytest.fixture
-def read_so(tmp_path: Path) -> Callable[[SignalData], Path]:
-    """Pushes a model whose run read its files in some way; returns the push directory."""
-
-    def call(data: SignalData) -> Path:
-        version = push(TinyDetector(), tmp_path / "served", "ecg_anomaly_detector", 1)
-        reading = {"reading": json.loads(reading_settings(data))}
-        (version / "aepipe.json").write_text(json.dumps(reading))
-        return tmp_path / "served"
-
-    return call
 
 
 def test_a_file_is_read_as_the_run_read_its_own(
