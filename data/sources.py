@@ -119,10 +119,11 @@ def _given(config: PipelineConfig, data_dir: Path) -> DataSource:
     root = data_dir.expanduser().absolute()
     if not root.exists():
         raise UserInputError(f"{root}: no such folder; name one with the files of {config.name!r}")
-    is_part = isinstance(config.data, ImageData) and not root.name.lower().endswith(".npz")
+    whole = (".npz", ".csv", ".csv.gz")
+    is_part = isinstance(config.data, ImageData) and not root.name.lower().endswith(whole)
     if not root.is_dir() and is_part:
         raise UserInputError(
-            f"{root}: a file, not a folder; name the folder that holds it, or one .npz file"
+            f"{root}: a file, not a folder; name the folder that holds it, or one .npz or .csv file"
         )
     if not root.is_dir():
         return DataSource(root.parent, "given", file=root.name)

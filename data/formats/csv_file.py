@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from data.formats.chosen_columns import ChosenColumns
-from data.formats.columns import BINARY_LABELS
+from data.formats.columns import BINARY_LABELS, LABEL_NAMES
 from data.formats.content import (
     BLOCK_BYTES,
     MAX_LINE_BYTES,
@@ -49,7 +49,7 @@ _ENOUGH_ROWS = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class _Beginning:
+class Beginning:
     """A file's first lines.
 
     Attributes:
@@ -112,7 +112,7 @@ def read_csv(path: str, data: SignalData, block_bytes: int = BLOCK_BYTES) -> Ite
         blocks = read_line_blocks(content, path, block_bytes)
         # What is no text has no columns to judge.
         judged = (_require_text(lines, path) for lines in blocks)
-        beginning = _read_beginning(judged, path, data.separator)
+        beginning = read_beginning(judged, path, data.separator)
         layout = _training_layout(beginning, data, path)
         for lines in itertools.chain([beginning.lines], blocks):
             block = parse_block(lines, layout, path)
@@ -141,7 +141,7 @@ def text_facts(path: str, separator: str = "auto") -> tuple[str, str, bool]:
         UserInputError: The file is no text; see `read_csv`.
     """
     with open_content(path) as content:
-        beginning = _read_beginning(read_line_blocks(content, path), path, separator)
+        beginning = read_beginning(read_line_blocks(content, path), path, separator)
     preamble, start = beginning.preamble, beginning.start
     if preamble:
         return preamble.kind, start.separator.words, bool(preamble.names)
@@ -168,7 +168,7 @@ def find_layout(
     """
     if isinstance(data, ImageData):
         return _find_image_layout(blocks, data, path, drop_columns)
-    beginning = _read_beginning(blocks, path, data.separator)
+    beginning = read_beginning(blocks, path, data.separator)
     start, preamble = beginning.start, beginning.preamble
     if preamble and preamble.kind == "ts":
         in_file = preamble.dimensions
@@ -192,14 +192,21 @@ def find_layout(
 def _find_image_layout(
     blocks: Iterator[LineBlock], data: ImageData, path: str, drop_columns: Sequence[int]
 ) -> tuple[LineBlock, CsvLayout]:
-    beginning = _read_beginning(blocks, path, "auto")
+    beginning = read_beginning(blocks, path, "auto")
     pixels = math.prod(data.shape)
-    columns = scoring_columns(beginning.start, pixels, IMAGE_LABELS, drop_columns, path)
+    in_front = not drop_columns and label_is_named_in_front(beginning.start)
+    named = SignalData(label="first") if in_front else None
+    columns = scoring_columns(beginning.start, pixels, IMAGE_LABELS, drop_columns, path, named)
     layout = beginning.layout(data.shape, columns)
     return beginning.lines, dataclasses.replace(layout, labels=IMAGE_LABELS)
 
 
-def _training_layout(beginning: _Beginning, data: SignalData, path: str) -> CsvLayout:
+def label_is_named_in_front(start: Start) -> bool:
+    """Returns whether a header gives the first column the name of a label."""
+    return bool(start.names) and start.names[0].strip().lower() in LABEL_NAMES
+
+
+def _training_layout(beginning: Beginning, data: SignalData, path: str) -> CsvLayout:
     start, preamble = beginning.start, beginning.preamble
     if preamble and preamble.kind == "ts":
         in_file = preamble.dimensions
@@ -217,10 +224,19 @@ def _training_layout(beginning: _Beginning, data: SignalData, path: str) -> CsvL
     )
 
 
-def _read_beginning(blocks: Iterator[LineBlock], path: str, separator: str) -> _Beginning:
-    """Returns a file's first lines, with enough rows to judge its columns if it has as many."""
+def read_beginning(blocks: Iterator[LineBlock], path: str, separator: str) -> Beginning:
+    """Returns a file's first lines, with enough rows to judge its columns if it has as many.
+
+    Args:
+        blocks: The file's, from its start; no more are taken than it needs.
+        path: The file, for messages.
+        separator: As `SignalData.separator`.
+
+    Raises:
+        UserInputError: The lines are no table; the message says what they are.
+    """
     first = LineBlock(1, b"")
-    found = _Beginning(first, read_start([], path))
+    found = Beginning(first, read_start([], path))
     for block in blocks:
         number = first.first_line if first.data else block.first_line
         data = first.data + block.data
@@ -232,7 +248,7 @@ def _read_beginning(blocks: Iterator[LineBlock], path: str, separator: str) -> _
             found = _below_preamble(first, text.split("\n"), path, separator)
         else:
             lines = text.split("\n", _LINES_JUDGED)[:_LINES_JUDGED]
-            found = _Beginning(first, read_start(lines, path, separator))
+            found = Beginning(first, read_start(lines, path, separator))
         rows = len(found.start.rows)
         if rows >= _ENOUGH_ROWS and not may_begin_preamble(text):
             break
@@ -252,12 +268,10 @@ def _text(lines: LineBlock) -> str:
     return lines.data.decode(errors="replace").replace("\r\n", "\n")
 
 
-def _below_preamble(
-    first: LineBlock, lines: Sequence[str], path: str, separator: str
-) -> _Beginning:
+def _below_preamble(first: LineBlock, lines: Sequence[str], path: str, separator: str) -> Beginning:
     preamble = read_preamble(lines, path)
     if preamble is None:
-        return _Beginning(first, read_start([], path))
+        return Beginning(first, read_start([], path))
     below = lines[preamble.lines : preamble.lines + _LINES_JUDGED]
     rows = [line for line in below if not line.lstrip().startswith(preamble.comment)]
     if preamble.kind == "ts":
@@ -267,10 +281,10 @@ def _below_preamble(
             f"{path}: rows are sparse ({{place value, ...}}), which is not read: save the file "
             "dense (Weka: SparseToNonSparse)"
         )
-    return _Beginning(first, read_rows(rows, path, separator, preamble.names), preamble)
+    return Beginning(first, read_rows(rows, path, separator, preamble.names), preamble)
 
 
-def _count_classes(beginning: _Beginning, path: str, place: int) -> dict[str, int]:
+def _count_classes(beginning: Beginning, path: str, place: int) -> dict[str, int]:
     """Returns how many rows of the whole file are of each class; needed for a message only."""
     counts: collections.Counter[str] = collections.Counter()
     separator, width = beginning.start.separator, beginning.start.usual_count

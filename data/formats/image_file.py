@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from data.formats.idx_file import find_pair, read_images
+from data.formats.image_csv import read_image_rows
 from data.formats.image_npz import ImageSplit, find_npz_images, has_splits
 from data.formats.picture_file import find_pictures
 from data.formats.rows import Block
@@ -15,7 +16,7 @@ from pipeline_config import ImageData, UserInputError
 ImageReader = Callable[[], Iterator[Block]]
 """Yields images in file order, uint8 [n, height, width], with labels; it travels to workers."""
 
-ImageKind = Literal["idx", "npz", "pictures"]
+ImageKind = Literal["idx", "npz", "csv", "pictures"]
 
 
 def image_kind(paths: Sequence[str]) -> ImageKind:
@@ -71,6 +72,8 @@ def find_images_to_train(
         return find_pictures(paths, shape, labels)
     if kind == "npz":
         return [reader for path in paths for reader in find_npz_images(path, shape, split)]
+    if kind == "csv":
+        return [functools.partial(read_image_rows, path, shape) for path in paths]
     return [functools.partial(read_images, *find_pair(paths, shape))]
 
 
@@ -78,4 +81,6 @@ def _kind(path: str) -> ImageKind:
     name = path.lower()
     if name.endswith(PICTURE_SUFFIXES):
         return "pictures"
+    if name.endswith((".csv", ".csv.gz")):
+        return "csv"
     return "npz" if name.endswith(".npz") else "idx"

@@ -27,6 +27,10 @@ _SIGNALS: Mapping[str, tuple[Splits, ...]] = {
 }
 _IMAGES: Mapping[str, tuple[Splits, ...]] = {
     ".npz": (_both("*.npz"),),
+    ".csv": (
+        {"train": "*train*.csv{,.gz}", "eval": f"*{_EVAL}*.csv{{,.gz}}"},
+        _both("*.csv{,.gz}"),
+    ),
     "picture": (
         {"train": f"train/*/{_PICTURE}", "eval": f"{_EVAL}/*/{_PICTURE}"},
         _both(f"*/{_PICTURE}"),
@@ -125,7 +129,7 @@ def _as_settings(patterns: Splits) -> str:
 
 
 def _split_by_content(patterns: Splits) -> str:
-    is_one_set = patterns == _both(f"*/{_PICTURE}")
+    is_one_set = patterns in (_both(f"*/{_PICTURE}"), _both("*.csv{,.gz}"))
     return ", split 80/20 by their content" if is_one_set else ""
 
 

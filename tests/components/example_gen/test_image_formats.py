@@ -57,3 +57,16 @@ def test_an_archive_gives_both_splits(tmp_path: Path) -> None:
         splits = ingested(given, tmp_path)
         assert {image.value for image in splits["train"]} == {of.tobytes() for of in pixels[:7]}
         assert {image.value for image in splits["eval"]} == {of.tobytes() for of in pixels[7:]}
+
+
+def test_text_files_give_a_split_each(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (12, 30), dtype=np.uint8)
+    header = ",".join(["label", *(f"pixel{number}" for number in range(1, 31))])
+    for name, part in (("train", slice(None, 8)), ("test", slice(8, None))):
+        table = np.column_stack([np.arange(12) % 10, pixels])[part]
+        np.savetxt(tmp_path / f"{name}.csv", table, "%d", ",", header=header, comments="")
+    splits = ingested(tmp_path, tmp_path)
+    assert {image.value for image in splits["train"]} == {of.tobytes() for of in pixels[:8]}
+    assert {(image.value, image.label) for image in splits["eval"]} == {
+        (of.tobytes(), number % 10) for number, of in enumerate(pixels) if number >= 8
+    }

@@ -44,12 +44,43 @@ def test_the_folders_give_classes_and_splits(
 
 
 @pytest.mark.parametrize(
+    ("names", "train", "held_out"),
+    [
+        (["mnist.npz", "a.txt"], "mnist.npz", "mnist.npz"),
+        (
+            ["fashion-mnist_train.csv", "fashion-mnist_test.csv", "1.png"],
+            "fashion-mnist_train.csv",
+            "fashion-mnist_test.csv",
+        ),
+        (["span-1/train.csv.gz", "span-1/test.CSV"], "span-1/train.csv.gz", "span-1/test.CSV"),
+        (["digits.csv"], "digits.csv", "digits.csv"),
+    ],
+)
+def test_archives_and_text_files(
+    tmp_path: Path, names: list[str], train: str, held_out: str
+) -> None:
+    data = chosen(tmp_path, *names)
+    assert data.files.newest.files == {"train": (train,), "eval": (held_out,)}
+    assert data.facts.files == len({train, held_out})
+    assert ("80/20" in data.notices[0]) == (names == ["digits.csv"])
+
+
+@pytest.mark.parametrize("name", ["mnist.npz", "digits.csv", "digits.CSV.gz"])
+def test_one_file_may_be_given(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / "train-images-idx3-ubyte").touch()
+    source = resolve(BASIC, data_dir=tmp_path / name, environ={}, cache_dir=tmp_path)
+    assert choose_data(BASIC, source, []).files.newest.names == [name]
+
+
+@pytest.mark.parametrize(
     ("names", "message"),
     [
         (["1.png"], r"1\.png: the picture lies in no folder of a class: .* CLASS/1\.png"),
         (["train/1.png", "test/2.png"], r"the picture lies in no folder of a class"),
         (["train/a/1.png"], "train: there is no folder test with pictures beside it"),
         (["test/a/1.png"], "test: there is no folder train with pictures beside it"),
+        (["a.npz", "train.csv"], r"there are \.npz and \.csv files: choose one format, such as"),
         (["a/1.bmp"], r"no file matches 'train-\*-ubyte\{,\.gz\}'"),
     ],
 )
