@@ -1,6 +1,5 @@
 """Files of signals -> splits of tf.Examples."""
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from components.example_gen.tutorial_split import tutorial_split
 from data.formats.rows import Block, accepted
 from data.formats.signal_file import read_signals
 from data.spans.files import refuse_compressed_twins
+from data.splits import example_id
 from data.variety import joint_variety, require_variety, variety_of
 from pipeline_config import CLASS_FEATURE, ID_FEATURE, LABEL_FEATURE, SignalData
 
@@ -69,14 +69,14 @@ def to_examples(block: Block, base: str | None = None) -> Iterator[tf.train.Exam
     """Yields one tf.Example a row.
 
     Features: `signal` float_list [length x channels], sample by sample, `label` int64_list [1],
-    `class` bytes_list [1], `example_id` bytes_list [1]: 32 hex characters of a BLAKE2b digest of
-    the row's little-endian float32 samples and label.
+    `class` bytes_list [1], `example_id` bytes_list [1]: see `data.splits.example_id`, of the
+    little-endian float32 samples.
 
     Args:
         block: Rows, or windows of a series.
-        base: With windows, the folder that the file's name counts from: the digest is also of the
-            name and of the window's first sample, so that windows with the same content, such as
-            those of a still machine, have noise of their own.
+        base: With windows, the folder that the file's name counts from: the id is also of the name
+            and of the window's first sample, so that windows with the same content, such as those
+            of a still machine, have noise of their own.
     """
     rows = block.rows
     contents = rows.values.astype("<f4", copy=False)
@@ -87,14 +87,14 @@ def to_examples(block: Block, base: str | None = None) -> Iterator[tf.train.Exam
         places = [f"{file} {number}".encode() for number in rows.numbers.tolist()]
     of_rows = zip(contents, rows.labels.tolist(), classes, places, strict=True)
     for signal, label, name, place in of_rows:
-        content = signal.tobytes() + bytes([label & 0xFF]) + place
-        example_id = hashlib.blake2b(content, digest_size=16).hexdigest()
         example = tf.train.Example()
         features = example.features.feature
         features[SignalData.feature].float_list.value.extend(signal.ravel().tolist())
         features[LABEL_FEATURE].int64_list.value.append(label)
         features[CLASS_FEATURE].bytes_list.value.append(name.encode())
-        features[ID_FEATURE].bytes_list.value.append(example_id.encode())
+        features[ID_FEATURE].bytes_list.value.append(
+            example_id(signal.tobytes(), label, place).encode()
+        )
         yield example
 
 

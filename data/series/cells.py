@@ -83,7 +83,18 @@ def to_samples(
             reject(Rejected(int(rows[at]), faults[at], ""))
         samples[broken] = np.nan
     classes = None if labels is None else class_names(np.asarray(labels))
-    return Samples(path, columns.names, start, rows, samples, numbers, stamps, classes, broken)
+    return Samples(
+        path,
+        columns.names,
+        start,
+        rows,
+        samples,
+        times=numbers,
+        stamps=stamps,
+        without_times=columns.without_times,
+        classes=classes,
+        broken=broken,
+    )
 
 
 def parse_number(cell: str) -> float:
@@ -124,7 +135,7 @@ def _as_times(
     raise UserInputError(
         f"{path}, row {rows[at]}, column {columns.time + 1}: {shown(str(stamps[at]))} is not a "
         "time as in the rows before: write numbers, or ISO times such as 2026-01-31T12:00:00, or "
-        f"--set data.time=none --set data.drop={columns.time} to count samples alone"
+        f"{columns.without_times} to count samples alone"
     )
 
 

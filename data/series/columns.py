@@ -33,12 +33,14 @@ class SeriesColumns:
         names: What they are, for messages.
         time: Place of the times; None for none.
         label: Place of the labels; None for none.
+        without_times: Settings with which samples are counted and times are not read.
     """
 
     channels: tuple[int, ...]
     names: tuple[Channel, ...]
     time: int | None
     label: int | None
+    without_times: str
 
 
 def choose_columns(
@@ -82,7 +84,9 @@ class _Chooser:
             self._require_numbers(place)
         self._require_count(channels)
         names = tuple(self._channel(place) for place in channels)
-        return SeriesColumns(tuple(channels), names, time, None if self._to_score else label)
+        without_times = "" if time is None else f"--set data.time=none {self._drop(time)}"
+        label = None if self._to_score else label
+        return SeriesColumns(tuple(channels), names, time, label, without_times)
 
     @functools.cached_property
     def _rest(self) -> list[int]:
@@ -124,7 +128,7 @@ class _Chooser:
             first, second = (self._setting_name(place) for place in named[:2])
             raise UserInputError(
                 f"{self._path}: two columns may be the times, {first} and {second}: "
-                f"--set data.time={first} --set data.drop={second}"
+                f"--set data.time={first} {self._drop(named[1])}"
             )
         if named:
             return named[0]
@@ -171,15 +175,14 @@ class _Chooser:
     def _require_numbers(self, place: int) -> None:
         column = self._columns[place]
         name = self._setting_name(place)
+        advice = "take it out of data.channel" if self._data.channel else self._drop(place)
         if column.is_empty:
             # All of its cells may be missing samples, but hardly the first hundred.
             raise UserInputError(
-                f"{self._path}: {self._channel(place)} is empty in the first rows: "
-                f"--set data.drop={name}"
+                f"{self._path}: {self._channel(place)} is empty in the first rows: {advice}"
             )
         if column.is_text and len(column.cells) > 1:
             text = next(cell for cell in column.cells if cell)
-            advice = f"--set data.drop={name}"
             if _TIME_TEXT.search(text) and self._data.time == "auto":
                 advice = f"--set data.time={name} if it holds the times, else {advice}"
             raise UserInputError(
@@ -209,6 +212,10 @@ class _Chooser:
             f"{self._path}: {found} channel{'s' if found > 1 else ''} ({names}), but "
             f"data.channels={wanted}: --set data.channels={found}{fewer}"
         )
+
+    def _drop(self, place: int) -> str:
+        """Returns the setting that leaves a column out, as well as those that are left out."""
+        return f"--set data.drop={','.join([*self._data.drop, self._setting_name(place)])}"
 
     def _channel(self, place: int) -> Channel:
         return Channel(place + 1, self._columns[place].name or "")

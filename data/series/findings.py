@@ -87,8 +87,8 @@ class Findings:
             flat = self.least == self.greatest
             names = [name for name, same in zip(self.channels, flat, strict=True) if same]
             found += [
-                f"channel {name} is the same number in every sample: it says nothing; "
-                f"--set data.drop={name} leaves it out"
+                f"channel {name} is the same number in every sample: it says nothing: "
+                "leave it out with data.drop and one less in data.channels"
                 for name in names
             ]
         return found

@@ -88,7 +88,7 @@ class NumpyFile:
         samples, *labels = data.arrays
         if samples not in found:
             only = len(found) == 1
-            advice = found[0] if only else "X,Y"
+            advice = found[0] if only else "NAME,NAME"
             raise UserInputError(
                 f"{self._path}: there is no array {samples!r}, but {', '.join(found) or 'none'}: "
                 f"--set data.arrays={advice} names the samples"

@@ -97,8 +97,8 @@ class ParquetFile:
             return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise UserInputError(
-                f"{self._path}: column {name!r} holds {column.type}, which is no channel: "
-                f"--set data.drop={name}"
+                f"{self._path}: column {name!r} holds {column.type}, which is no channel: leave "
+                "it out with data.drop"
             ) from error
 
     @contextlib.contextmanager

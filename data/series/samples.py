@@ -44,6 +44,7 @@ class Samples:
         times: int64 (nanoseconds since 1970) or, if the file holds numbers, these: int64 or
             float64 [n]; None if the series has no times.
         stamps: [n]; the times as they are in the file, text or numbers; None without times.
+        without_times: Settings with which samples are counted and times are not read, for messages.
         classes: str [n]; the class of each sample, "" for none; None if the series has no labels.
         broken: bool [n]; rows that cannot be read: their values are NaN, and their times mean
             nothing; None if there are none.
@@ -58,6 +59,7 @@ class Samples:
     values: npt.NDArray[np.float32]
     times: npt.NDArray[Any] | None = None
     stamps: npt.NDArray[Any] | None = None
+    without_times: str = ""
     classes: npt.NDArray[np.str_] | None = None
     broken: npt.NDArray[np.bool_] | None = None
     run: int = 0

@@ -14,10 +14,8 @@ import numpy.typing as npt
 
 from data.series.samples import Channel
 from data.series.series_file import count_samples, series_columns
+from data.splits import EVAL_PARTS
 from pipeline_config import SignalData, UserInputError
-
-EVAL_PARTS = 5
-"""One of so many parts is kept for eval."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -122,7 +122,7 @@ def _require_forwards(steps: npt.NDArray[Any], pair: Samples) -> None:
     at = int(wrong[0])
     row, before = pair.rows[at + 1], pair.rows[at]
     stamp, earlier = pair.stamps[at + 1], pair.stamps[at]
-    advice = "or count samples alone: --set data.time=none, with data.drop naming that column"
+    advice = f"or count samples alone: {pair.without_times}"
     if steps[at] == 0:
         raise UserInputError(
             f"{pair.path}, row {row}: the time {stamp} is that of row {before}, {earlier}: "

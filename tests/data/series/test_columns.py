@@ -162,8 +162,8 @@ def test_a_constant_channel_is_noticed(tmp_path: Path) -> None:
     found = cut(_log(tmp_path, "time,flow,pump", pump="7"), channels=2)
 
     assert found.notices == [
-        "channel pump is the same number in every sample: it says nothing; "
-        "--set data.drop=pump leaves it out"
+        "channel pump is the same number in every sample: it says nothing: "
+        "leave it out with data.drop and one less in data.channels"
     ]
 
 

@@ -105,7 +105,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], dict[str, object], str]] = {
     "no_such_array": (
         _npz,
         {"arrays": ("signal",)},
-        "there is no array 'signal', but x, y: --set data.arrays=X,Y names the samples and the",
+        "there is no array 'signal', but x, y: --set data.arrays=NAME,NAME names the",
     ),
     "nan": (
         lambda folder: _saved(folder, np.array([1.0, np.nan, 2.0])),
