@@ -94,7 +94,7 @@ def find_example_file(path: str, data: SignalData, *, scoring: bool = False) -> 
         from data.formats.parquet_file import find_parquet
 
         return find_parquet(path, data, scoring=scoring)
-    from data.formats.numpy_file import find_numpy
+    from data.formats.numpy_layout import find_numpy
 
     return find_numpy(path, data, is_archive=kind == "npz", is_gzip=is_gzip, scoring=scoring)
 

@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Collection, Sequence
+import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -61,12 +62,10 @@ def find_columns(schema: pa.Schema, data: SignalData, path: str, *, scoring: boo
     depths = {field.name: _depth(field.type) for field in samples}
     strange = [name for name, depth in depths.items() if depth is None]
     lists = [name for name, depth in depths.items() if depth]
-    odd = strange or (lists and [name for name in depths if name not in lists])
-    if odd:
+    if odd := strange or (lists and [name for name in depths if name not in lists]):
         what = ", ".join(f"{name} ({schema.field(name).type})" for name in odd[:_SHOWN])
         raise UserInputError(
-            f"{path}: these columns hold no samples: {what}: --set data.drop="
-            f"{','.join([*data.drop, *odd])}{_or_label(odd, data, scoring=scoring)}"
+            f"{path}: these columns hold no samples: {what}: {_remedy(odd, data, scoring=scoring)}"
         )
     found = set(depths.values())
     if len(found) > 1:
@@ -126,11 +125,6 @@ def _find_label(
             f"{path}: data.label={data.label}, but the {data.label} column, {field.name}, holds "
             f"lists: --set data.label={place}"
         )
-    if not lists and len(fields) == data.length:
-        raise UserInputError(
-            f"{path}: each row has {data.length} values, one less than data.length={data.length} "
-            f"samples and a label ({data.label}): --set data.label=none, if there is none"
-        )
     return field.name
 
 
@@ -173,10 +167,17 @@ def _depth(kind: pa.DataType) -> int | None:
     return depth if depth <= 2 and _is_number(kind) else None
 
 
-def _or_label(odd: Collection[str], data: SignalData, *, scoring: bool) -> str:
-    if scoring or data.label in odd or len(odd) > 1:
-        return ""
-    return f", or, if it is the label, --set data.label={next(iter(odd))}"
+def _remedy(odd: Sequence[str], data: SignalData, *, scoring: bool) -> str:
+    """Returns how to read a file in spite of columns that hold no samples."""
+    if scoring:
+        return "give a file without them, or leave them out with --drop-column N, counted from 0"
+    drop = f"--set {shlex.quote('data.drop=' + ','.join([*data.drop, *odd]))}"
+    if len(odd) > 1 or data.label in odd:
+        return drop
+    label = f"--set {shlex.quote(f'data.label={odd[0]}')}"
+    if odd[0].lower() in LABEL_NAMES:
+        return f"{label}, or {drop} leaves it out"
+    return f"{drop}, or, if it is the label, {label}"
 
 
 def _named(schema: pa.Schema) -> str:

@@ -11,7 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from data.formats.channels import pick_channels
+from data.formats.columns import Column
 from data.formats.content import BLOCK_BYTES, open_file
+from data.formats.label_column import label_column_fault
 from data.formats.labels import LabelRule, class_names
 from data.formats.parquet_columns import Columns, find_columns
 from data.formats.parquet_values import label_cells, samples_of
@@ -33,6 +36,8 @@ class ParquetFile:
         rows: Rows in the file.
         columns: Those that are read.
         rule: Which classes are normal; None if labels are not read.
+        stored: Shape of one row's samples in the file.
+        channels: Places of the channels that are read of it; none for all.
         shape: Shape of one example.
     """
 
@@ -40,6 +45,8 @@ class ParquetFile:
     rows: int
     columns: Columns
     rule: LabelRule | None
+    stored: tuple[int, ...]
+    channels: tuple[int, ...]
     shape: tuple[int, ...]
 
     @property
@@ -55,7 +62,7 @@ class ParquetFile:
     @property
     def row_bytes(self) -> int:
         """Bytes of one row as float32."""
-        return 4 * math.prod(self.shape)
+        return 4 * math.prod(self.stored)
 
     def read(
         self, first: int = 0, stop: int | None = None, block_bytes: int = BLOCK_BYTES
@@ -85,7 +92,10 @@ class ParquetFile:
     def _block(self, first: int, batch: pa.RecordBatch) -> Block:
         numbers = np.arange(first + 1, first + 1 + len(batch), dtype=np.int64)
         columns = [batch.column(name) for name in self.columns.samples]
-        values, fits, rejected = samples_of(columns, self.columns.depth, self.shape, numbers)
+        values, fits, rejected = samples_of(columns, self.columns.depth, self.stored, numbers)
+        if self.channels:
+            values = values.reshape(*values.shape[:2], -1)[..., self.channels]
+        values = values.reshape(-1, *self.shape)
         names, labels = None, no_labels(int(fits.sum()))
         if self.rule is not None and self.columns.label is not None:
             names = class_names(label_cells(batch.column(self.columns.label)))[fits]
@@ -113,12 +123,30 @@ def find_parquet(path: str, data: SignalData, *, scoring: bool) -> ParquetFile:
         rows = file.metadata.num_rows
         if not rows:
             raise UserInputError(f"{path}: there are no rows in it: give one or more")
-        head = next(file.iter_batches(_ROWS_JUDGED, columns=list(columns.samples)))
-    shape = _usual_shape(head, columns)
-    if shape and (fault := shape_fault(shape, data, scoring=scoring)):
+        names = [*columns.samples, *([columns.label] if columns.label else [])]
+        head = next(file.iter_batches(_ROWS_JUDGED, columns=names))
+    stored = _usual_shape(head, columns) or data.shape
+    channels: tuple[int, ...] = ()
+    if data.channel:
+        found = [*columns.samples] if columns.depth == 1 else [""] * (*stored, 1)[1]
+        channels = tuple(pick_channels(found, data, path))
+    fault = None
+    if columns.depth == 0 and not scoring and data.label in ("first", "last", "none"):
+        if data.label == "first":
+            names = [*names[-1:], *names[:-1]]
+        fault = label_column_fault([_as_column(head, name) for name in names], data)
+    fault = fault or shape_fault(
+        (stored[0], len(channels)) if channels else stored, data, scoring=scoring
+    )
+    if fault:
         raise UserInputError(f"{path}: {fault}")
     rule = LabelRule.from_data(data) if columns.label is not None else None
-    return ParquetFile(path, rows, columns, rule, data.shape)
+    return ParquetFile(path, rows, columns, rule, stored, channels, data.shape)
+
+
+def _as_column(batch: pa.RecordBatch, name: str) -> Column:
+    cells = ["" if value is None else str(value) for value in batch.column(name).to_pylist()]
+    return Column(0, name, cells)
 
 
 @contextlib.contextmanager

@@ -50,7 +50,9 @@ class WfdbRecord:
         import wfdb
 
         try:
-            part = wfdb.rdrecord(self.name, start, stop, channels).p_signal
+            # The library returns channels in their own order, or each once, not always as asked.
+            wanted = sorted(set(channels))
+            part = wfdb.rdrecord(self.name, start, stop, wanted).p_signal
         except FileNotFoundError as error:
             missing = Path(error.filename or self.name).name
             raise UserInputError(
@@ -59,9 +61,9 @@ class WfdbRecord:
             ) from error
         except Exception as error:  # The library fails in many ways on what it did not expect.
             raise self._damaged(start, stop) from error
-        if part is None or part.shape != (stop - start, len(channels)):
+        if part is None or part.shape != (stop - start, len(wanted)):
             raise self._damaged(start, stop)
-        return part.astype(np.float32)
+        return part.astype(np.float32)[:, [wanted.index(channel) for channel in channels]]
 
     def _damaged(self, start: int, stop: int) -> UserInputError:
         return UserInputError(

@@ -64,6 +64,21 @@ def test_channels_of_an_npz(tmp_path: Path, compress: bool, order: Any) -> None:
     assert np.array_equal(found.labels, LABELS)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_channels_by_number(tmp_path: Path, order: Any) -> None:
+    path = npy(tmp_path, np.array(X3, order=order))
+    two = read(path, data(label="none", channels=2, channel=("2", "0"))).rows
+    assert np.array_equal(two.values, X3[..., [2, 0]].astype(np.float32))
+    one = read(path, data(label="none", channel=("1",))).rows
+    assert np.array_equal(one.values, X3[..., 1].astype(np.float32))
+
+
+def test_labels_may_begin_with_missing_ones(tmp_path: Path) -> None:
+    labels = np.where(np.arange(30) < 20, np.nan, 1.0)
+    found = read(npy(tmp_path, np.column_stack([X, labels])), data()).rows
+    assert found.labels.tolist() == [-1] * 20 + [1] * 10
+
+
 def test_gzip_whatever_the_name(tmp_path: Path) -> None:
     path = tmp_path / "beats.dat"
     path.write_bytes(gzip.compress(npy(tmp_path, X).read_bytes()))
@@ -164,8 +179,8 @@ ARRAYS: dict[str, tuple[Array, SignalData, str]] = {
     "another_length": (
         WITH_LABEL,
         data(length=140),
-        "a.npy: each row has 12 samples, but data.length=140: --set data.length=12, or, if the "
-        "last value is not the label, --set data.length=13 --set data.label=none",
+        "a.npy: each row has 12 samples and a label (last), but data.length=140: "
+        "--set data.length=12, or, if it is no label, --set data.label=none --set data.length=13",
     ),
     "another_length_without_label": (
         X,
@@ -183,7 +198,29 @@ ARRAYS: dict[str, tuple[Array, SignalData, str]] = {
         data(label="none", channels=3),
         "swap the two dimensions (numpy.moveaxis(x, 1, 2))",
     ),
-    "no_room_for_a_label": (X, data(), "--set data.label=none, or save the labels beside it"),
+    "no_label": (X, data(), "the last value of each row is no class (2.06"),
+    "no_label_and_another_length": (
+        X,
+        data(length=140),
+        "...): --set data.label=none --set data.length=12",
+    ),
+    "label_first": (
+        np.column_stack([Y, X]),
+        data(length=140),
+        "is no class (2.06629896736218, 17.575503504650985, 17.76863545199607, ...), but the first "
+        "one holds 0, 1 and 2 alone: --set data.label=first --set data.length=12",
+    ),
+    "label_not_said": (
+        WITH_LABEL,
+        data(label="none"),
+        "each row has 13 values, one more than data.length=12, and the last one holds 0, 1 and 2 "
+        "alone: --set data.label=last",
+    ),
+    "no_such_channel": (
+        X3,
+        data(label="none", channel=("3",)),
+        "data.channel=3: there is no such channel: there are 0, 1, 2: --set data.channel=NAME",
+    ),
     "channels_and_label": (X3, data(channels=3), "without room for data.label=last"),
     "label_by_name": (WITH_LABEL, data(label="kind"), "without room for data.label=kind"),
     "objects": (

@@ -71,9 +71,28 @@ def test_channels(tmp_path: Path, columns: dict[str, Any]) -> None:
     assert np.array_equal(found.values, X3.astype(np.float32))
 
 
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        ({"signal": X3.tolist()}, ("2", "0")),
+        ({name: [*X3[..., place]] for place, name in enumerate("abc")}, ("c", "0")),
+    ],
+    ids=["lists_of_lists", "a_list_a_channel"],
+)
+def test_channels_by_name_or_number(
+    tmp_path: Path, columns: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    path = parquet(tmp_path, columns)
+    two = read(path, data(label="none", channels=2, channel=names)).rows
+    assert np.array_equal(two.values, X3[..., [2, 0]].astype(np.float32))
+    one = read(path, data(label="none", channel=names[:1])).rows
+    assert np.array_equal(one.values, X3[..., 2].astype(np.float32))
+
+
 LABELLED: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "last": ({**WIDE, "y": Y}, {}, ["0", "1", "2"]),
     "first": ({"y": Y.astype(float), **LISTS}, {"label": "first"}, ["0", "1", "2"]),
+    "first_column": ({"y": Y, **WIDE}, {"label": "first"}, ["0", "1", "2"]),
     "by_name": ({"y": Y, **WIDE, "id": Y}, {"label": "y", "drop": ("id",)}, ["0", "1", "2"]),
     "text": ({**LISTS, "kind": KINDS}, {"normal": ("N",)}, ["V", "N", ""]),
     "dictionary": ({**LISTS, "y": KINDS.dictionary_encode()}, {"normal": ("N",)}, ["V", "N", ""]),
@@ -179,7 +198,8 @@ COLUMNS: dict[str, tuple[Any, SignalData, str]] = {
     "another_length_of_columns": (
         {**WIDE, "y": Y},
         data(length=140),
-        "a.parquet: each row has 12 samples, but data.length=140: --set data.length=12",
+        "a.parquet: each row has 12 samples and a label (last), but data.length=140: "
+        "--set data.length=12, or, if it is no label, --set data.label=none --set data.length=13",
     ),
     "channels": (
         {"signal": X3.tolist()},
@@ -187,7 +207,32 @@ COLUMNS: dict[str, tuple[Any, SignalData, str]] = {
         "data.length=12 and data.channels=1: --set data.channels=3",
     ),
     "a_list_a_channel": ({"a": [*X], "b": [*X]}, UNLABELLED, "--set data.channels=2"),
-    "no_label": (WIDE, data(), "a.parquet: each row has 12 values, one less than"),
+    "no_label": (WIDE, data(), "a.parquet: the last value of each row is no class (0.04"),
+    "label_first": (
+        {"kind": Y, **WIDE},
+        data(length=140),
+        "the first one holds 0, 1 and 2 alone: --set data.label=first --set data.length=12",
+    ),
+    "label_by_its_name": (
+        {"t": X[:, 0], "Label": Y, **{name: WIDE[name] for name in list(WIDE)[1:]}},
+        data(),
+        "data.label=last, but another column is named 'Label': --set data.label=Label",
+    ),
+    "text_named_label": (
+        {"class": KINDS, **WIDE},
+        data(),
+        "class (string): --set data.label=class, or --set data.drop=class leaves it out",
+    ),
+    "label_not_said": (
+        {**WIDE, "kind": Y},
+        UNLABELLED,
+        "one more than data.length=12, and the last one holds 0, 1 and 2 alone: --set data.label",
+    ),
+    "no_such_channel": (
+        {"a": [*X], "b": [*X]},
+        data(label="none", channel=("c",)),
+        "data.channel=c: there is no such channel: there are 0 'a', 1 'b'",
+    ),
     "label_is_a_list": (
         {"kind": KINDS, **LISTS},
         data(),
