@@ -170,7 +170,7 @@ def few_normal(
 
     Args:
         labels: `label_counts` by split.
-        classes: `class_counts` of all splits.
+        classes: `class_counts` of all splits; a name that is empty does not count.
         normal: Value of `data.normal`.
     """
     found = {
@@ -178,6 +178,7 @@ def few_normal(
     }
     if found["normal"] >= found["abnormal"]:
         return []
+    classes = {name: count for name, count in classes.items() if name}
     if not classes:
         classes, normal = {"1": found["normal"], "0": found["abnormal"]}, ("1",)
     elif found["normal"] and not classes.keys() & {*normal}:
