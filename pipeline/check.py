@@ -5,6 +5,7 @@ all that is wrong is found at once, and what is advised has been tried.
 """
 
 import dataclasses
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -182,11 +183,13 @@ class _Check:
             domain = feature.float_domain
             if feature.name != self._config.data.feature or not feature.HasField("float_domain"):
                 continue
+            lowest = domain.min if domain.HasField("min") else -math.inf
+            highest = domain.max if domain.HasField("max") else math.inf
             least, greatest = survey.least.min(), survey.greatest.max()
-            if least < domain.min or greatest > domain.max:
+            if least < lowest or greatest > highest:
                 return (
                     f"values run from {least:g} to {greatest:g}, but the schema allows "
-                    f"{domain.min:g} to {domain.max:g}: if they are right, such as another unit, "
+                    f"{lowest:g} to {highest:g}: if they are right, such as another unit, "
                     f"widen the range in {where_to_change(self._config)}, or else correct the data"
                 )
         return None

@@ -135,7 +135,7 @@ def _record() -> OddFile:
 
 def _plant() -> OddFile:
     values = beats(rows=1, length=4000, channels=2)[0]
-    named = ["leak" if place % 1000 > 940 else "ok" for place in range(4000)]
+    named = ["leak" if place % 500 > 420 else "ok" for place in range(4000)]
     write = functools.partial(_write_plant, values=values, named=named)
     return OddFile("plant.csv", write, values, _labels(named, "ok"), is_series=True)
 
@@ -183,6 +183,8 @@ def _files() -> list[OddFile]:
         _saved(
             "lists.parquet", lambda path: _write_parquet(path, lists, kinds), lists, kinds, "normal"
         ),
+        _record(),
+        _plant(),
     ]
 
 

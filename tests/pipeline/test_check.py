@@ -66,6 +66,24 @@ def test_what_a_run_accepts_may_still_be_odd(aepipe, tmp_path):
     assert "1 of 23 rows are copies of others" in sentences
 
 
+def test_what_the_data_gate_would_refuse_is_foreseen(aepipe, tmp_path):
+    rows = [",".join([f"{n + k}" for k in range(140)]) + f",{n % 2}" for n in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    result = checked(aepipe, tmp_path)
+    assert result.exit_code == 2
+    assert "values run from 0 to 198, but the schema allows -100 to 100" in result.out
+    assert result.out.splitlines()[-1] == "a run would refuse this data (exit code 3)"
+
+
+def test_a_split_without_a_class_is_foreseen(aepipe, tmp_path):
+    rows = [f"{n},{n + 1},{n % 3},{int(n > 0)}" for n in range(30)]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    values = found(aepipe, tmp_path, *LIMITS)
+    assert not values["accepted"]
+    sentences = [finding["sentence"] for finding in values["findings"] if finding["exit_code"] == 3]
+    assert any("no abnormal (0) example among its" in sentence for sentence in sentences)
+
+
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
