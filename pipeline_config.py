@@ -232,7 +232,8 @@ class SignalData(Data):
         pattern: Which files; `{SPAN}`, `{YYYY}`, `{MM}`, `{DD}` and `{VERSION}` are TFX's. See
             `data.spans.files.matching_names`.
         length: Samples of one example.
-        channels: Values of one sample.
+        channels: Values of one sample. A row of text holds all those of its first sample, then
+            those of the next, as `array.reshape(len(array), -1)` has them.
         channel: Names or numbers, from 0, of the channels to read, in this order; none for the
             first `channels`.
         label: Where the label is: "last", "first", "none", or the name of a column.
@@ -246,7 +247,8 @@ class SignalData(Data):
             one after the other instead.
         after: Samples of a beat from its annotation on.
         annotator: Suffix of the files with a WFDB record's annotations.
-        drop: Names or numbers, from 0, of columns that are left out.
+        drop: Names or numbers, from 0, of columns that are left out before `label` is found; a
+            number is a place in the file.
         series: Files are long series, one column a channel, to cut windows of `length` from.
         step: Samples from the start of one window to that of the next; 0 for `length`.
         time: Column of a series' time stamps: its name, "none", or "auto" to find it.

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from data.formats.beginning import label_is_named_in_front, read_beginning
 from data.formats.chosen_columns import ChosenColumns
 from data.formats.columns import LABEL_NAMES, shown
 from data.formats.content import BLOCK_BYTES, open_content, read_line_blocks
-from data.formats.csv_file import label_is_named_in_front, read_beginning
 from data.formats.csv_rows import parse_block
 from data.formats.labels import LabelRule
 from data.formats.rows import Block, Rows, accepted

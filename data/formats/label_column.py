@@ -3,7 +3,8 @@
 import shlex
 from collections.abc import Sequence
 
-from data.formats.columns import LABEL_NAMES, Column, holds_classes, may_be_classes
+from data.formats.class_columns import holds_classes, may_be_classes
+from data.formats.columns import LABEL_NAMES, Column
 from data.formats.labels import is_class
 from data.formats.samples import shape_fault
 from pipeline_config import SignalData

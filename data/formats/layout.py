@@ -8,15 +8,9 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from data.formats.columns import (
-    LABEL_NAMES,
-    Column,
-    OddColumn,
-    holds_classes,
-    holds_one_class,
-    may_be_classes,
-    shown,
-)
+from data.formats.class_columns import holds_classes, holds_one_class, may_be_classes
+from data.formats.columns import LABEL_NAMES, Column, shown
+from data.formats.odd_columns import OddColumn
 
 _GUESSES = {"index": " (an index?)", "label": " (the label?)"}
 

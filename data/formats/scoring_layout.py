@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from data.formats.chosen_columns import ChosenColumns, columns_named, place_of
-from data.formats.columns import Column, OddColumn, odd_columns
+from data.formats.columns import Column
 from data.formats.layout import (
     LabelPlace,
     describe,
@@ -14,6 +14,7 @@ from data.formats.layout import (
     name_of,
     named_label,
 )
+from data.formats.odd_columns import OddColumn, odd_columns
 from data.formats.table import Start
 from pipeline_config import SignalData, UserInputError
 

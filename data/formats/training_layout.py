@@ -5,15 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from data.formats.chosen_columns import ChosenColumns, choose_columns
-from data.formats.columns import (
-    BINARY_LABELS,
-    LABEL_NAMES,
-    Column,
-    OddColumn,
-    as_number,
-    odd_columns,
-    shown,
-)
+from data.formats.columns import BINARY_LABELS, LABEL_NAMES, Column, as_number, shown
 from data.formats.labels import class_name, list_classes, suggest_normal
 from data.formats.layout import (
     LabelPlace,
@@ -25,6 +17,7 @@ from data.formats.layout import (
     name_of,
     named_label,
 )
+from data.formats.odd_columns import OddColumn, odd_columns
 from data.formats.table import Start
 from pipeline_config import SignalData, UserInputError
 

@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from components.scorer import ScoreFn
-from data.formats.csv_rows import CsvLayout
+from data.formats.csv_layout import CsvLayout
 from data.formats.example_file import ExampleFile
 from pipeline.scoring.engine import ServedModel, Summary, score_blocks
 from pipeline.scoring.outputs import result_files

@@ -22,7 +22,8 @@ from data.formats.content import (
     read_start,
 )
 from data.formats.csv_file import find_layout
-from data.formats.csv_rows import CsvLayout, parse_block
+from data.formats.csv_layout import CsvLayout
+from data.formats.csv_rows import parse_block
 from data.formats.example_file import ExampleFile, example_format
 from data.formats.first_bytes import GZIP
 from data.formats.rows import Block

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data.formats.csv_rows import CsvLayout
+from data.formats.csv_layout import CsvLayout
 from pipeline.scoring.distributed import score_distributed
 from pipeline.scoring.engine import ServedModel
 from pipeline.scoring.predict import score_streaming
