@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.settings import apply_settings
 from pipeline_config import PIPELINES
 
 REPOSITORY = Path(__file__).parents[2]
@@ -135,6 +136,18 @@ def test_every_command_is_one_that_is_run() -> None:
         if line and not line.startswith((".venv/bin/aepipe ", "make ", "curl "))
     ]
     assert unknown == []
+
+
+def test_settings_for_own_data_are_settings() -> None:
+    section = PAGES[REPOSITORY / "README.md"].split("## Your own data")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (.+) \| (.*--set.*) \|$", section, re.MULTILINE)
+    assert len(rows) >= 9
+    for what, shown in rows:
+        pipeline = "basic" if "`basic`" in shown else "anomaly"
+        assignments = re.findall(r"--set ([^\s`]+)", shown)
+        assert apply_settings(PIPELINES[pipeline], assignments) != PIPELINES[pipeline] or (
+            pipeline == "basic"
+        ), what
 
 
 def test_links_lead_to_files() -> None:
