@@ -155,7 +155,10 @@ class _Check:
             config = apply_settings(self._config, settings)
         except UserInputError:
             return False
-        if config == self._config:
+        # Files that ask for different settings would send the check round and round.
+        if config == self._config or any(
+            setting.partition("=")[0] in self._settings for setting in settings
+        ):
             return False
         self._config = config
         self._settings |= dict(setting.split("=", 1) for setting in settings)
@@ -181,7 +184,8 @@ class _Check:
             return None
         for feature in schema_of(self._config).feature:
             domain = feature.float_domain
-            if feature.name != self._config.data.feature or not feature.HasField("float_domain"):
+            # A schema without a range takes any value.
+            if feature.name != self._config.data.feature or not domain.HasField("min"):
                 continue
             lowest = domain.min if domain.HasField("min") else -math.inf
             highest = domain.max if domain.HasField("max") else math.inf
