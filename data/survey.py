@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from data.choice import RunData
 from data.formats.file_facts import FileFacts, file_facts
-from data.formats.rows import Rows
+from data.formats.rows import Block, Rows
 from data.run_blocks import read_blocks
 from data.series.findings import Findings
 from data.spans.files import splits_of
@@ -161,28 +161,32 @@ class Survey:
             "left_out": found.cut,
         }
 
-    def read(self, read: RunData) -> None:
-        """Reads all files of a run.
+    def read(self, read: RunData) -> list[str]:
+        """Reads all files of a run, and returns the sentences by which it would refuse them.
 
-        Raises:
-            UserInputError: A run would refuse them; the message is that of the run. What was read
-                by then is in the survey.
+        A rejected row stops a run and not the survey; a file that cannot be read further does.
         """
-        refusal = None
-        for split, block in read_blocks(read, self.series):
-            file = self._file(block.path)
-            file.rows += len(block.rows)
-            file.rejected += len(block.rejected)
-            for rejected in block.rejected[: MOST_REJECTED_SHOWN - len(file.sentences)]:
-                file.sentences.append(rejected.located())
-                refusal = refusal or f"{block.path}, {rejected.located()}"
-            if len(block.rows):
-                self._add(split, block.rows)
-        if refusal:
-            raise UserInputError(refusal)
-        if isinstance(self.data, SignalData) and self._variety is not None:
-            pattern = f"{read.facts.directory}/{splits_of(self.data)['all']}"
-            require_variety(self._variety, self.data, pattern)
+        refusals: list[str] = []
+        try:
+            for split, block in read_blocks(read, self.series):
+                refusals += self._rejected(block)[: 1 - len(refusals)]
+                if len(block.rows):
+                    self._add(split, block.rows)
+            if isinstance(self.data, SignalData) and self._variety is not None:
+                pattern = f"{read.facts.directory}/{splits_of(self.data)['all']}"
+                require_variety(self._variety, self.data, pattern)
+        except UserInputError as error:
+            refusals.append(str(error))
+        return refusals
+
+    def _rejected(self, block: Block) -> list[str]:
+        """Counts the rows of a block, and returns a sentence for each rejected one."""
+        file = self._file(block.path)
+        file.rows += len(block.rows)
+        file.rejected += len(block.rejected)
+        sentences = [rejected.located() for rejected in block.rejected]
+        file.sentences += sentences[: MOST_REJECTED_SHOWN - len(file.sentences)]
+        return [f"{block.path}, {sentence}" for sentence in sentences]
 
     def _file(self, path: str) -> FileSurvey:
         if path not in self.files:

@@ -125,15 +125,16 @@ class _Check:
                 # Its patterns are those that count in this folder.
                 self._config = dataclasses.replace(self._config, data=read.config.data)
                 survey = Survey(self._config.data)
-                survey.read(read)
+                refusals = survey.read(read)
             except UserInputError as error:
-                if not self._mend(str(error)):
-                    break
-                if read is not None:
-                    read = dataclasses.replace(read, config=self._config)
-            else:
-                is_mended = not self._foresee(survey)
-                break
+                refusals = [str(error)]
+            is_changed = [self._mend(refusal) for refusal in refusals]
+            if any(is_changed):
+                read = read and dataclasses.replace(read, config=self._config)
+                continue
+            foreseen = survey is not None and self._foresee(survey)
+            is_mended = not refusals and not foreseen
+            break
         if read is not None:
             self._note(read.notices)
         if survey is not None:
@@ -150,7 +151,9 @@ class _Check:
     def _mend(self, refusal: str) -> bool:
         """Notes a refusal, and returns whether its advice changes the settings."""
         settings = advised_settings(refusal)
-        self._findings.append(Finding(refusal, settings, REFUSED))
+        finding = Finding(refusal, settings, REFUSED)
+        if finding not in self._findings:
+            self._findings.append(finding)
         try:
             config = apply_settings(self._config, settings)
         except UserInputError:

@@ -56,6 +56,18 @@ def test_every_rejected_row_is_counted_and_the_first_are_shown(aepipe, tmp_path)
     assert result.out.splitlines()[-1] == "a run would refuse this data (exit code 2)"
 
 
+def test_all_that_is_wrong_is_found_at_once(aepipe, tmp_path):
+    rows = ["name,s1,s2,s3,s4", "a,1,2,3,V", "b,2,x,4,V", *["c,3,4,9,N", "d,1,5,2,N"] * 8]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    values = found(aepipe, tmp_path)
+    sentences = [finding["sentence"] for finding in values["findings"]]
+    assert len(sentences) == len(set(sentences))
+    assert values["settings"] == ["data.drop=0", "data.length=3", "data.normal=N"]
+    assert any("row 3, column 3: 'x' is not a number" in sentence for sentence in sentences)
+    assert any("rows are copies of others" in sentence for sentence in sentences)
+    assert values["verdict"] == "a run would refuse this data (exit code 2)"
+
+
 def test_what_a_run_accepts_may_still_be_odd(aepipe, tmp_path):
     rows = ["5,5,5,1", "1,2,3,0", "1,2,3,0", *(f"{n},{n + 2},0,{n % 2}" for n in range(20))]
     (tmp_path / "a.csv").write_text("\n".join(rows))
