@@ -1,6 +1,5 @@
 """Delimited text as a series: a line a moment."""
 
-import dataclasses
 import functools
 import itertools
 import math
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from data.formats.columns import TIME_NAMES, Column, as_number
+from data.formats.columns import Column
 from data.formats.content import (
     BLOCK_BYTES,
     LineBlock,
@@ -20,31 +19,13 @@ from data.formats.content import (
     read_line_blocks,
 )
 from data.formats.rows import Rejected
-from data.formats.separators import Separator, find_separator
-from data.formats.table import is_header
 from data.series.cells import MISSING, parse_number, to_samples
 from data.series.columns import FIRST_ROWS, SeriesColumns
 from data.series.samples import Reject, Samples
+from data.series.text_start import TextStart, names_columns, read_text_start
 from pipeline_config import SignalData, UserInputError
 
 _NULLS = sorted({form for word in MISSING for form in (word, word.upper(), word.title())} | {"NaN"})
-
-
-@dataclasses.dataclass(frozen=True)
-class _Start:
-    """What a file's first lines hold.
-
-    Attributes:
-        separator: What is between the cells.
-        header_row: Number of the line that names the columns; 0 for none.
-        names: That line's cells.
-        rows: Cells of the first rows below it.
-    """
-
-    separator: Separator
-    header_row: int
-    names: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 class _BrokenRowError(UserInputError):
@@ -125,25 +106,13 @@ class TextFile:
             yield from read_line_blocks(content, self._path, self._block_bytes)
 
     @functools.cached_property
-    def _start(self) -> _Start:
+    def _start(self) -> TextStart:
         lines: list[tuple[int, str]] = []
         for block in self._line_blocks():
             lines += itertools.islice(self._texts(block), FIRST_ROWS + 1)
             if len(lines) > 1:
                 break
-        if not lines:
-            raise UserInputError(f"{self._path}: the file is empty: give a series of samples")
-        texts = [text for _, text in lines[: FIRST_ROWS + 1]]
-        separator = find_separator(texts, self._path, self._data.separator)
-        rows = [separator.cells(text) for text in texts]
-        has_header = _names_columns(rows[0])
-        if has_header and len(rows) == 1:
-            raise UserInputError(
-                f"{self._path}: the file has a header but no rows below it: give a series of "
-                "samples"
-            )
-        header_row = lines[0][0] if has_header else 0
-        return _Start(separator, header_row, rows[0] if has_header else [], rows[has_header:])
+        return read_text_start(lines[: FIRST_ROWS + 1], self._path, self._data.separator)
 
     def _texts(self, block: LineBlock) -> Iterator[tuple[int, str]]:
         """Yields the number and the text of each line that is not blank."""
@@ -274,7 +243,7 @@ class TextFile:
                 values.append(parse_number(cells[place]))
             except ValueError as error:
                 reason = f"{name}: {error}"
-                if _names_columns(cells):
+                if names_columns(cells):
                     reason = (
                         f"a line of names in the middle, {', '.join(cells[:3])}, ...: take it out, "
                         "or split the file there"
@@ -285,25 +254,6 @@ class TextFile:
     def _named(self) -> str:
         names = [name.strip() for name in self._start.names]
         return f" ({', '.join(names)})" if 0 < len(names) <= 8 else ""
-
-
-def _names_columns(cells: Sequence[str]) -> bool:
-    """Returns whether a line names the columns.
-
-    Names are no numbers. A name may be one that counts its column, behind others such as a time's;
-    two numbers alone are a time and a sample.
-    """
-    numbers = [as_number(cell) for cell in cells]
-    if all(number is None for number in numbers):
-        words = [cell.strip() for cell in cells]
-        return any(word.lower() not in MISSING and not _is_time(word) for word in words)
-    if None not in numbers and len(numbers) < 3:
-        return False
-    return is_header(cells) and (cells[0].strip().lower() in TIME_NAMES | {""} or numbers[0] == 0)
-
-
-def _is_time(word: str) -> bool:
-    return word[:1].isdigit() and word[-1:].isalnum() and any(mark in word for mark in "-:/.")
 
 
 def _values(count: int) -> str:

@@ -130,6 +130,10 @@ BAD_ROWS = {
         "row 4: a line of names in the middle, time, speed, ...: take it out, or split the file",
     ),
     "empty": ([""], "the file is empty"),
+    "arff": (
+        ["@relation pump", "@attribute flow real", "@data", "1"],
+        "each row of an ARFF or .ts",
+    ),
     "header_alone": (["time,flow"], "the file has a header but no rows below it"),
     "many_labels": (
         [
