@@ -4,8 +4,9 @@
 """
 
 import contextlib
+import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from data.formats.content import BLOCK_BYTES
 from data.formats.npy_array import ArrayHeader, read_header, read_items
-from data.formats.rows import Block, Rows
+from data.formats.rows import Block, Rows, no_labels
 from data.formats.zipped_arrays import array_names, open_array
 from pipeline_config import UserInputError
 
@@ -66,20 +67,61 @@ def find_npz_images(
     return [_find_pair(path, pair, shape) for pair in pairs]
 
 
+@dataclasses.dataclass(frozen=True)
+class NpzImages:
+    """An array of images without their labels.
+
+    Attributes:
+        path: The archive.
+        name: The array's.
+        header: The array's.
+    """
+
+    path: str
+    name: str
+    header: ArrayHeader
+
+    def read(self, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+        """Yields images in file order; see `read_npz_images`."""
+        return read_npz_images(self.path, (self.name,), self.header, None, block_bytes)
+
+
+def find_images_to_score(path: str, shape: tuple[int, int]) -> tuple[NpzImages, list[str]]:
+    """Returns the images of an archive to score, and the names of its other arrays of images.
+
+    Test images are scored rather than training images, and an array alone whatever its name.
+
+    Raises:
+        UserInputError: The archive is damaged, has none of the known arrays, or one of another
+            type or shape.
+    """
+    there = array_names(path)
+    known: list[str] = [name for name in ("x_test", "x", "x_train") if name in there]
+    if not known and len(there) != 1:
+        raise UserInputError(
+            f"{path}: there is no array x or x_test, but {', '.join(there) or 'nothing'}: save "
+            "the images with numpy.savez(path, x=…)"
+        )
+    name, *others = known or there
+    header = _header(path, name)
+    _check_images(header, shape, scoring=True)
+    return NpzImages(path, name, header), others
+
+
 def read_npz_images(
     path: str,
-    names: tuple[str, str],
+    names: Sequence[str],
     images: ArrayHeader,
-    labels: ArrayHeader,
+    labels: ArrayHeader | None,
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Block]:
-    """Yields images in file order, uint8 [n, height, width], with their labels.
+    """Yields images in file order, uint8 [n, height, width], with their labels if read.
 
     Args:
         path: The archive.
-        names: Of the array of images and that of labels.
+        names: Of the array of images and, if labels are read, of that of labels.
         images: Header of the images.
-        labels: Header of the labels.
+        labels: Header of the labels; None if they are not read.
         block_bytes: Bytes of images read at a time.
 
     Raises:
@@ -87,24 +129,34 @@ def read_npz_images(
     """
     count = max(1, block_bytes // max(1, images.values_per_item * images.dtype.itemsize))
     number = 1
+    headers = [images] if labels is None else [images, labels]
     with contextlib.ExitStack() as stack:
-        pixels, classes = (
+        arrays = [
             read_items(stack.enter_context(open_array(path, name)), header, 0, header.items, count)
-            for name, header in zip(names, (images, labels), strict=True)
-        )
-        for block, of_block in zip(pixels, classes, strict=True):
+            for name, header in zip(names, headers, strict=True)
+        ]
+        for block, *of_block in zip(*arrays, strict=True):
             numbers = np.arange(number, number + len(block), dtype=np.int64)
             values = block.reshape(len(block), *images.shape[1:3])
             _require_range(values, numbers, images.place)
-            known = of_block.reshape(-1).astype(np.int64)
-            if (known < 0).any():
-                first = int((known < 0).argmax())
-                raise UserInputError(
-                    f"{labels.place}, image {numbers[first]}: the label is {known[first]}: labels "
-                    "are 0, 1, 2 and so on"
-                )
+            known = no_labels(len(block))
+            if labels is not None:
+                known = _labels(of_block[0], numbers, labels.place)
             number += len(block)
             yield Block(path, Rows(numbers, values.astype(np.uint8), known))
+
+
+def _labels(
+    values: npt.NDArray[Any], numbers: npt.NDArray[np.int64], place: str
+) -> npt.NDArray[np.int64]:
+    labels = values.reshape(-1).astype(np.int64)
+    if (labels < 0).any():
+        first = int((labels < 0).argmax())
+        raise UserInputError(
+            f"{place}, image {numbers[first]}: the label is {labels[first]}: labels are 0, 1, 2 "
+            "and so on"
+        )
+    return labels
 
 
 def _find_pair(
@@ -135,7 +187,7 @@ def _header(path: str, name: str) -> ArrayHeader:
     return header
 
 
-def _check_images(images: ArrayHeader, shape: tuple[int, int]) -> None:
+def _check_images(images: ArrayHeader, shape: tuple[int, int], *, scoring: bool = False) -> None:
     found = images.described()
     if images.dtype.kind not in "iu":
         raise UserInputError(
@@ -153,6 +205,11 @@ def _check_images(images: ArrayHeader, shape: tuple[int, int]) -> None:
             f"expected: save x.reshape(-1, {shape[0]}, {shape[1]})"
         )
     height, width = images.shape[1:3]
+    if (height, width) != shape and scoring:
+        raise UserInputError(
+            f"{images.place}: images are {height} x {width} pixels, but the model takes "
+            f"{shape[0]} x {shape[1]}: name the model that goes with this file"
+        )
     if (height, width) != shape:
         raise UserInputError(
             f"{images.place}: images are {height} x {width} pixels, but data.height={shape[0]} and "

@@ -25,6 +25,11 @@ _MOST_A_BLOCK = 1024
 _OPAQUE = 255
 
 
+def is_picture(start: bytes) -> bool:
+    """Returns whether a file is a PNG or JPEG picture, by its first bytes."""
+    return start.startswith(_SIGNATURES)
+
+
 def class_of(path: str) -> str:
     """Returns the name of a picture's class, that of its folder."""
     return PurePosixPath(path).parent.name

@@ -3,18 +3,21 @@
 import dataclasses
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 from data.formats.content import BLOCK_BYTES
 from data.formats.example_file import ExampleFile, ExampleFormat, find_example_file
 from data.formats.idx_file import IdxHeader, find_images, read_images
 from data.formats.rows import Block
+from pipeline.scoring.image_files import find_array_images, find_pictures
 from pipeline_config import ImageData, SignalData, UserInputError
 
-CountedFormat = Literal["idx"] | ExampleFormat
+CountedFormat = Literal["idx", "pictures"] | ExampleFormat
 
 _NAMES: dict[CountedFormat, str] = {
     "idx": "an IDX file",
+    "pictures": "a PNG or JPEG picture",
     "npy": "a NumPy array",
     "npz": "an archive of NumPy arrays",
     "parquet": "a Parquet file",
@@ -79,8 +82,19 @@ def find_counted_file(
     if kind == "idx":
         return IdxImages(find_images(path, data.shape), has_middle=not is_gzip)
     if isinstance(data, ImageData):
+        shape = (data.height, data.width)
+        if kind == "pictures":
+            return find_pictures(path, shape)
+        if kind == "npz":
+            return find_array_images(path, shape)
         raise UserInputError(
             f"{path}: the file is {_NAMES[kind]}, but the model takes images: give an IDX file"
+        )
+    if kind == "pictures" and Path(path).is_dir():
+        raise UserInputError(f"{path}: not a file; a pipe goes to standard input, with - as FILE")
+    if kind == "pictures":
+        raise UserInputError(
+            f"{path}: the file is {_NAMES[kind]}, but the model takes signals: give them as CSV"
         )
     dropped = dataclasses.replace(data, drop=(*data.drop, *map(str, drop_columns)))
     found = find_example_file(path, dropped, scoring=True)

@@ -28,6 +28,7 @@ from data.formats.example_file import ExampleFile, example_format
 from data.formats.first_bytes import GZIP
 from data.formats.rows import Block
 from pipeline.scoring.counted_file import CountedFormat, find_counted_file
+from pipeline.scoring.image_files import bytes_of_folder, holds_picture
 from pipeline.scoring.request import STANDARD_INPUT, is_remote
 from pipeline_config import ImageData, SignalData, UserInputError
 
@@ -83,7 +84,8 @@ def find_source(path: str, drop_columns: tuple[int, ...] = ()) -> Source:
     """Looks at a file's start.
 
     Args:
-        path: On any file system that Beam supports, or "-" for standard input.
+        path: On any file system that Beam supports, or "-" for standard input; or a folder of
+            pictures on this machine.
         drop_columns: Columns to leave out, from 0.
 
     Raises:
@@ -91,12 +93,17 @@ def find_source(path: str, drop_columns: tuple[int, ...] = ()) -> Source:
     """
     if path == STANDARD_INPUT:
         return Source("standard input", "csv", False, None, drop_columns)
+    if not is_remote(path) and Path(path).is_dir():
+        return Source(path, "pictures", False, bytes_of_folder(path), drop_columns)
     with _open_file(path) as file:
         size = file.seek(0, os.SEEK_END)
     kind, is_gzip = example_format(path)
     if kind is not None:
         return Source(path, kind, is_gzip, size, drop_columns)
-    is_idx = read_start(path).content.startswith(_IDX_START)
+    start = read_start(path).content
+    if holds_picture(path, start):
+        return Source(path, "pictures", False, size, drop_columns)
+    is_idx = start.startswith(_IDX_START)
     return Source(path, "idx" if is_idx else "csv", is_gzip, size, drop_columns)
 
 
