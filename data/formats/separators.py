@@ -141,7 +141,10 @@ def _require_decimal_points(lines: Sequence[str], path: str) -> None:
             cells = SEPARATORS[name].cells(line)
             with_comma = [cell for cell in cells if has_decimal_comma(cell)]
             numbers = sum(as_number(cell) is not None for cell in cells)
-            if len(cells) > 1 and with_comma and 2 * (len(with_comma) + numbers) > len(cells):
+            found = 2 * (len(with_comma) + numbers)
+            # A time and a sample: one of two is enough if a semicolon is between them.
+            is_half = name == "semicolon" and found == len(cells)
+            if len(cells) > 1 and with_comma and (found > len(cells) or is_half):
                 raise UserInputError(
                     f"{path}: numbers have a decimal comma, such as {with_comma[0].strip()!r}: "
                     "save it with decimal points (pandas: read_csv(..., decimal=','), then to_csv)"

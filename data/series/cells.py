@@ -134,7 +134,8 @@ def _as_times(
     assert columns.time is not None, "there are times"
     raise UserInputError(
         f"{path}, row {rows[at]}, column {columns.time + 1}: {shown(str(stamps[at]))} is not a "
-        "time as in the rows before: write numbers, or ISO times such as 2026-01-31T12:00:00, or "
+        "time as the others are: write numbers alone, or ISO times alone such as "
+        "2026-01-31T12:00:00, or "
         f"{columns.without_times} to count samples alone"
     )
 

@@ -7,20 +7,13 @@ from collections.abc import Sequence
 
 from data.formats.columns import TIME_NAMES, Column, shown
 from data.formats.labels import class_name
+from data.series.column_kinds import are_labels, counts_rows, holds_times
 from data.series.samples import Channel
 from pipeline_config import SignalData, UserInputError
 
 FIRST_ROWS = 100
 """Rows that a file is judged by."""
 
-_FIRST_EPOCH = 1e8
-"""Seconds since 1970 in March 1973; today's counts of finer units are larger."""
-
-_MOST_CLASSES = 20
-
-_ISO_TIME = re.compile(
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:?\d{2}(:?\d{2}([.,]\d+)?)?)?)?\s*(Z|[+-]\d.*)?"
-)
 _TIME_TEXT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
 
 
@@ -125,16 +118,25 @@ class _Chooser:
             return self._place(self._data.time, "time")
         named = [place for place in self._rest if self._columns[place].name in TIME_NAMES]
         if len(named) > 1:
-            first, second = (self._setting_name(place) for place in named[:2])
-            raise UserInputError(
-                f"{self._path}: two columns may be the times, {first} and {second}: "
-                f"--set data.time={first} {self._drop(named[1])}"
-            )
+            raise UserInputError(self._several_times(named))
         if named:
             return named[0]
-        if len(self._rest) > 1 and _holds_times(self._columns[self._rest[0]]):
+        if len(self._rest) > 1 and holds_times(self._columns[self._rest[0]]):
             return self._rest[0]
         return None
+
+    def _several_times(self, places: Sequence[int]) -> str:
+        names = [self._setting_name(place) for place in places]
+        fault = f"{self._path}: {len(names)} columns may be the times, {' and '.join(names)}"
+        # A date alone, or a time of day, is that of many samples.
+        whole = [place for place in places if holds_times(self._columns[place], distinct=True)]
+        if whole:
+            others = [place for place in places if place != whole[0]]
+            return f"{fault}: --set data.time={self._setting_name(whole[0])} {self._drop(*others)}"
+        return (
+            f"{fault}: join them into one, such as 2026-01-31T12:00:00, or count samples alone: "
+            f"--set data.time=none {self._drop(*places)}"
+        )
 
     def _label(self, rest: Sequence[int]) -> int | None:
         wanted = self._data.label
@@ -148,7 +150,7 @@ class _Chooser:
         if self._to_score:
             return place
         cells = [cell for cell in self._columns[place].cells if class_name(cell)]
-        if len(rest) > 1 and _are_labels(cells):
+        if len(rest) > 1 and are_labels(cells):
             return place
         found = f"is the {wanted} one"
         if len(rest) == 1:
@@ -200,6 +202,13 @@ class _Chooser:
                 f"data.channel={names} names {found} channels, but data.channels={wanted}: "
                 f"--set data.channels={found}"
             )
+        counting = [place for place in channels if counts_rows(self._columns[place])]
+        if found > wanted and counting:
+            place = counting[0]
+            raise UserInputError(
+                f"{self._path}: {self._channel(place)} counts {self._columns[place].first_cells} "
+                f"(an index?): {self._drop(place)}"
+            )
         if not found:
             raise UserInputError(
                 f"{self._path}: no column is left to be a channel: {self._listed()}"
@@ -213,9 +222,10 @@ class _Chooser:
             f"data.channels={wanted}: --set data.channels={found}{fewer}"
         )
 
-    def _drop(self, place: int) -> str:
-        """Returns the setting that leaves a column out, as well as those that are left out."""
-        return f"--set data.drop={','.join([*self._data.drop, self._setting_name(place)])}"
+    def _drop(self, *places: int) -> str:
+        """Returns the setting that leaves columns out, as well as those that are left out."""
+        names = [self._setting_name(place) for place in places]
+        return f"--set data.drop={','.join([*self._data.drop, *names])}"
 
     def _channel(self, place: int) -> Channel:
         return Channel(place + 1, self._columns[place].name or "")
@@ -224,29 +234,4 @@ class _Chooser:
         """Returns what a setting calls a column."""
         name = self._columns[place].name
         is_alone = sum(column.name == name for column in self._columns) == 1
-        return name if name and is_alone and "," not in name else str(place)
-
-
-def _holds_times(column: Column) -> bool:
-    cells = [cell for cell in column.cells if cell]
-    if not cells:
-        return False
-    if all(_ISO_TIME.fullmatch(cell) for cell in cells):
-        return True
-    return len(column.numbers) == len(cells) and min(column.numbers) >= _FIRST_EPOCH
-
-
-def _are_labels(cells: Sequence[str]) -> bool:
-    """Returns whether cells may be classes: few, and text or whole numbers."""
-    names = {class_name(cell) for cell in cells}
-    if len(names) > _MOST_CLASSES:
-        return False
-    return all(name.lstrip("-").isdecimal() or not _is_number(name) for name in names)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        return name if name and is_alone and re.fullmatch(r"[\w.-]+", name) else str(place)

@@ -71,7 +71,8 @@ class TextFile:
         if not rows:
             raise UserInputError(
                 f"{self._path}: the first line has {_values(count)}, but the rows below it "
-                f"{len(start.rows[0])}: name every column, or none"
+                f"{len(start.rows[0])}: name every column or none, or take "
+                "the line out"
             )
         return [
             Column(place, names[place] if names else None, [cell.strip() for cell in cells])

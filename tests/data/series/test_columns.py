@@ -73,10 +73,22 @@ BAD = {
         {"channels": 2},
         "--set data.time=logged if it holds the times, else --set data.drop=logged",
     ),
-    "two_times": (
+    "a_date_and_a_time_of_day": (
         {"header": "date,time,flow", "date": "2026-01-01"},
         {},
-        "two columns may be the times, date and time: --set data.time=date --set data.drop=time",
+        "2 columns may be the times, date and time: --set data.time=time --set data.drop=date",
+    ),
+    "two_parts_of_the_time": (
+        {"header": "date,time,flow", "date": "2026-01-01", "time": "noon"},
+        {},
+        "2 columns may be the times, date and time: join them into one, such as "
+        "2026-01-31T12:00:00, or count samples alone: --set data.time=none --set data.drop=",
+    ),
+    "two_times": (
+        {"header": "timestamp,time,flow", "timestamp": "2026-01-01"},
+        {"drop": ("flow",)},
+        "2 columns may be the times, timestamp and time: --set data.time=time "
+        "--set data.drop=flow,timestamp",
     ),
     "empty_column": (
         {"header": "time,flow,spare", "spare": ""},
@@ -96,6 +108,20 @@ BAD = {
         "--set data.channel=1",
     ),
 }
+
+
+def test_an_index_is_named(tmp_path: Path) -> None:
+    file = log(tmp_path, [",flow", *(f"{row},{row}.5" for row in range(8))])
+
+    with pytest.raises(UserInputError, match=r"counts 0, 1, 2, \.\.\. \(an index\?\): .*drop=0$"):
+        cut(file)
+
+
+def test_a_decimal_comma_beside_a_time(tmp_path: Path) -> None:
+    file = log(tmp_path, [f"{clock(second)};{second},5" for second in range(8)])
+
+    with pytest.raises(UserInputError, match=r"decimal comma, such as '0,5'"):
+        cut(file)
 
 
 @pytest.mark.parametrize(("file", "changes", "expected"), BAD.values(), ids=BAD)
