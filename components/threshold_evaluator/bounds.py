@@ -101,13 +101,13 @@ def broken_bounds(metrics: Metrics, bounds: Sequence[Bound], scores: Scores) -> 
     """
     for bound in bounds:
         name = bound.metric
-        if name not in metrics:
+        if name not in metrics and name in ThresholdEvaluatorConfig.METRICS:
             yield (
                 f"{name} is not measured, as it takes labels of both classes in the eval split: "
                 f"give some, or leave {bound.owner.removeprefix('your setting ')} out"
             )
             continue
-        value = metrics[name]
+        value = metrics.get(name)
         if value is None:
             yield (
                 f"{name} is undefined, so it cannot be held against its bound {bound.value:.4g} "

@@ -120,7 +120,7 @@ def judge(
         reasons += worse_than_baseline(metrics, baseline.metrics, config.gate, compared)
         if compared != config.gate.baseline_metric:
             notes.append(
-                f"{config.gate.baseline_metric} is not measured without labels: "
+                f"{config.gate.baseline_metric} cannot be measured on these examples: "
                 f"the baseline is compared by {compared}"
             )
         if baseline.metrics.get(compared) is None:

@@ -48,8 +48,8 @@ NUMBER_KEY = "number"
 """Key of the run's number in `run.json`."""
 REPORT_FILE = "report.html"
 LOG_FILE = "log.txt"
-RESERVED_BYTES = 16384
-"""More than the outcome of a run takes that read a hundred spans."""
+RESERVED_BYTES = 32768
+"""More than the outcome of a run takes that read a hundred spans, with fifty classes."""
 
 
 @dataclasses.dataclass(frozen=True)

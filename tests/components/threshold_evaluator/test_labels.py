@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.threshold_evaluator.bounds import bounds_in_force, is_chance
+from components.threshold_evaluator.bounds import bounds_in_force, broken_bounds, is_chance
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.metrics import class_recalls, detector_metrics
 from components.threshold_evaluator.scores import Scores, examples_digest
 from components.threshold_evaluator.verdict import Baseline, Verdict, judge
-from pipeline_config import ANOMALY, DENOISE, ThresholdEvaluatorConfig
+from pipeline_config import ANOMALY, DENOISE, EvaluatorConfig, ThresholdEvaluatorConfig
 
 LABELLED = set(ThresholdEvaluatorConfig.METRICS)
 NORMAL, ABNORMAL, NONE = 1, 0, -1
@@ -146,9 +146,8 @@ def test_without_labels_the_baseline_is_compared_by_its_loss(
     baseline = Baseline("baseline", 1, 1.5, metrics)
     verdict = judged(scores((100, NONE, 1.0, b"")), baseline=baseline)
     assert [one.startswith("val_loss ") for one in verdict.reasons] == [True] * is_worse
-    assert (
-        "f1 is not measured without labels: the baseline is compared by val_loss" in verdict.notes
-    )
+    note = "f1 cannot be measured on these examples: the baseline is compared by val_loss"
+    assert note in verdict.notes
 
 
 def test_a_users_bound_counts_even_if_it_cannot_be_measured() -> None:
@@ -156,6 +155,13 @@ def test_a_users_bound_counts_even_if_it_cannot_be_measured() -> None:
     (reason,) = verdict.reasons
     assert reason.startswith("accuracy is not measured, as it takes labels of both classes")
     assert reason.endswith("or leave evaluator.lower_bounds.accuracy out")
+
+
+def test_a_bound_on_a_gain_takes_noise() -> None:
+    gate = EvaluatorConfig(lower_bounds={"psnr_gain_db": 1.0})
+    bounds = bounds_in_force(gate, {"val_loss": 0.1}, is_tutorial=False)
+    (reason,) = broken_bounds({"val_loss": 0.1}, bounds, scores((3, NORMAL, 1.0, b"")))
+    assert reason.startswith("psnr_gain_db is undefined, so it cannot be held against its bound 1")
 
 
 def test_labels_of_one_class_are_noted() -> None:
