@@ -22,6 +22,7 @@ from components.schema import where_to_change
 from components.schema.curated import schema_of
 from data.advice import advised_settings
 from data.choice import RunData
+from data.formats.example_file import left_out
 from data.survey import Survey
 from pipeline.settings import apply_settings
 from pipeline_config import SPLITS, PipelineConfig, SignalData, UserInputError
@@ -224,6 +225,7 @@ def oddities(survey: Survey, config: PipelineConfig) -> list[str]:
         ]
     if isinstance(survey.data, SignalData):
         found += survey.series.notices()
+        found += filter(None, (left_out(path, survey.data) for path in survey.files))
         if config.is_detector:
             labels = survey.labels_by_split
             found += few_normal(labels, survey.classes, survey.data.normal)

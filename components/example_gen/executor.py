@@ -1,6 +1,7 @@
 """Executor of an ExampleGen that reads a window of spans."""
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -25,6 +26,8 @@ from components.example_gen.input_files import (
     resolve_window,
 )
 
+_MOST_NOTICES = 5
+
 Artifacts = dict[str, list[Artifact]]
 
 NOTICES_PROPERTY = "notices"
@@ -32,6 +35,18 @@ NOTICES_PROPERTY = "notices"
 
 NOTICES_FILE = "notices_file"
 """Key of the execution's properties: where workers write these lines, if there are any."""
+
+
+def write_notices(lines: Sequence[str], path: str) -> None:
+    """Writes what a person should know of the files that were read, the first few lines of it."""
+    if not lines:
+        return
+    shown = sorted(lines)[:_MOST_NOTICES]
+    if more := len(lines) - len(shown):
+        shown.append(f"and so of {more} more files")
+    fileio.makedirs(path.rpartition("/")[0])
+    with fileio.open(path, "w") as file:
+        file.write("\n".join(shown))
 
 
 class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):

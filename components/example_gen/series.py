@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import apache_beam as beam
-from tfx.dsl.io import fileio
 
+from components.example_gen.executor import write_notices
 from data.formats.rows import Block
 from data.series.findings import Findings
 from data.series.series_file import read_series
@@ -35,7 +35,8 @@ def read_windows(
         _ = (
             outputs[_FINDINGS]
             | "AllFindings" >> beam.CombineGlobally(_together)
-            | "WriteNotices" >> beam.Map(_write_notices, notices)
+            | "Notices" >> beam.Map(Findings.notices)
+            | "WriteNotices" >> beam.Map(write_notices, notices)
         )
     return outputs["windows"]
 
@@ -87,13 +88,6 @@ def _read_file(
 
 def _together(parts: Iterable[Findings]) -> Findings:
     return functools.reduce(operator.add, parts, Findings())
-
-
-def _write_notices(findings: Findings, path: str) -> None:
-    if lines := findings.notices():
-        fileio.makedirs(path.rpartition("/")[0])
-        with fileio.open(path, "w") as file:
-            file.write("\n".join(lines))
 
 
 def _split_block(

@@ -6,7 +6,11 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 
-from components.example_gen.executor import NOTICES_FILE, SpanWindowExecutor
+from components.example_gen.executor import (
+    NOTICES_FILE,
+    SpanWindowExecutor,
+    write_notices,
+)
 from components.example_gen.input_files import (
     data_settings,
     full_paths,
@@ -16,6 +20,7 @@ from components.example_gen.input_files import (
 )
 from components.example_gen.series import read_windows, split_series
 from components.example_gen.tutorial_split import tutorial_split
+from data.formats.example_file import left_out
 from data.formats.rows import Block, accepted
 from data.formats.signal_file import read_signals
 from data.spans.files import refuse_compressed_twins
@@ -139,4 +144,12 @@ def _read_blocks(
     files = pipeline | "Files" >> beam.Create(paths) | "SpreadFiles" >> beam.Reshuffle()
     if data.series:
         return files | "ReadWindows" >> read_windows(data, notices)
+    if notices:
+        _ = (
+            files
+            | "LeftOut" >> beam.Map(left_out, data)
+            | "SomeLeftOut" >> beam.Filter(bool)
+            | "AllLeftOut" >> beam.combiners.ToList()
+            | "WriteNotices" >> beam.Map(write_notices, notices)
+        )
     return files | "ReadRowBlocks" >> beam.FlatMap(lambda path: accepted(read_signals(path, data)))

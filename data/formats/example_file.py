@@ -99,6 +99,20 @@ def find_example_file(path: str, data: SignalData, *, scoring: bool = False) -> 
     return find_numpy(path, data, is_archive=kind == "npz", is_gzip=is_gzip, scoring=scoring)
 
 
+def left_out(path: str, data: SignalData) -> str | None:
+    """Returns what a person should know of examples that a file's reader leaves out.
+
+    That is only so of a WFDB record; other files are not opened.
+
+    Raises:
+        UserInputError: See `find_example_file`.
+    """
+    if data.series or not path.lower().endswith(WFDB_HEADER):
+        return None
+    found = find_example_file(path, data)
+    return found.notice if found else None
+
+
 def _refuse_part_of_a_record(path: str) -> None:
     record = PurePosixPath(path)
     if "://" in path or record.suffix.lower() not in (".dat", ".atr"):

@@ -1,6 +1,5 @@
 """The reader of signals to train on, whatever the format of their file."""
 
-import logging
 from collections.abc import Iterator
 
 from data.formats.content import BLOCK_BYTES
@@ -26,6 +25,4 @@ def read_signals(path: str, data: SignalData, block_bytes: int = BLOCK_BYTES) ->
     if found is None:
         yield from read_csv(path, data, block_bytes)
         return
-    if found.notice:
-        logging.warning("%s", found.notice)
     yield from found.read(block_bytes=block_bytes)
