@@ -153,9 +153,9 @@ def _print(prediction: "Prediction") -> None:
         rows.append(("events", f"{found['events']:,} above {found['threshold']:.6g}"))
     measure = "score" if is_series else "error"
     rows += [(f"{measure} {name}", f"{value:.6g}") for name, value in summary.quantiles.items()]
-    if is_series and (found["gaps"] or found["interpolated"]):
-        filled = f"{found['interpolated']:,} missing values filled in"
-        rows.append(("gaps in time", f"{found['gaps']:,}; {filled}"))
+    for name in ("gaps", "interpolated"):
+        if found.get(name):
+            rows.append((name, f"{found[name]:,}"))
     if summary.rejected:
         rows.append(("rejected rows", f"{summary.rejected:,}"))
         rows += [("", f"row {reject.row}: {reject.reason}") for reject in summary.first_rejects]

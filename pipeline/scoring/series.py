@@ -1,24 +1,19 @@
 """Scoring a series: a score for each of its samples, and the intervals above the threshold."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pyarrow as pa
 
 from data.formats.rows import Rejected
 from data.series.findings import Findings
 from data.series.series_file import read_series
 from pipeline.scoring.engine import ERROR, IS_ANOMALY, RANK_ERROR, ServedModel, Summary
-from pipeline.scoring.events import Event, EventFinder, moments_of
+from pipeline.scoring.events import EventFinder
 from pipeline.scoring.outputs import NewFile, new_file, rejects_file
 from pipeline.scoring.points import Points, PointScorer
-from pipeline.scoring.request import STANDARD_INPUT, Format, PredictRequest
+from pipeline.scoring.request import STANDARD_INPUT, PredictRequest
+from pipeline.scoring.series_outputs import events_file, points_file
 from pipeline.scoring.source import require_file
-from pipeline.scoring.tables import table_writer
 from pipeline_config import ImageData, SignalData, UserInputError
 
 
@@ -146,8 +141,8 @@ def score_series(request: PredictRequest, data: SignalData, model: ServedModel) 
     rejects = request.rejects_path
     with (
         rejects_file(_named(rejects)) as write_reject,
-        _points_file(_named(request.output), request.kind, model) as write_points,
-        _events_file(_named(request.events), request.events_kind) as write_events,
+        points_file(_named(request.output), request.kind, model) as write_points,
+        events_file(_named(request.events), request.events_kind) as write_events,
     ):
 
         def reject(rejected: Rejected) -> None:
@@ -175,81 +170,3 @@ def score_series(request: PredictRequest, data: SignalData, model: ServedModel) 
 
 def _named(path: str | None) -> NewFile | None:
     return None if path is None else new_file(path)
-
-
-@contextlib.contextmanager
-def _points_file(new: NewFile | None, kind: Format, model: ServedModel) -> Iterator[Any]:
-    """Yields what writes points: one row a sample, in the order of the file.
-
-    Columns: `time` as it is in the file, or `sample` int64 from 0 without times; `score` float32,
-    empty if no window covers the sample; for detectors `is_anomaly` bool, empty as the score is;
-    `windows` int64.
-    """
-    if new is None:
-        yield lambda points: None
-        return
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(new)
-        write: Any = None
-
-        def write_points(points: Points) -> None:
-            nonlocal write
-            table = _points_table(points, model.is_detector)
-            if write is None:
-                write = stack.enter_context(table_writer(file, kind, table.schema))
-            write(table)
-
-        yield write_points
-
-
-def _points_table(points: Points, is_detector: bool) -> pa.Table:
-    moment = "sample" if points.samples.stamps is None else "time"
-    uncovered = points.windows == 0
-    columns = {
-        moment: pa.array(moments_of(points)),
-        "score": pa.array(points.score, mask=uncovered),
-    }
-    if is_detector:
-        columns[IS_ANOMALY] = pa.array(points.above, mask=uncovered)
-    return pa.table({**columns, "windows": pa.array(points.windows)})
-
-
-@contextlib.contextmanager
-def _events_file(new: NewFile | None, kind: Format) -> Iterator[Any]:
-    """Yields what writes events and returns how many: one row each, with the fields of `Event`."""
-    if new is None:
-        yield lambda events: sum(1 for _ in events)
-        return
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(new)
-        write: Any = None
-
-        def write_events(events: Iterable[Event]) -> int:
-            nonlocal write
-            found = list(events)
-            table = _events_table(found)
-            if found:
-                if write is None:
-                    write = stack.enter_context(table_writer(file, kind, table.schema))
-                write(table)
-            return len(found)
-
-        yield write_events
-        if write is None:
-            # A table of no events has its header all the same.
-            stack.enter_context(table_writer(file, kind, _events_table([]).schema))
-
-
-def _events_table(events: Sequence[Event]) -> pa.Table:
-    def moments(values: Sequence[Any]) -> pa.Array:
-        return pa.array(np.array(values)) if values else pa.array([], pa.string())
-
-    return pa.table(
-        {
-            "start": moments([event.start for event in events]),
-            "end": moments([event.end for event in events]),
-            "samples": pa.array([event.samples for event in events], pa.int64()),
-            "peak_score": pa.array([event.peak_score for event in events], pa.float32()),
-            "channel": pa.array([event.channel for event in events], pa.string()),
-        }
-    )

@@ -318,3 +318,22 @@ def test_the_summary_for_people(predict: Predict, series_models: Path, tmp_path:
     shown = " ".join(result.out.split())
     for text in ("points 40", "windows 5", "anomalies 8 (20.00%)", "events 1 above 1", "score max"):
         assert text in shown
+
+
+@pytest.mark.parametrize("suffix", ["csv", "npy"])
+def test_rows_of_several_channels_are_scored_one_by_one(
+    predicted: Predicted, tmp_path: Path, suffix: str
+) -> None:
+    push_series_model(tmp_path / "models", name="beats", series=False)
+    values = make_series(5 * LENGTH).reshape(5, LENGTH, 2)
+    file, out = tmp_path / f"rows.{suffix}", tmp_path / "scores.parquet"
+    if suffix == "csv":
+        np.savetxt(file, values.reshape(5, -1), delimiter=",")
+    else:
+        np.save(file, values)
+
+    predicted("beats", file, "-o", out, "--reconstruction", models_dir=tmp_path / "models")
+
+    scores = pd.read_parquet(out)
+    np.testing.assert_allclose(scores["error"], np.abs(values).mean(axis=(1, 2)), rtol=1e-5)
+    assert {len(row) for row in scores["reconstruction"]} == {2 * LENGTH}
