@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.formats.columns import as_number, shown
-from data.formats.content import LineBlock
+from data.formats.content import LineBlock, line_text
 from data.formats.csv_layout import CsvLayout
 from data.formats.labels import class_name, is_class
 from data.formats.rows import Block, Rejected, Rows, no_labels
@@ -107,7 +107,7 @@ def _parse_whole(
         converters[layout.label] = labels
     try:
         found = np.loadtxt(
-            [layout.text(line) for line in lines],
+            [*map(layout.text if layout.dimensions else line_text, lines)],
             delimiter=layout.separator.character,
             quotechar=layout.separator.quote,
             comments=None,
@@ -205,5 +205,5 @@ def _as_rows(
         return Rows(lines, examples, no_labels(len(lines)))
     if layout.label is None or not len(lines):
         return Rows(lines, examples, no_labels(len(lines)), np.full(len(lines), "", np.str_))
-    classes = np.array(labels.names, np.str_)[found.astype(np.int64)]
-    return Rows(lines, examples, layout.rule.labels_of(classes), classes)
+    names, places = np.array(labels.names, np.str_), found.astype(np.int64)
+    return Rows(lines, examples, layout.rule.labels_of(names)[places], names[places])
