@@ -1,6 +1,7 @@
 """The DAG file: what Airflow finds in it, and that it is the pipeline that TFX compiles."""
 
 import datetime
+import importlib
 import os
 import subprocess
 import sys
@@ -22,6 +23,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def graphs_compiled_here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child process would import TFX for each test."""
+    # Not within the seconds that Airflow gives a DAG file.
+    importlib.import_module("pipeline.build")
     monkeypatch.setenv("AEPIPE_HOME", str(home))
     monkeypatch.setattr(graph, "_compiled_in_a_child", graph.compiled_graphs)
 
@@ -136,3 +139,34 @@ def test_the_dag_file_imports_nothing_that_is_slow() -> None:
     )
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     assert result.stdout.splitlines()[-1] == "[]", result.stderr
+
+
+def test_a_pipeline_of_the_users_file_has_a_dag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.toml"
+    text = """
+    [heart]
+    base = "anomaly"
+    schedule.cron = "15 3 * * *"
+    infra_validator.enabled = false
+    """
+    file.write_text(text)
+    monkeypatch.setenv("AEPIPE_CONFIG", str(file))
+    found = dag_bag()
+    assert found.import_errors == {}
+    heart = found.dags["aepipe_heart"]
+    assert heart.timetable.summary == "15 3 * * *"
+    assert "InfraValidator" not in heart.task_ids
+    assert "InfraValidator" in found.dags["aepipe_anomaly"].task_ids
+    file.write_text(text.replace("false", "0"))
+    (error,) = dag_bag().import_errors.values()
+    assert f"{file}:5: [heart] infra_validator.enabled=0: expected true or false" in error
+
+
+def test_the_graphs_of_a_renamed_pipeline_are_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    for name in ("heart", "ward"):
+        file.write_text(f'[{name}]\nbase = "basic"\npusher.model_name = "mine"')
+        environ = {"AEPIPE_CONFIG": str(file), "AEPIPE_HOME": str(tmp_path / "home")}
+        assert name in graph.stage_graphs(environ)
