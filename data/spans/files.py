@@ -1,5 +1,6 @@
 """Which files of a folder a file pattern matches: one rule, on every file system."""
 
+import functools
 import os
 import re
 import stat
@@ -218,8 +219,13 @@ def _matching_parts(
 def _is_match(name: str, part: str, flags: re.RegexFlag) -> bool:
     if name.startswith(".") and not part.startswith("."):
         return False
+    return _compiled(part, flags).fullmatch(name) is not None
+
+
+@functools.lru_cache
+def _compiled(part: str, flags: re.RegexFlag) -> re.Pattern[str]:
     try:
-        return re.fullmatch(part_regex(as_glob(part)), name, flags) is not None
+        return re.compile(part_regex(as_glob(part)), flags)
     except re.error as error:
         raise UserInputError(f"{part}: not a file pattern: {error}") from error
 

@@ -12,12 +12,11 @@ from data.spans.files import (
     LOCAL,
     FileSystem,
     matching_files,
-    matching_names,
     patterns_of,
     splits_of,
 )
 from data.spans.names import files_by_span, has_spans
-from data.spans.other_formats import find_splits
+from data.spans.other_formats import find_splits, listing
 from data.spans.window import ReadSpan, ReadWindow
 from pipeline_config import ImageData, SignalData, UserInputError
 
@@ -44,13 +43,12 @@ class DataFolder:
 
     def __init__(self, base: str, splits: Mapping[str, str], files: FileSystem = LOCAL) -> None:
         self.base = base
-        found = find_splits(base, splits, files)
+        listed = listing(base, files)
+        found = find_splits(base, splits, listed)
         self.splits = splits = found.splits
         self.notices = [found.notice] if found.notice else []
         self._file_system = files
-        self._names = {
-            split: matching_names(base, pattern, files) for split, pattern in splits.items()
-        }
+        self._names = {split: listed(pattern) for split, pattern in splits.items()}
         named = [pattern for pattern in splits.values() if has_spans(pattern)]
         if named and len(named) < len(splits):
             patterns = ", ".join(splits.values())
@@ -177,7 +175,7 @@ def with_span_folders(data: SignalData | ImageData, directory: Path) -> SignalDa
         )
     folder = "span-{YYYY}-{MM}-{DD}" if dates else f"span-{_placeholder(numbers, directory)}"
     splits = {split: f"{folder}/{pattern}" for split, pattern in splits_of(data).items()}
-    inside = find_splits(str(directory), splits, LOCAL).splits.values()
+    inside = find_splits(str(directory), splits, listing(str(directory), LOCAL)).splits.values()
     if beside := matching_files(directory, [one.removeprefix(f"{folder}/") for one in inside]):
         raise UserInputError(
             f"{beside[0]}: there are span folders beside it: move it into one, such as "

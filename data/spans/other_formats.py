@@ -1,7 +1,8 @@
 """Files of another format that a folder holds instead of the ones that are read by default."""
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 
 from data.spans.files import FileSystem, matching_names, splits_of
 from data.spans.names import files_by_span, has_spans
@@ -15,6 +16,14 @@ _EVAL = "{test,eval,val}"
 
 Splits = Mapping[str, str]
 """File pattern by input split of an ExampleGen; see `data.spans.files.splits_of`."""
+
+Listed = Callable[[str], Sequence[str]]
+"""Returns the names that a pattern matches in one folder."""
+
+
+def listing(base: str, files: FileSystem) -> Listed:
+    """Returns `matching_names` of a folder that looks only once for each pattern."""
+    return functools.cache(lambda pattern: tuple(matching_names(base, pattern, files)))
 
 
 def _both(pattern: str) -> Splits:
@@ -54,7 +63,7 @@ class FoundSplits:
     notice: str | None = None
 
 
-def find_splits(base: str, splits: Splits, files: FileSystem) -> FoundSplits:
+def find_splits(base: str, splits: Splits, listed: Listed) -> FoundSplits:
     """Returns the patterns of a config, or those of the one other format that a folder holds.
 
     Only if nothing matches the default patterns is another format looked for, in span folders too.
@@ -62,7 +71,7 @@ def find_splits(base: str, splits: Splits, files: FileSystem) -> FoundSplits:
     Args:
         base: The folder, or a remote prefix.
         splits: The config's patterns; those in span folders have the folder in front.
-        files: Where the folder lies.
+        listed: From `listing` of the folder.
 
     Raises:
         UserInputError: A folder cannot be read, or there are files of several other formats.
@@ -73,16 +82,16 @@ def find_splits(base: str, splits: Splits, files: FileSystem) -> FoundSplits:
     folder = next(iter(splits.values())).removesuffix(next(iter(defaults.values())))
     if {split: folder + pattern for split, pattern in defaults.items()} != dict(splits):
         return FoundSplits(splits)
-    if any(_has_files(base, pattern, files) for pattern in splits.values()):
+    if any(_has_files(listed, pattern) for pattern in splits.values()):
         return FoundSplits(splits)
     formats = _SIGNALS if "all" in splits else _IMAGES
     found = {
         name: patterns
         for name, variants in formats.items()
-        if (patterns := _first_matching(base, folder, variants, files))
+        if (patterns := _first_matching(folder, variants, listed))
     }
     if formats is _IMAGES and found.keys() <= {"picture"}:
-        _require_class_folders(base, folder, files)
+        _require_class_folders(base, folder, listed)
     if not found:
         return FoundSplits(splits)
     read_by_default = " and ".join(repr(pattern) for pattern in defaults.values())
@@ -109,17 +118,15 @@ def _defaults(splits: Splits) -> Splits | None:
     return None
 
 
-def _first_matching(
-    base: str, folder: str, variants: tuple[Splits, ...], files: FileSystem
-) -> Splits | None:
+def _first_matching(folder: str, variants: tuple[Splits, ...], listed: Listed) -> Splits | None:
     for patterns in variants:
-        if all(_has_files(base, folder + pattern, files) for pattern in patterns.values()):
+        if all(_has_files(listed, folder + pattern) for pattern in patterns.values()):
             return patterns
     return None
 
 
-def _has_files(base: str, pattern: str, files: FileSystem) -> bool:
-    names = matching_names(base, pattern, files)
+def _has_files(listed: Listed, pattern: str) -> bool:
+    names = listed(pattern)
     return bool(files_by_span(pattern, names) if has_spans(pattern) else names)
 
 
@@ -133,10 +140,10 @@ def _split_by_content(patterns: Splits) -> str:
     return ", split 80/20 by their content" if is_one_set else ""
 
 
-def _require_class_folders(base: str, folder: str, files: FileSystem) -> None:
+def _require_class_folders(base: str, folder: str, listed: Listed) -> None:
     """Raises UserInputError if pictures lie elsewhere than in one sub-folder a class."""
-    loose = matching_names(base, folder + _PICTURE, files)
-    for name in matching_names(base, f"{folder}*/{_PICTURE}", files):
+    loose = [*listed(folder + _PICTURE)]
+    for name in listed(f"{folder}*/{_PICTURE}"):
         if name.split("/")[-2] in _SPLIT_FOLDERS:
             loose.append(name)
     if loose:
@@ -145,8 +152,8 @@ def _require_class_folders(base: str, folder: str, files: FileSystem) -> None:
             f"folder of its own, such as {folder}CLASS/1.png, or {folder}train/CLASS/1.png and "
             f"{folder}test/CLASS/1.png"
         )
-    train = matching_names(base, f"{folder}train/*/{_PICTURE}", files)
-    held_out = matching_names(base, f"{folder}{_EVAL}/*/{_PICTURE}", files)
+    train = listed(f"{folder}train/*/{_PICTURE}")
+    held_out = listed(f"{folder}{_EVAL}/*/{_PICTURE}")
     if bool(train) != bool(held_out):
         there = (train or held_out)[0].split("/")[-3]
         raise UserInputError(
