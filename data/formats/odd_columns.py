@@ -19,7 +19,7 @@ from data.formats.columns import (
 _MOST_CLASSES = 10
 _MANY_ROWS = 10
 _MOST_NAMED = 5
-_FIRST_EPOCH = 1e8
+FIRST_EPOCH = 1e8
 """Seconds since 1970 in March 1973; today's counts of finer units are larger."""
 
 _TIME_TEXT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
@@ -92,7 +92,7 @@ def _odd_numbers(columns: Sequence[Column], place: int) -> OddColumn | None:
         return OddColumn(place, "times", f"is named {shown(name)} and holds {first_cells}")
     if len(numbers) < 2 or not column.is_numeric:
         return None
-    if min(numbers) >= _FIRST_EPOCH and max(map(abs, beside), default=0.0) < _FIRST_EPOCH:
+    if min(numbers) >= FIRST_EPOCH and max(map(abs, beside), default=0.0) < FIRST_EPOCH:
         return OddColumn(place, "times", f"holds times such as {column.cells[0]}")
     others_whole = others_are_whole(columns, place)
     if _counts(numbers, others_whole) and not _counts(beside, others_whole):

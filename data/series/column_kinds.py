@@ -5,9 +5,7 @@ from collections.abc import Sequence
 
 from data.formats.columns import INDEX_NAMES, Column, as_number, is_progression
 from data.formats.labels import class_name
-
-_FIRST_EPOCH = 1e8
-"""Seconds since 1970 in March 1973; today's counts of finer units are larger."""
+from data.formats.odd_columns import FIRST_EPOCH
 
 _MOST_CLASSES = 20
 
@@ -35,7 +33,7 @@ def holds_times(column: Column, *, distinct: bool = False) -> bool:
         return False
     if all(_ISO_TIME.fullmatch(cell) for cell in cells):
         return True
-    return len(column.numbers) == len(cells) and min(column.numbers) >= _FIRST_EPOCH
+    return len(column.numbers) == len(cells) and min(column.numbers) >= FIRST_EPOCH
 
 
 def are_labels(cells: Sequence[str]) -> bool:
