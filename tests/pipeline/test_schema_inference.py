@@ -12,6 +12,7 @@ OWN = """
 base = "anomaly"
 data.schema = "heart.pbtxt"
 trainer.epochs = 2
+infra_validator.enabled = false
 data.length = 12
 data.normal = ["0"]
 """
