@@ -128,7 +128,8 @@ class _Judge:
             changes["normal"] = normal
         others = [*odd, *([found] if isinstance(found, OddColumn) else [])]
         described = self._describe(others, label, classes)
-        if any(each.kind == "times" for each in odd) and samples <= _MOST_CHANNELS < self._values:
+        are_moments = samples <= _MOST_CHANNELS and samples < self._values
+        if are_moments and any(each.kind == "times" for each in odd):
             described += ", so rows seem to be moments of a long series, a column a channel"
             del changes["drop"]
             changes = {"series": "true", **changes, "channels": samples}
