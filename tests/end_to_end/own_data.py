@@ -1,12 +1,11 @@
 """Six files of signals in the formats that people have, made by the formats' own libraries.
 
-The beats are those of the UCR archive and of the MIT-BIH database if AEPIPE_DATA names a folder
-with them, else those of the built-in sample.
+The beats are those of the UCR archive if AEPIPE_DATA names a folder with them, else those of the
+built-in sample.
 """
 
 import dataclasses
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,8 +50,8 @@ def read_beats(folder: Path) -> Beats:
     Args:
         folder: Where the built-in sample may be written.
     """
-    real = _given("signals/ECG5000_TRAIN.tsv")
-    if real is not None:
+    real = Path(os.environ.get("AEPIPE_DATA", ""), "signals", "ECG5000_TRAIN.tsv")
+    if real.is_file():
         table = np.loadtxt(real, delimiter="\t")
         return Beats(table[:, 1:], table[:, 0].astype(np.int64))
     write_sample(
@@ -62,12 +61,6 @@ def read_beats(folder: Path) -> Beats:
     table = np.loadtxt(folder / "ecg" / "ecg.csv", delimiter=",")
     abnormal = 2 + np.arange(len(table)) % 4
     return Beats(table[:, :-1], np.where(table[:, -1] == 1, 1, abnormal))
-
-
-def _given(name: str) -> Path | None:
-    root = os.environ.get("AEPIPE_DATA")
-    path = Path(root, name) if root else None
-    return path if path is not None and path.exists() else None
 
 
 def ucr(beats: Beats, folder: Path) -> OwnData:
@@ -107,23 +100,18 @@ def parquet(beats: Beats, folder: Path) -> OwnData:
 
 
 def record(beats: Beats, folder: Path) -> OwnData:
-    """A WFDB record with annotations of its beats."""
-    header = _given("wfdb/100.hea")
-    if header is not None:
-        for suffix in ("hea", "dat", "atr"):
-            shutil.copy(header.with_suffix(f".{suffix}"), folder)
-        return OwnData("record", folder / header.name)
-    samples = beats.values.ravel()[:, None]
+    """A WFDB record, beats one after the other, with annotations of their peaks."""
     wfdb.wrsamp(
         "beats",
         fs=140,
         units=["mV"],
         sig_name=["II"],
-        p_signal=samples,
+        p_signal=beats.values.reshape(-1, 1),
         fmt=["16"],
         write_dir=str(folder),
     )
-    places = np.arange(len(beats.values)) * 140 + 46
+    length = beats.values.shape[1]
+    places = np.arange(len(beats.values)) * length + length // 3
     symbols = ["N" if number == 1 else "V" for number in beats.classes.tolist()]
     wfdb.wrann("beats", "atr", places, symbols, write_dir=str(folder))
     return OwnData("record", folder / "beats.hea")
