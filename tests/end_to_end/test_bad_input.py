@@ -61,9 +61,12 @@ CSV_FAULTS = {
     "text in a number": (with_cell(6, 2, "abc"), ["ecg.csv", "row 7", "column 3", "abc"]),
     "NaN": (with_cell(6, 2, "nan"), ["ecg.csv", "row 7", "column 3"]),
     "inf": (with_cell(6, 2, "inf"), ["ecg.csv", "row 7", "column 3"]),
-    "label that is not 0 or 1": (with_cell(6, LENGTH, "2.0"), ["ecg.csv", "row 7", "2"]),
+    "label that is no class": (with_cell(6, LENGTH, "2.5"), ["ecg.csv", "row 7", "2.5"]),
     "only one class": (as_csv([row for row in good_rows() if row[-1] == "1.0"]), ["both classes"]),
-    "semicolons": (as_csv(good_rows(), separator=";"), ["ecg.csv", ";"]),
+    "decimal commas": (
+        as_csv(good_rows(), separator=";").replace(b".", b","),
+        ["ecg.csv", "decimal"],
+    ),
     "another length": (as_csv([row[1:] for row in good_rows()]), ["data.length=7"]),
     "truncated gzip": (gzip.compress(as_csv(good_rows()))[:-20], ["ecg.csv"]),
 }
