@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.schema import SCHEMA_DIRECTORY
 from pipeline.home import Home
 from pipeline_config import ANOMALY
 from tests.conftest import Aepipe, Result, run_command
@@ -104,7 +105,8 @@ def test_a_value_that_the_schema_forbids_stops_at_the_data_gate(
     directory = tmp_path / "data"
     directory.mkdir()
     (directory / "ecg.csv").write_bytes(with_cell(3, 1, "1e9"))
-    result = run_anomaly(aepipe, tmp_path / "home", directory, "--json")
+    schema = f"data.schema={SCHEMA_DIRECTORY / 'signal.pbtxt'}"
+    result = run_anomaly(aepipe, tmp_path / "home", directory, "--json", "--set", schema)
     assert result.exit_code == 3
     (run,) = result.runs
     assert run["status"] == "data_refused"

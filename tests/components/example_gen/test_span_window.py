@@ -191,5 +191,11 @@ def test_the_newest_span_is_the_one_that_tfx_takes(
 def test_the_window_is_reported_in_plain_json(spans: Path) -> None:
     window = resolve_window(exec_properties(spans, signals()))
     assert json.loads(window.to_json())["spans"] == [
-        {"number": 10, "name": "10", "version": None, "files": {"all": ["span-10/ecg.csv"]}}
+        {
+            "number": 10,
+            "name": "10",
+            "version": None,
+            "files": {"all": ["span-10/ecg.csv"]},
+            "companions": [],
+        }
     ]
