@@ -60,7 +60,7 @@ class ParsedExamples(NamedTuple):
     Attributes:
         values: float32 [N, *shape].
         label: int16 [N].
-        class_name: string [N]; empty if an example has no label, or is an image.
+        class_name: string [N]; empty if an example has no label.
         example_id: string [N]; empty if an example has none.
     """
 

@@ -19,10 +19,10 @@ from tests.components.artifacts import example
 def test_values_and_labels_come_back(feature: str, values: np.ndarray) -> None:
     records = [example(of_one, label) for label, of_one in enumerate(values)]
 
-    read, labels = parse(records, feature, values.shape[1:])
+    parsed = parse(records, feature, values.shape[1:])
 
-    assert read.dtype.name == "float32"
-    np.testing.assert_array_equal(read, values)
-    np.testing.assert_array_equal(labels, [0, 1])
+    assert parsed.values.dtype.name == "float32"
+    np.testing.assert_array_equal(parsed.values, values)
+    np.testing.assert_array_equal(parsed.label, [0, 1])
     for record, of_one in zip(records, values, strict=True):
         np.testing.assert_array_equal(raw_values(record, feature), of_one.ravel())
