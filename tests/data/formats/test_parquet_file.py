@@ -216,12 +216,12 @@ COLUMNS: dict[str, tuple[Any, SignalData, str]] = {
     "label_by_its_name": (
         {"t": X[:, 0], "Label": Y, **{name: WIDE[name] for name in list(WIDE)[1:]}},
         data(),
-        "data.label=last, but another column is named 'Label': --set data.label=Label",
+        "the labels seem to be in column Label: --set data.label=Label",
     ),
     "text_named_label": (
         {"class": KINDS, **WIDE},
         data(),
-        "class (string): --set data.label=class, or --set data.drop=class leaves it out",
+        "the labels seem to be in column class: --set data.label=class",
     ),
     "label_not_said": (
         {**WIDE, "kind": Y},
