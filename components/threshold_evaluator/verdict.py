@@ -23,7 +23,7 @@ from components.threshold_evaluator.metrics import (
 )
 from components.threshold_evaluator.scores import Scores, examples_digest
 from components.threshold_evaluator.threshold import Threshold, set_threshold
-from data.catalog import TUTORIAL_EXAMPLES
+from components.threshold_evaluator.tutorial_examples import TUTORIAL_EXAMPLES
 from pipeline_config import EvaluatorConfig, ThresholdEvaluatorConfig
 
 FEW_ANOMALIES = 30

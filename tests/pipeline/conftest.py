@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.schema import SCHEMA_DIRECTORY
 from pipeline.home import Home
 from pipeline.run.outcome import RunOutcome
 from pipeline.runners.local import RunRequest, run_pipelines
@@ -109,7 +110,9 @@ def data_refused(
     spiked = tmp_path_factory.mktemp("spiked")
     write_waves(spiked / "ecg" / "span-3" / "version-2", spike=1e9)
     pattern = "data.pattern=span-{SPAN}/version-{VERSION}/*.csv"
-    return run_once("anomaly", home, spiked, *WAVES, pattern)
+    # Waves are no beats of 140 samples, so the curated range does not count by itself.
+    schema = f"data.schema={SCHEMA_DIRECTORY / 'signal.pbtxt'}"
+    return run_once("anomaly", home, spiked, *WAVES, pattern, schema)
 
 
 @pytest.fixture(scope="session")
