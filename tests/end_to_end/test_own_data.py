@@ -153,7 +153,7 @@ def test_the_server_and_predict_agree(
 
 def _compare_points(table: pd.DataFrame, trained: Trained, server: RunningServer) -> None:
     """A sample's score is the mean of the server's errors of the windows that cover it."""
-    blocks = list(read_series(str(trained.own.file), trained.data))
+    blocks = list(read_series(str(trained.own.file), trained.data, to_score=True))
     windows = np.concatenate([block.windows.values for block in blocks])
     starts = np.concatenate([block.windows.numbers for block in blocks]) - 1
     over_rest = server.predict(windows[:ASKED], trained.model)["error"]
