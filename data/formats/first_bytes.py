@@ -20,7 +20,7 @@ _IDX_TYPES = {8: "uint8", 9: "int8", 11: "int16", 12: "int32", 13: "float32", 14
 _UNPACK = "unpack it, or compress it with gzip"
 _REENCODE = "save the file as CSV (UTF-8)"
 _AS_FILE = "give the file by its name, not through a pipe"
-_PICTURES = "give grey images as an IDX file, or signals as CSV"
+_PICTURES = "basic and denoise read such pictures, in a folder for each class"
 _FETCH_AGAIN = "open the address in a browser to see what it answers, and download the file again"
 
 _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
@@ -43,7 +43,7 @@ _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel or other Office file", _SAVE),
     (b"\x89PNG\r\n\x1a\n", "a PNG image", _PICTURES),
     (b"\xff\xd8\xff", "a JPEG image", _PICTURES),
-    (b"GIF8", "a GIF image", _PICTURES),
+    (b"GIF8", "a GIF image", "save it as PNG, which basic and denoise read"),
     (b"%PDF-", "a PDF document", _SAVE),
     (b"\xff\xfe\x00\x00", "UTF-32 text", _REENCODE),
     (b"\x00\x00\xfe\xff", "UTF-32 text", _REENCODE),

@@ -70,7 +70,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "hdf5": (b"\x89HDF\r\n\x1a\n\0\0", "an HDF5 file: save its content as CSV"),
     "matlab": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "a MATLAB file"),
     "sqlite": (_sqlite(), "a SQLite database"),
-    "png": (PNG, "a PNG image: give grey images as an IDX file"),
+    "png": (PNG, "a PNG image: basic and denoise read such pictures"),
     "jpeg": (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG image"),
     "wav": (b"RIFF\x24\0\0\0WAVEfmt ", "a WAV file"),
     "pickle": (pickle.dumps(ROWS), "a Python pickle"),
