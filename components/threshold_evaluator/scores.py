@@ -119,7 +119,7 @@ def examples_digest(scores: Mapping[str, Scores]) -> str | None:
 
     Returns:
         32 hex digits: the sum of the examples' ids, each half modulo 2^64, as
-        `tutorial_examples.TUTORIAL_EXAMPLES` has them; None if the ids were not read.
+        `bounds.TUTORIAL_EXAMPLES` has them; None if the ids were not read.
     """
     total = np.zeros(2, np.uint64)
     for of_split in scores.values():

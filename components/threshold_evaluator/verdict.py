@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from components.threshold_evaluator.bounds import (
+    TUTORIAL_EXAMPLES,
     Bound,
     bounds_in_force,
     broken_bounds,
@@ -23,7 +24,6 @@ from components.threshold_evaluator.metrics import (
 )
 from components.threshold_evaluator.scores import Scores, examples_digest
 from components.threshold_evaluator.threshold import Threshold, set_threshold
-from components.threshold_evaluator.tutorial_examples import TUTORIAL_EXAMPLES
 from pipeline_config import EvaluatorConfig, ThresholdEvaluatorConfig
 
 FEW_ANOMALIES = 30

@@ -13,6 +13,9 @@ LABEL_NAMES = frozenset({"label", "labels", "target", "class", "y"})
 INDEX_NAMES = frozenset({"", "index", "id", "row", "unnamed: 0"})
 TIME_NAMES = frozenset({"time", "timestamp", "date", "datetime"})
 
+MISSING_CELLS = frozenset({"", "nan", "na", "n/a", "null", "none"})
+"""What programs write for a missing value, in lower case."""
+
 ALMOST_ALL = 0.9
 MOST_SHOWN = 10
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from data.formats.columns import MISSING_CELLS
 from pipeline_config import ABNORMAL_LABEL, NORMAL_LABEL, UNLABELLED, SignalData
 
-_NO_CLASS = frozenset({"", "?", "nan", "na", "n/a", "null", "none"})
+_NO_CLASS = MISSING_CELLS | {"?"}
 """What programs write for a missing label, in lower case."""
 
 _MOST_LISTED = 10

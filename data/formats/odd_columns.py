@@ -22,7 +22,7 @@ _MOST_NAMED = 5
 FIRST_EPOCH = 1e8
 """Seconds since 1970 in March 1973; today's counts of finer units are larger."""
 
-_TIME_TEXT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
+TIME_TEXT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _text_or_empty(columns: Sequence[Column], place: int) -> OddColumn | None:
     if not column.is_text:
         return None
     text = next(cell for cell in column.cells if cell)
-    kind: Literal["times", "text"] = "times" if _TIME_TEXT.search(text) else "text"
+    kind: Literal["times", "text"] = "times" if TIME_TEXT.search(text) else "text"
     return OddColumn(place, kind, f"holds {kind} such as {shown(text)}")
 
 

@@ -80,7 +80,7 @@ class ParquetFile:
         end = self.rows if stop is None else min(stop, self.rows)
         count = max(1, block_bytes // self.row_bytes)
         names = [*self.columns.samples, *([self.columns.label] if self.columns.label else [])]
-        with _open(self.path) as file:
+        with open_parquet(self.path) as file:
             groups, start = _row_groups(file, first, end)
             batches = file.iter_batches(count, groups, columns=names, use_threads=False)
             for batch in batches:
@@ -118,7 +118,7 @@ def find_parquet(path: str, data: SignalData, *, scoring: bool) -> ParquetFile:
         UserInputError: The file is damaged, or its columns are not as expected; the message names
             the setting that helps.
     """
-    with _open(path) as file:
+    with open_parquet(path) as file:
         columns = find_columns(file.schema_arrow, data, path, scoring=scoring)
         rows = file.metadata.num_rows
         if not rows:
@@ -150,7 +150,12 @@ def _as_column(batch: pa.RecordBatch, name: str) -> Column:
 
 
 @contextlib.contextmanager
-def _open(path: str) -> Iterator[pq.ParquetFile]:
+def open_parquet(path: str) -> Iterator[pq.ParquetFile]:
+    """Opens a Parquet file on any file system that Beam supports.
+
+    Raises:
+        UserInputError: The file is damaged, here or while it is read.
+    """
     # Mapped, a row group's columns are decompressed page by page. Arrow reads them as a whole from
     # another file system. With `buffer_size` it would not, but it refuses valid files or crashes
     # then, by the size of their pages (18.1).

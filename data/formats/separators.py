@@ -126,7 +126,7 @@ def _most_numbers(lines: Sequence[str], separators: Sequence[Separator]) -> Sepa
     def cells(separator: Separator) -> int:
         return sum(len(separator.cells(line)) for line in lines[:1])
 
-    # Without a number in any line, names alone are to be told apart; blanks may lie within one.
+    # Without a number in any line, only names can be compared; blanks may lie within one.
     best = max(separators, key=numbers)
     if numbers(best):
         return best

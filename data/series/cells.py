@@ -6,16 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from data.formats.columns import as_number, shown
+from data.formats.columns import MISSING_CELLS, as_number, shown
 from data.formats.labels import class_names
 from data.formats.rows import Rejected
 from data.series.columns import SeriesColumns
 from data.series.samples import Reject, Samples
 from data.series.times import parse_times, unreadable_times
 from pipeline_config import UserInputError
-
-MISSING = frozenset({"", "nan", "na", "n/a", "null", "none"})
-"""What programs write for a sample that is missing, in lower case."""
 
 
 def to_samples(
@@ -103,7 +100,7 @@ def parse_number(cell: str) -> float:
     Raises:
         ValueError: It is no number; the message is the end of a sentence.
     """
-    if cell.strip().lower() in MISSING:
+    if cell.strip().lower() in MISSING_CELLS:
         return float("nan")
     value = as_number(cell)
     if value is None:

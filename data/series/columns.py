@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 from data.formats.columns import TIME_NAMES, Column, shown
 from data.formats.labels import class_name
+from data.formats.odd_columns import TIME_TEXT
 from data.series.column_kinds import are_labels, counts_rows, holds_times
 from data.series.samples import Channel
 from pipeline_config import SignalData, UserInputError
 
 FIRST_ROWS = 100
 """Rows that a file is judged by."""
-
-_TIME_TEXT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +184,7 @@ class _Chooser:
             )
         if column.is_text and len(column.cells) > 1:
             text = next(cell for cell in column.cells if cell)
-            if _TIME_TEXT.search(text) and self._data.time == "auto":
+            if TIME_TEXT.search(text) and self._data.time == "auto":
                 advice = f"--set data.time={name} if it holds the times, else {advice}"
             raise UserInputError(
                 f"{self._path}: {self._channel(place)} holds text such as {shown(text)}, "

@@ -1,16 +1,15 @@
 """Parquet as a series: a column a channel."""
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet
 
 from data.formats.columns import Column
-from data.formats.content import BLOCK_BYTES, open_file
+from data.formats.content import BLOCK_BYTES
+from data.formats.parquet_file import open_parquet
 from data.series.cells import to_samples
 from data.series.columns import FIRST_ROWS, SeriesColumns
 from data.series.samples import Reject, Samples
@@ -41,7 +40,7 @@ class ParquetFile:
         Raises:
             UserInputError: A column holds lists, or there are no rows.
         """
-        with self._open() as file:
+        with open_parquet(self._path) as file:
             schema = file.schema_arrow
             for field in schema:
                 if pa.types.is_nested(field.type):
@@ -59,7 +58,7 @@ class ParquetFile:
 
     def count(self) -> int:
         """Returns how many samples the file has."""
-        with self._open() as file:
+        with open_parquet(self._path) as file:
             return int(file.metadata.num_rows)
 
     def read(self, columns: SeriesColumns) -> Iterator[Samples]:
@@ -69,7 +68,7 @@ class ParquetFile:
             UserInputError: A value cannot be read.
         """
         start = 0
-        with self._open() as file:
+        with open_parquet(self._path) as file:
             names = file.schema_arrow.names
             wanted = [
                 *columns.channels,
@@ -100,17 +99,6 @@ class ParquetFile:
                 f"{self._path}: column {name!r} holds {column.type}, which is no channel: leave "
                 "it out with data.drop"
             ) from error
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[pyarrow.parquet.ParquetFile]:
-        with open_file(self._path) as file:
-            try:
-                yield pyarrow.parquet.ParquetFile(file)
-            except (pa.ArrowInvalid, OSError) as error:
-                raise UserInputError(
-                    f"{self._path}: the Parquet file is damaged or ends early: copy or download "
-                    "it again"
-                ) from error
 
 
 def _as_text(value: Any) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from data.formats.columns import Column
+from data.formats.columns import MISSING_CELLS, Column
 from data.formats.content import (
     BLOCK_BYTES,
     LineBlock,
@@ -19,13 +19,15 @@ from data.formats.content import (
     read_line_blocks,
 )
 from data.formats.rows import Rejected
-from data.series.cells import MISSING, parse_number, to_samples
+from data.series.cells import parse_number, to_samples
 from data.series.columns import FIRST_ROWS, SeriesColumns
 from data.series.samples import Reject, Samples
 from data.series.text_start import TextStart, names_columns, read_text_start
 from pipeline_config import SignalData, UserInputError
 
-_NULLS = sorted({form for word in MISSING for form in (word, word.upper(), word.title())} | {"NaN"})
+_NULLS = sorted(
+    {form for word in MISSING_CELLS for form in (word, word.upper(), word.title())} | {"NaN"}
+)
 
 
 class _BrokenRowError(UserInputError):

@@ -3,11 +3,10 @@
 import dataclasses
 from collections.abc import Sequence
 
-from data.formats.columns import TIME_NAMES, as_number
+from data.formats.columns import MISSING_CELLS, TIME_NAMES, as_number
 from data.formats.preamble import begins_preamble
 from data.formats.separators import Separator, find_separator
 from data.formats.table import is_header
-from data.series.cells import MISSING
 from pipeline_config import UserInputError
 
 
@@ -69,7 +68,7 @@ def names_columns(cells: Sequence[str]) -> bool:
     numbers = [as_number(cell) for cell in cells]
     if all(number is None for number in numbers):
         words = [cell.strip() for cell in cells]
-        return any(word.lower() not in MISSING and not _is_time(word) for word in words)
+        return any(word.lower() not in MISSING_CELLS and not _is_time(word) for word in words)
     if None not in numbers and len(numbers) < 3:
         return False
     return is_header(cells) and (cells[0].strip().lower() in TIME_NAMES | {""} or numbers[0] == 0)

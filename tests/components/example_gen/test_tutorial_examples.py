@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from components.example_gen import images, signals
+from components.threshold_evaluator.bounds import TUTORIAL_EXAMPLES
 from components.threshold_evaluator.scores import Scores, examples_digest
-from components.threshold_evaluator.tutorial_examples import TUTORIAL_EXAMPLES
 from data.formats.idx_file import find_pair, read_images
 from data.formats.signal_file import read_signals
 from data.sample import write_sample
