@@ -128,7 +128,8 @@ class _Judge:
             changes["normal"] = normal
         others = [*odd, *([found] if isinstance(found, OddColumn) else [])]
         described = self._describe(others, label, classes)
-        are_moments = samples <= _MOST_CHANNELS and samples < self._values
+        # A row that lacks a sample or two is still an example; one with half of them is a moment.
+        are_moments = samples <= min(_MOST_CHANNELS, self._values // 2)
         if are_moments and any(each.kind == "times" for each in odd):
             described += ", so rows seem to be moments of a long series, a column a channel"
             del changes["drop"]
