@@ -1,7 +1,9 @@
 """Columns of a file's first rows that look like neither samples nor labels."""
 
+import collections
 import dataclasses
 import itertools
+import math
 import re
 from collections.abc import Sequence
 from typing import Literal
@@ -19,6 +21,8 @@ from data.formats.columns import (
 _MOST_CLASSES = 10
 _MANY_ROWS = 10
 _MOST_NAMED = 5
+_REPETITIONS = -math.log(0.001)
+"""Equal pairs expected; by Poisson's law none is then seen once in a thousand times."""
 FIRST_EPOCH = 1e8
 """Seconds since 1970 in March 1973; today's counts of finer units are larger."""
 
@@ -99,7 +103,11 @@ def _odd_numbers(columns: Sequence[Column], place: int) -> OddColumn | None:
         return OddColumn(place, "index", f"counts {first_cells}")
     if len(numbers) >= _MANY_ROWS and _rises(numbers) and not _rises(beside):
         return OddColumn(place, "index", f"rises from row to row, {first_cells}")
-    are_numbers_of_rows = _are_numbers_of_rows(numbers, beside, others_whole)
+    are_numbers_of_rows = (
+        _never_repeats_unlike_the_others(columns, place)
+        if others_whole
+        else _are_numbers_of_rows(numbers)
+    )
     if are_numbers_of_rows and not holds_classes(columns, place):
         return OddColumn(place, "index", f"holds whole numbers, {first_cells}")
     return None
@@ -116,17 +124,35 @@ def _counts(numbers: Sequence[float], others_whole: bool) -> bool:
     return numbers[1] - numbers[0] == 1 and (len(numbers) > 2 or from_start)
 
 
-def _are_numbers_of_rows(
-    numbers: Sequence[float], beside: Sequence[float], others_whole: bool
-) -> bool:
+def _are_numbers_of_rows(numbers: Sequence[float]) -> bool:
     """Shuffled or picked rows keep their numbers."""
-    if min(numbers) < 0 or not all(number.is_integer() for number in numbers):
+    if not _could_be_numbers_of_rows(numbers):
         return False
     distinct = len(set(numbers))
-    if others_whole:
-        many = len(numbers) >= 2 * _MANY_ROWS
-        return many and distinct == len(numbers) and len(set(beside)) < len(beside)
     return distinct > _MOST_CLASSES or (distinct == len(numbers) and distinct > 2)
+
+
+def _never_repeats_unlike_the_others(columns: Sequence[Column], place: int) -> bool:
+    """Whether whole numbers are numbers of rows although the samples are whole, too.
+
+    Samples of a wide range seldom repeat either. The column has to be distinct although as many
+    equal pairs as the other columns have would leave less than one chance in a thousand for it.
+    """
+    numbers = columns[place].numbers
+    if not _could_be_numbers_of_rows(numbers) or len(set(numbers)) < len(numbers):
+        return False
+    # The last may be a label, whose repetitions say nothing about samples.
+    others = [other.numbers for other in columns[place + 1 : -1]]
+    expected = sum(map(_equal_pairs, others)) / max(len(others), 1)
+    return expected > _REPETITIONS
+
+
+def _could_be_numbers_of_rows(numbers: Sequence[float]) -> bool:
+    return min(numbers) >= 0 and all(number.is_integer() for number in numbers)
+
+
+def _equal_pairs(numbers: Sequence[float]) -> int:
+    return sum(math.comb(count, 2) for count in collections.Counter(numbers).values())
 
 
 def _rises(numbers: Sequence[float]) -> bool:
