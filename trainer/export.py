@@ -1,7 +1,6 @@
 """The served model: one SavedModel that holds preprocessing, weights and threshold."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -16,8 +15,6 @@ SERVING_DEFAULT = "serving_default"
 SERVE_EXAMPLES = "serve_examples"
 ENCODE = "encode"
 SCORE = "score"
-
-_DEVIATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {"mse": tf.square, "mae": tf.abs}
 
 
 class ServedAutoencoder(tf.Module):
@@ -65,8 +62,8 @@ class ServedAutoencoder(tf.Module):
           noise added and clipped to [0, 1] as in training. If the noise is 0 the example is
           left as it is, so that zeros score what `serving_default` scores.
 
-        An example's error is the mean over its values of |difference| ("mae") or its square
-        ("mse"), in scaled units; a channel's error is that over its own values.
+        An example's error is the mean over its values of the model's deviation (see
+        `Autoencoder.deviation`); a channel's error is that over its own values.
         """
         shape = [None, *self._settings.shape]
         raw = tf.TensorSpec(shape, tf.float32, name=self._settings.feature)
@@ -85,9 +82,9 @@ class ServedAutoencoder(tf.Module):
     def _serve_raw(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
         scaled = self._preprocessing.scale(raw)
         reconstruction = self._model(scaled, training=False)
-        outputs = {"error": self._error(reconstruction, scaled)}
+        deviation = self._deviation(reconstruction, scaled)
+        outputs = {"error": self._error(deviation)}
         if self._settings.feature == SignalData.feature and len(self._settings.shape) > 1:
-            deviation = self._deviation(reconstruction, scaled)
             outputs["channel_error"] = tf.reduce_mean(deviation, axis=1)
         # A signal goes back to the units it came in; a picture in 0..1 is what viewers expect.
         if self._settings.feature == SignalData.feature:
@@ -110,16 +107,15 @@ class ServedAutoencoder(tf.Module):
         scaled = self._preprocessing.scale(raw)
         given = tf.where(noise == 0, scaled, tf.clip_by_value(scaled + noise, 0.0, 1.0))
         return {
-            "error": self._error(self._model(given, training=False), scaled),
-            "noisy_error": self._error(given, scaled),
+            "error": self._error(self._deviation(self._model(given, training=False), scaled)),
+            "noisy_error": self._error(self._deviation(given, scaled)),
         }
 
-    def _error(self, given: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
-        deviation = self._deviation(given, scaled)
-        return tf.reduce_mean(deviation, axis=list(range(1, len(self._settings.shape) + 1)))
+    def _deviation(self, reconstruction: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
+        return self._model.deviation(reconstruction, scaled, self._settings.loss)
 
-    def _deviation(self, given: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
-        return _DEVIATIONS[self._settings.loss](given - scaled)
+    def _error(self, deviation: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(deviation, axis=list(range(1, len(self._settings.shape) + 1)))
 
 
 def export_model(

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from pipeline_config import UserInputError
+from pipeline_config import Loss, UserInputError
 
 
 class Autoencoder(keras.Model):
@@ -37,6 +37,20 @@ class Autoencoder(keras.Model):
     def call(self, x: Any) -> Any:
         """Returns the reconstruction, float32 [N, *shape], of float32 [N, *shape]."""
         return self.decoder(self.encode(x))
+
+    def deviation(self, reconstruction: Any, x: Any, loss: Loss) -> Any:
+        """Returns by how much each value is off; the mean of an example's is its error.
+
+        Args:
+            reconstruction: float32 [N, *shape], what `call` returned.
+            x: float32 [N, *shape], what it is compared with.
+            loss: "mae" for the difference's size, "mse" for its square, in scaled units.
+
+        Returns:
+            float32 [N, *shape], 0 or more.
+        """
+        difference = reconstruction - x
+        return keras.ops.abs(difference) if loss == "mae" else keras.ops.square(difference)
 
 
 class BasicAutoencoder(Autoencoder):

@@ -2,9 +2,9 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from pipeline_config import ABNORMAL_LABEL, NORMAL_LABEL, TrainerConfig, normal_labels
+from pipeline_config import ABNORMAL_LABEL, NORMAL_LABEL, Loss, TrainerConfig, normal_labels
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class TrainerSettings:
 
     name: str
     model: str
-    loss: Literal["mse", "mae"]
+    loss: Loss
     detector: bool
     feature: str
     shape: tuple[int, ...]
