@@ -8,6 +8,7 @@ equal, so their order does not matter.)
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +23,13 @@ MAX_IN_MEMORY_BYTES = 2**30
 VALIDATION_BATCH_SIZE = 512
 """The mean loss does not depend on it; batches as small as in training only cost time."""
 
+Part = Literal["all", "kept", "held_out"]
+"""A whole split, nine tenths of it, or the tenth that these leave out."""
+
+_PARTS = 10
+_PART_KEY = (0x6165, 0x7069)
+"""Makes the hash another one than those by which examples are split before."""
+
 _DECODED_AT_A_TIME = 1024
 _SHUFFLED_FROM_DISK = 16_384
 
@@ -35,12 +43,15 @@ class SplitReader:
         tft_output: Transform's output, with the features.
         labels: Labels of the examples that are read; None for all.
         max_in_memory_bytes: Up to which size a split is held decoded.
+        part: Which of the examples, by a hash of their `example_id`: the same ones whatever the
+            order of the files.
     """
 
     patterns: Sequence[str]
     tft_output: tft.TFTransformOutput
     labels: tuple[int, ...] | None = None
     max_in_memory_bytes: int = MAX_IN_MEMORY_BYTES
+    part: Part = "all"
 
     def batches(
         self, batch_size: int, shuffle_seed: int | None = None, *, replicas: int = 1
@@ -87,7 +98,8 @@ class SplitReader:
             chunks.append(chunk)
         if not any(len(chunk[ID_FEATURE]) for chunk in chunks):
             labelled = "" if self.labels is None else f" with a label of {self.labels}"
-            raise ValueError(f"{', '.join(self.patterns)}: no example{labelled}")
+            part = "" if self.part == "all" else f" in the part {self.part}"
+            raise ValueError(f"{', '.join(self.patterns)}: no example{labelled}{part}")
         # One feature after the other, its chunks freed as it is joined: never all of it twice.
         return {
             name: tf.concat([chunk.pop(name) for chunk in chunks], axis=0)
@@ -114,12 +126,19 @@ class SplitReader:
         def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
             batch = tf.io.parse_example(serialized, wanted)
             label = batch.pop(LABEL_FEATURE)
-            if self.labels is None:
-                return batch
-            wanted_label = tf.reduce_any(label[..., None] == self.labels, axis=-1)
-            return {name: tf.boolean_mask(tensor, wanted_label) for name, tensor in batch.items()}
+            if self.labels is not None:
+                is_wanted = tf.reduce_any(label[..., None] == self.labels, axis=-1)
+                batch = _where(is_wanted, batch)
+            if self.part != "all":
+                bucket = tf.strings.to_hash_bucket_strong(batch[ID_FEATURE], _PARTS, _PART_KEY)
+                batch = _where((bucket == 0) == (self.part == "held_out"), batch)
+            return batch
 
         return records.batch(_DECODED_AT_A_TIME).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _where(mask: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {name: tf.boolean_mask(tensor, mask) for name, tensor in batch.items()}
 
 
 def _gather(

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import keras
@@ -38,34 +39,70 @@ def run_fn(fn_args: "FnArgs") -> None:
         ValueError: A split has no example to read.
     """
     settings = TrainerSettings.from_custom_config(fn_args.custom_config)
-    trainer = settings.trainer
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
+    model, history = fit(
+        settings,
+        SplitReader(fn_args.train_files, tft_output, settings.labels),
+        SplitReader(fn_args.eval_files, tft_output),
+        [
+            keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False),
+            TrainingProgress(f"{settings.name}: training", settings.trainer.epochs),
+        ],
+        base_model=fn_args.base_model,
+    )
+    with tf.io.gfile.GFile(f"{fn_args.model_run_dir}/{HISTORY_FILE}", "w") as file:
+        json.dump(history, file)
+    export_model(model, tft_output, settings, fn_args.serving_model_dir)
+
+
+def fit(
+    settings: TrainerSettings,
+    train: SplitReader,
+    validation: SplitReader,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    *,
+    base_model: str | None = None,
+) -> tuple[Autoencoder, dict[str, list[float]]]:
+    """Trains a model.
+
+    Args:
+        settings: What to train, and how.
+        train: The examples to train on.
+        validation: The examples of `val_loss`.
+        callbacks: Of Keras, beside those that the settings ask for.
+        base_model: A SavedModel to start from.
+
+    Returns:
+        The model with plain variables, and its `loss` and `val_loss`, one value an epoch.
+
+    Raises:
+        pipeline_config.UserInputError: No such model, or it does not take data of that shape; or
+            a batch cannot be split evenly over the devices.
+        ValueError: There is no example to read.
+    """
+    trainer = settings.trainer
     strategy = _strategy(trainer)
     replicas = strategy.num_replicas_in_sync
     keras.utils.set_random_seed(trainer.seed)
     with strategy.scope():
         model = build_model(settings.model, settings.shape)
         _compile(model, settings)
-    if fn_args.base_model:
-        start_from(model, fn_args.base_model)
-    train = SplitReader(fn_args.train_files, tft_output, settings.labels)
-    validation = SplitReader(fn_args.eval_files, tft_output)
+    if base_model:
+        start_from(model, base_model)
     history = model.fit(
         train.batches(trainer.batch_size, trainer.seed, replicas=replicas),
         validation_data=validation.batches(
             VALIDATION_BATCH_SIZE // replicas * replicas, replicas=replicas
         ),
         epochs=trainer.epochs,
-        callbacks=_callbacks(settings, fn_args.model_run_dir),
+        callbacks=[*callbacks, *_early_stopping(trainer)],
         # The datasets shuffle themselves, with the seed.
         shuffle=False,
         verbose=0,
     ).history
-    with tf.io.gfile.GFile(f"{fn_args.model_run_dir}/{HISTORY_FILE}", "w") as file:
-        json.dump({name: [float(value) for value in history[name]] for name in history}, file)
     if trainer.distribution == "mirrored":
         model = _undistributed(model, settings)
-    export_model(model, tft_output, settings, fn_args.serving_model_dir)
+    return model, {name: [float(value) for value in history[name]] for name in history}
 
 
 def start_from(model: Autoencoder, saved_model: str) -> None:
@@ -121,20 +158,16 @@ def _compile(model: Autoencoder, settings: TrainerSettings) -> None:
     )
 
 
-def _callbacks(settings: TrainerSettings, log_dir: str) -> list[keras.callbacks.Callback]:
-    callbacks: list[keras.callbacks.Callback] = [
-        keras.callbacks.TensorBoard(log_dir, write_graph=False),
-        TrainingProgress(f"{settings.name}: training", settings.trainer.epochs),
-    ]
-    if settings.trainer.early_stopping_patience:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(
-                monitor="val_loss",
-                patience=settings.trainer.early_stopping_patience,
-                restore_best_weights=True,
-            )
+def _early_stopping(trainer: TrainerConfig) -> list[keras.callbacks.Callback]:
+    if not trainer.early_stopping_patience:
+        return []
+    return [
+        keras.callbacks.EarlyStopping(
+            monitor="val_loss",
+            patience=trainer.early_stopping_patience,
+            restore_best_weights=True,
         )
-    return callbacks
+    ]
 
 
 def _undistributed(model: Autoencoder, settings: TrainerSettings) -> Autoencoder:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from trainings import Transformed
 
-from trainer.input import SplitReader
+from trainer.input import Part, SplitReader
 
 
 def ids_of(batches: tf.data.Dataset) -> list[bytes]:
@@ -50,6 +50,22 @@ def test_other_labels_are_left_out(
 
     assert set(ids_of(reader.batches(7))) == normal
     assert 0 < len(normal) < len(expected["label"])
+
+
+@pytest.mark.parametrize("max_bytes", [2**30, 0])
+@pytest.mark.parametrize("labels", [None, (1,)])
+def test_a_tenth_is_held_out_of_the_rest(
+    beats: Transformed, labels: tuple[int, ...] | None, max_bytes: int
+) -> None:
+    def read(part: Part) -> set[bytes]:
+        reader = SplitReader(beats.files("train"), beats.output, labels, max_bytes, part)
+        return set(ids_of(reader.batches(7)))
+
+    kept, held_out = read("kept"), read("held_out")
+
+    assert kept | held_out == read("all")
+    assert not kept & held_out
+    assert 0.02 < len(held_out) / len(kept | held_out) < 0.25
 
 
 def test_order_does_not_depend_on_the_files(beats: Transformed, tmp_path: Path) -> None:
