@@ -25,6 +25,8 @@ class ServedAutoencoder(tf.Module):
             next training may start from them.
         threshold: float32 scalar, detectors only. It is +inf, and so nothing is an anomaly,
             until the evaluator assigns it.
+        normal_errors: float32 [n], ascending, detectors only: errors of normal examples, by which
+            a p-value is found. Empty, and so every p-value is 1, until the evaluator assigns them.
 
     Args:
         model: Trained.
@@ -39,6 +41,9 @@ class ServedAutoencoder(tf.Module):
         self.model_variables = [weight.value for weight in model.weights]
         if settings.detector:
             self.threshold = tf.Variable(math.inf, trainable=False, name="threshold")
+            self.normal_errors = tf.Variable(
+                tf.zeros([0]), shape=[None], trainable=False, name="normal_errors"
+            )
         self._settings = settings
         # Without dependency tracking the module would save the Keras model's own functions too.
         self._model = self._no_dependency(model)
@@ -53,7 +58,8 @@ class ServedAutoencoder(tf.Module):
 
         - `serving_default`: raw -> `reconstruction` (signals in the data's units, images in
           0..1), `error` float32 [N], for signals of several channels `channel_error` float32
-          [N, C], and for detectors `threshold` float32 [N] and `is_anomaly` bool [N].
+          [N, C], and for detectors `threshold` float32 [N], `is_anomaly` bool [N], `p_value`
+          float32 [N] and `contribution` float32 [N, *shape].
         - `serve_examples`: `examples` string [N], serialized raw tf.Examples of which only the
           raw feature is read -> the same.
         - `encode`: raw -> `latent` float32 [N, d].
@@ -63,7 +69,14 @@ class ServedAutoencoder(tf.Module):
           left as it is, so that zeros score what `serving_default` scores.
 
         An example's error is the mean over its values of the model's deviation (see
-        `Autoencoder.deviation`); a channel's error is that over its own values.
+        `Autoencoder.deviation`); a channel's error is that over its own values. A value's
+        contribution is its share of the sum, so that those of an example sum to 1; if the error is
+        0 they are equal.
+
+        The p-value is `(1 + #{normal_errors >= error}) / (n + 1)`: the share of normal examples
+        that are at least as odd, which for a normal example that was not trained on is at most
+        `p` with probability `p` or less (Vovk, Gammerman and Shafer, "Algorithmic Learning in a
+        Random World", 2005, section 2.2; inductive conformal prediction).
         """
         shape = [None, *self._settings.shape]
         raw = tf.TensorSpec(shape, tf.float32, name=self._settings.feature)
@@ -93,6 +106,8 @@ class ServedAutoencoder(tf.Module):
         if self._settings.detector:
             outputs["threshold"] = tf.fill(tf.shape(outputs["error"]), self.threshold)
             outputs["is_anomaly"] = outputs["error"] > self.threshold
+            outputs["p_value"] = self._p_value(outputs["error"])
+            outputs["contribution"] = self._contribution(deviation)
         return outputs
 
     def _serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -114,8 +129,25 @@ class ServedAutoencoder(tf.Module):
     def _deviation(self, reconstruction: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
         return self._model.deviation(reconstruction, scaled, self._settings.loss)
 
+    def _contribution(self, deviation: tf.Tensor) -> tf.Tensor:
+        total = tf.reduce_sum(deviation, axis=self._value_axes, keepdims=True)
+        equal = tf.fill(tf.shape(deviation), 1.0 / math.prod(self._settings.shape))
+        return tf.where(total > 0, deviation / total, equal)
+
+    def _p_value(self, error: tf.Tensor) -> tf.Tensor:
+        # Not `tf.searchsorted`, which reshapes and so refuses an empty sequence.
+        smaller = tf.raw_ops.LowerBound(
+            sorted_inputs=self.normal_errors[tf.newaxis], values=error[tf.newaxis]
+        )[0]
+        examples = tf.size(self.normal_errors)
+        return tf.cast(1 + examples - smaller, tf.float32) / tf.cast(examples + 1, tf.float32)
+
+    @property
+    def _value_axes(self) -> list[int]:
+        return list(range(1, len(self._settings.shape) + 1))
+
     def _error(self, deviation: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_mean(deviation, axis=list(range(1, len(self._settings.shape) + 1)))
+        return tf.reduce_mean(deviation, axis=self._value_axes)
 
 
 def export_model(

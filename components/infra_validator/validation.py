@@ -22,11 +22,16 @@ from components.raw_examples import raw_values
 SERVING_DEFAULT = "serving_default"
 SERVE_EXAMPLES = "serve_examples"
 
+ERROR = "error"
+
 MODEL = "candidate"
 
 _RELATIVE_TOLERANCE = 1e-4
 _ABSOLUTE_TOLERANCE = 1e-6
 """The same kernels on the same machine: room for another order of sums only."""
+
+_STEPS = ("p_value",)
+"""Outputs that jump with the last bit of the error, so that it has to be equal for them to be."""
 
 Answer = Mapping[str, np.ndarray]
 
@@ -160,6 +165,8 @@ def check_agreement(of_example: Answer, of_raw: Answer) -> None:
         )
     for name, array in of_example.items():
         other = of_raw[name]
+        if name in _STEPS and not np.array_equal(of_example[ERROR], of_raw[ERROR]):
+            continue
         if array.shape != other.shape or not np.allclose(
             array, other, _RELATIVE_TOLERANCE, _ABSOLUTE_TOLERANCE
         ):

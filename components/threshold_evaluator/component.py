@@ -1,6 +1,7 @@
 """ThresholdEvaluator: sets a detector's threshold and blesses a model, or refuses it."""
 
 import apache_beam as beam
+import numpy as np
 import tensorflow as tf
 from absl import logging
 from tfx.dsl.component.experimental.annotations import (
@@ -37,6 +38,7 @@ from components.threshold_evaluator.scores import (
     list_shards,
     read_scores,
 )
+from components.threshold_evaluator.threshold import normal_errors
 from components.threshold_evaluator.verdict import Baseline, judge
 from pipeline_config import SPLITS
 
@@ -94,7 +96,8 @@ def ThresholdEvaluator(  # noqa: N802 - TFX names a component as a class.
     fileio.rmtree(temporary)
 
     verdict = judge(settings, scores, baseline, notes)
-    _save_judged_model(model, judged_model, verdict.threshold_value)
+    normals = normal_errors(scores["train"], presumes_normal=settings.presumes_normal)
+    _save_judged_model(model, judged_model, verdict.threshold_value, normals)
     content = evaluation_as_dict(settings, verdict, scores, baseline)
     logging.info("Evaluation: %s", content)
     write_evaluation(evaluation.uri, content)
@@ -116,12 +119,15 @@ def _check_baseline(
         ]
 
 
-def _save_judged_model(model: Artifact, judged_model: Artifact, threshold: float | None) -> None:
-    """Saves the candidate with its threshold set inside: what is pushed is what was judged."""
+def _save_judged_model(
+    model: Artifact, judged_model: Artifact, threshold: float | None, normals: np.ndarray
+) -> None:
+    """Saves the candidate with what it decides by set inside: what is pushed is what was judged."""
     destination = serving_model_dir(judged_model.uri)
     if threshold is None:
         io_utils.copy_dir(serving_model_dir(model.uri), destination)
         return
     loaded = tf.saved_model.load(serving_model_dir(model.uri))
     loaded.threshold.assign(threshold)
+    loaded.normal_errors.assign(normals)
     tf.saved_model.save(loaded, destination, signatures=loaded.signatures)

@@ -50,7 +50,8 @@ def test_the_signatures_take_and_return_samples_by_channels(trained: Trained) ->
     }
 
     raw, by_example = [None, *SHAPE], [None]
-    verdicts = dict.fromkeys(("error", "threshold", "is_anomaly"), by_example)
+    verdicts = dict.fromkeys(("error", "threshold", "is_anomaly", "p_value"), by_example)
+    verdicts["contribution"] = raw
     verdicts["channel_error"] = [None, 3]
     errors = {"error": by_example, "noisy_error": by_example}
     assert shapes == {
@@ -97,6 +98,8 @@ def test_a_reconstruction_is_in_each_channels_own_units(trained: Trained) -> Non
     by_channel = np.abs(again - scaled).mean(axis=1)
     np.testing.assert_allclose(by_channel, outputs["channel_error"], atol=1e-5)
     np.testing.assert_allclose(outputs["channel_error"].mean(axis=1), outputs["error"], rtol=1e-5)
+    of_channels = outputs["channel_error"] / outputs["channel_error"].sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(outputs["contribution"].sum(axis=1), of_channels, atol=1e-5)
     assert 900 < outputs["reconstruction"][..., 1].mean() < 1100
     if trained.scale == "channel":
         assert abs(outputs["reconstruction"][..., 0].mean()) < 1

@@ -39,6 +39,8 @@ def test_signatures_of_a_detector(detector: Path) -> None:
         "error": ([None], tf.float32),
         "threshold": ([None], tf.float32),
         "is_anomaly": ([None], tf.bool),
+        "p_value": ([None], tf.float32),
+        "contribution": ([None, 24], tf.float32),
     }
     errors = {"error": ([None], tf.float32), "noisy_error": ([None], tf.float32)}
     expected = {

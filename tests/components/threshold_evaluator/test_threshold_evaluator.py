@@ -85,6 +85,8 @@ def test_a_detector_gets_the_tutorials_threshold_and_scikit_learns_metrics(bench
     served = result.load().signatures["serving_default"](tf.constant(signals))
     assert served["threshold"][0] == np.float32(result.evaluation["threshold"])
     np.testing.assert_array_equal(served["is_anomaly"], ~called_normal)
+    of_normals = result.errors["train_error"][result.errors["train_label"] == 1]
+    np.testing.assert_array_equal(result.load().normal_errors, np.sort(of_normals))
 
 
 def test_stock_tfx_understands_the_blessing(bench: Any) -> None:

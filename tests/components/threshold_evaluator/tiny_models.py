@@ -12,6 +12,7 @@ class FlatLineDetector(tf.Module):
         self.level = tf.Variable(level)
         self.model_variables = [self.level]
         self.threshold = tf.Variable(np.inf, trainable=False, dtype=tf.float32)
+        self.normal_errors = tf.Variable(tf.zeros([0]), shape=[None], trainable=False)
         self._length = length
 
     def save(self, directory: str) -> None:

@@ -15,5 +15,7 @@ OUTPUTS = {
         "error": tf.float32,
         "threshold": tf.float32,
         "is_anomaly": tf.bool,
+        "p_value": tf.float32,
+        "contribution": tf.float32,
     },
 }
