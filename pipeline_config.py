@@ -396,10 +396,17 @@ class TrainerConfig(Section):
     """Training.
 
     Attributes:
-        epochs: Passes over the training split.
+        epochs: Passes over the training split; if `steps` is set, parts that these are divided
+            into, each with a value of the losses at its end.
+        steps: Gradient steps in all, rounded up to equal parts, however many examples there are;
+            0 if `epochs` decides.
         batch_size: Examples a gradient step.
         seed: Seed of the weights' initial values and of the shuffling.
-        learning_rate: Adam's step size (Keras' default, as in the tutorial).
+        learning_rate: Adam's step size (Keras' default, as in the tutorial), at the start.
+        schedule: "constant" keeps the step size, "cosine" lowers it to 0 at the last step along
+            half a cosine (Loshchilov and Hutter 2017, without restarts).
+        trim: Share of each training batch, the worst reconstructed, that is left out of its loss,
+            for training data with unlabelled anomalies; 0 leaves out none.
         normal_only: Train on examples labelled normal only; validation sees all.
         early_stopping_patience: Epochs without a better val_loss before training stops and the
             best weights are taken; 0 turns it off.
@@ -411,9 +418,12 @@ class TrainerConfig(Section):
 
     section: ClassVar[str] = "trainer"
     epochs: int = setting(10, ge=1)
+    steps: int = setting(0, "0 (epochs decide) or more steps, up to 1000000", ge=0)
     batch_size: int = setting(32, ge=1)
     seed: int = setting(42, "0 to 2**32 - 1", ge=0, le=2**32 - 1)
     learning_rate: float = setting(1e-3, gt=0, le=100)
+    schedule: Literal["constant", "cosine"] = "constant"
+    trim: float = setting(0.0, "0 to 0.5", ge=0.0, le=0.5)
     normal_only: bool = False
     early_stopping_patience: int = setting(0, "0 (off) or more epochs, up to 1000000", ge=0)
     warm_start: bool = False

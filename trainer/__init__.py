@@ -1,4 +1,4 @@
-"""The three autoencoders: models, input, training, export."""
+"""The autoencoders: models, input, training, export."""
 
 import ast
 from pathlib import Path

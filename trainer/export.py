@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from pipeline_config import SignalData
-from trainer.models import Autoencoder
+from trainer.autoencoder import Autoencoder
 from trainer.preprocessing_graph import PreprocessingGraph
 from trainer.settings import TrainerSettings
 
@@ -69,7 +69,7 @@ class ServedAutoencoder(tf.Module):
           left as it is, so that zeros score what `serving_default` scores.
 
         An example's error is the mean over its values of the model's deviation (see
-        `Autoencoder.deviation`); a channel's error is that over its own values. A value's
+        `Autoencoder.assess`); a channel's error is that over its own values. A value's
         contribution is its share of the sum, so that those of an example sum to 1; if the error is
         0 they are equal.
 
@@ -94,8 +94,7 @@ class ServedAutoencoder(tf.Module):
 
     def _serve_raw(self, raw: tf.Tensor) -> dict[str, tf.Tensor]:
         scaled = self._preprocessing.scale(raw)
-        reconstruction = self._model(scaled, training=False)
-        deviation = self._deviation(reconstruction, scaled)
+        reconstruction, deviation = self._model.assess(scaled, scaled, self._settings.loss)
         outputs = {"error": self._error(deviation)}
         if self._settings.feature == SignalData.feature and len(self._settings.shape) > 1:
             outputs["channel_error"] = tf.reduce_mean(deviation, axis=1)
@@ -121,13 +120,11 @@ class ServedAutoencoder(tf.Module):
     def _score(self, raw: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
         scaled = self._preprocessing.scale(raw)
         given = tf.where(noise == 0, scaled, tf.clip_by_value(scaled + noise, 0.0, 1.0))
+        loss = self._settings.loss
         return {
-            "error": self._error(self._deviation(self._model(given, training=False), scaled)),
-            "noisy_error": self._error(self._deviation(given, scaled)),
+            "error": self._error(self._model.assess(given, scaled, loss)[1]),
+            "noisy_error": self._error(self._model.deviation(given, scaled, loss)),
         }
-
-    def _deviation(self, reconstruction: tf.Tensor, scaled: tf.Tensor) -> tf.Tensor:
-        return self._model.deviation(reconstruction, scaled, self._settings.loss)
 
     def _contribution(self, deviation: tf.Tensor) -> tf.Tensor:
         total = tf.reduce_sum(deviation, axis=self._value_axes, keepdims=True)

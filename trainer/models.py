@@ -1,4 +1,4 @@
-"""The three autoencoders of TensorFlow's "Intro to Autoencoders" tutorial."""
+"""The models by name, and the three of TensorFlow's "Intro to Autoencoders" tutorial."""
 
 import difflib
 import math
@@ -8,49 +8,9 @@ from typing import Any
 import keras
 from keras import layers
 
-from pipeline_config import Loss, UserInputError
-
-
-class Autoencoder(keras.Model):
-    """An encoder and a decoder, one after the other; input and output have the same shape.
-
-    Args:
-        shape: Shape of one example.
-        encoder: Built from `shape`.
-        decoder: Built from the encoder's output.
-    """
-
-    def __init__(
-        self, shape: Sequence[int], encoder: keras.Sequential, decoder: keras.Sequential
-    ) -> None:
-        super().__init__()
-        self.shape = tuple(shape)
-        self.encoder = encoder
-        self.decoder = decoder
-        # Encoder and decoder are built by their `Input`s: there is nothing left to build.
-        self.built = True
-
-    def encode(self, x: Any) -> Any:
-        """Returns the latent code, float32 [N, ...], of float32 [N, *shape]."""
-        return self.encoder(x)
-
-    def call(self, x: Any) -> Any:
-        """Returns the reconstruction, float32 [N, *shape], of float32 [N, *shape]."""
-        return self.decoder(self.encode(x))
-
-    def deviation(self, reconstruction: Any, x: Any, loss: Loss) -> Any:
-        """Returns by how much each value is off; the mean of an example's is its error.
-
-        Args:
-            reconstruction: float32 [N, *shape], what `call` returned.
-            x: float32 [N, *shape], what it is compared with.
-            loss: "mae" for the difference's size, "mse" for its square, in scaled units.
-
-        Returns:
-            float32 [N, *shape], 0 or more.
-        """
-        difference = reconstruction - x
-        return keras.ops.abs(difference) if loss == "mae" else keras.ops.square(difference)
+from pipeline_config import UserInputError
+from trainer.autoencoder import Autoencoder
+from trainer.signal_autoencoder import SignalAutoencoder
 
 
 class BasicAutoencoder(Autoencoder):
@@ -170,6 +130,7 @@ MODELS: Mapping[str, Callable[[Sequence[int]], Autoencoder]] = {
     "BasicAutoencoder": BasicAutoencoder,
     "DenoisingAutoencoder": DenoisingAutoencoder,
     "AnomalyDetector": AnomalyDetector,
+    "SignalAutoencoder": SignalAutoencoder,
 }
 
 

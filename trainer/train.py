@@ -11,9 +11,11 @@ import tensorflow_transform as tft
 from absl import logging
 
 from pipeline_config import TrainerConfig, UserInputError
+from trainer.autoencoder import Autoencoder
 from trainer.export import export_model
 from trainer.input import VALIDATION_BATCH_SIZE, SplitReader
-from trainer.models import Autoencoder, build_model
+from trainer.length import TrainingLength
+from trainer.models import build_model
 from trainer.progress import TrainingProgress
 from trainer.settings import TrainerSettings
 
@@ -84,13 +86,18 @@ def fit(
     strategy = _strategy(trainer)
     replicas = strategy.num_replicas_in_sync
     keras.utils.set_random_seed(trainer.seed)
+    batches = train.batches(trainer.batch_size, trainer.seed, replicas=replicas)
+    length = TrainingLength.of(trainer, batches)
     with strategy.scope():
         model = build_model(settings.model, settings.shape)
-        _compile(model, settings)
+        _compile(model, settings, length)
     if base_model:
         start_from(model, base_model)
+    model.adapt(batches)
     history = model.fit(
-        train.batches(trainer.batch_size, trainer.seed, replicas=replicas),
+        # However few the examples are, each step sees as many.
+        batches.repeat().rebatch(trainer.batch_size) if trainer.steps else batches,
+        steps_per_epoch=length.steps_per_epoch if trainer.steps else None,
         validation_data=validation.batches(
             VALIDATION_BATCH_SIZE // replicas * replicas, replicas=replicas
         ),
@@ -146,13 +153,16 @@ def _mirrored_strategy() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-def _compile(model: Autoencoder, settings: TrainerSettings) -> None:
+def _compile(model: Autoencoder, settings: TrainerSettings, length: TrainingLength) -> None:
     trainer = settings.trainer
+    model.trim = trainer.trim
     model.compile(
-        optimizer=keras.optimizers.Adam(trainer.learning_rate),
+        optimizer=keras.optimizers.Adam(length.learning_rate(trainer)),
         loss=settings.loss,
         # Keras runs several steps at a time on one device only.
-        steps_per_execution=(trainer.steps_per_execution if trainer.distribution == "none" else 1),
+        steps_per_execution=(
+            length.steps_per_execution(trainer) if trainer.distribution == "none" else 1
+        ),
         # On a CPU, XLA is slower than TensorFlow's own kernels for models this small.
         jit_compile=False,
     )
