@@ -1,4 +1,4 @@
-# aepipe: `make run` runs the three pipelines, `make test` proves them. Both set up what they need.
+# aepipe: `make run` runs the four pipelines, `make test` proves them. Both set up what they need.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run test test-slow flink flink-stop airflow airflow-stop lint format lock clean
 
@@ -14,7 +14,7 @@ setup: ## make .venv/ with .venv/bin/aepipe in it
 setup-dev:
 	@sh scripts/setup.sh dev
 
-run: setup ## run the three pipelines (ARGS="--set trainer.epochs=2" passes options on)
+run: setup ## run the four pipelines (ARGS="--set trainer.epochs=2" passes options on)
 	@.venv/bin/aepipe run all $(ARGS)
 
 lint: setup-dev ## ruff, mypy, import-linter

@@ -1,6 +1,6 @@
 """What each pipeline is: frozen, typed, validated values.
 
-Everything else reads these values and holds none of its own, so a fourth autoencoder starts as one
+Everything else reads these values and holds none of its own, so another autoencoder starts as one
 more entry in `PIPELINES`. Only the standard library is imported here: the command line and an
 Airflow DAG file read this module at start-up.
 """
@@ -760,4 +760,25 @@ ANOMALY = PipelineConfig(
     pusher=PusherConfig(model_name="ecg_anomaly_detector"),
 )
 
-PIPELINES = Pipelines(BASIC, DENOISE, ANOMALY)
+DETECTOR = PipelineConfig(
+    name="detector",
+    description="ensemble of autoencoders that detects anomalies in any signals",
+    model="SignalAutoencoder",
+    loss="mae",
+    schema="signal.pbtxt",
+    data=SignalData(),
+    trainer=TrainerConfig(
+        epochs=20,
+        steps=3000,
+        batch_size=64,
+        learning_rate=2e-3,
+        schedule="cosine",
+        normal_only=True,
+    ),
+    evaluator=ThresholdEvaluatorConfig(
+        tutorial_lower_bounds=dict(ANOMALY.evaluator.tutorial_lower_bounds)
+    ),
+    pusher=PusherConfig(model_name="signal_anomaly_detector"),
+)
+
+PIPELINES = Pipelines(BASIC, DENOISE, ANOMALY, DETECTOR)

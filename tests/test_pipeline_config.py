@@ -87,7 +87,10 @@ def test_a_value_out_of_range_names_its_setting(make, setting: str) -> None:  # 
 
 
 def test_only_a_detector_has_a_threshold() -> None:
-    assert [name for name, config in PIPELINES.items() if config.is_detector] == ["anomaly"]
+    assert [name for name, config in PIPELINES.items() if config.is_detector] == [
+        "anomaly",
+        "detector",
+    ]
     assert ANOMALY.evaluator.baseline_metric == "f1"
 
 

@@ -56,7 +56,11 @@ def _run(command: list[str], source: Path) -> subprocess.CompletedProcess[str]:
 
 def _add_fourth_autoencoder(source: Path) -> None:
     for name, anchor, addition in (
-        ("pipeline_config.py", "(BASIC, DENOISE, ANOMALY)", "(BASIC, DENOISE, ANOMALY, SPARSE)"),
+        (
+            "pipeline_config.py",
+            "(BASIC, DENOISE, ANOMALY, DETECTOR)",
+            "(BASIC, DENOISE, ANOMALY, DETECTOR, SPARSE)",
+        ),
         (
             "trainer/models.py",
             '    "AnomalyDetector": AnomalyDetector,\n',

@@ -5,21 +5,23 @@ import pytest
 from pipeline.settings import apply_settings, available_settings, configured
 from pipeline_config import ANOMALY, BASIC, DENOISE, PIPELINES, UserInputError
 
+EVERY = ["basic", "denoise", "anomaly", "detector"]
+
 
 @pytest.mark.parametrize(
     ("name", "pipelines"),
     [
-        ("data.split", ["anomaly"]),
-        ("data.length", ["anomaly"]),
-        ("trainer.epochs", ["basic", "denoise", "anomaly"]),
-        ("trainer.batch_size", ["basic", "denoise", "anomaly"]),
-        ("trainer.seed", ["basic", "denoise", "anomaly"]),
-        ("evaluator.threshold_k", ["anomaly"]),
-        ("transform.noise", ["basic", "denoise", "anomaly"]),
-        ("infra_validator.enabled", ["basic", "denoise", "anomaly"]),
-        ("pusher.keep", ["basic", "denoise", "anomaly"]),
-        ("schedule.cron", ["basic", "denoise", "anomaly"]),
-        ("schedule.webhook_url", ["basic", "denoise", "anomaly"]),
+        ("data.split", ["anomaly", "detector"]),
+        ("data.length", ["anomaly", "detector"]),
+        ("trainer.epochs", EVERY),
+        ("trainer.batch_size", EVERY),
+        ("trainer.seed", EVERY),
+        ("evaluator.threshold_k", ["anomaly", "detector"]),
+        ("transform.noise", EVERY),
+        ("infra_validator.enabled", EVERY),
+        ("pusher.keep", EVERY),
+        ("schedule.cron", EVERY),
+        ("schedule.webhook_url", EVERY),
     ],
 )
 def test_the_settings_a_user_reaches_for_have_their_names(name: str, pipelines: list[str]) -> None:
@@ -83,8 +85,9 @@ def test_a_wrong_setting_is_one_line_that_names_it(assignment: str, message: str
 
 
 def test_with_several_pipelines_a_setting_goes_to_those_that_have_it() -> None:
-    basic, denoise, anomaly = configured(list(PIPELINES), ["data.split=tutorial", "pusher.keep=2"])
-    assert anomaly.data.split == "tutorial"
+    assignments = ["data.split=tutorial", "pusher.keep=2"]
+    basic, denoise, anomaly, detector = configured(list(PIPELINES), assignments)
+    assert anomaly.data.split == detector.data.split == "tutorial"
     assert basic == dataclasses.replace(BASIC, pusher=dataclasses.replace(BASIC.pusher, keep=2))
     assert denoise.pusher.keep == 2
 
