@@ -52,6 +52,11 @@ EXIT_REJECTS = 3
     help="Samples from one window of a series to the next; default as in the run.",
 )
 @click.option("--reconstruction", is_flag=True, help="Write what the model makes of each row too.")
+@click.option(
+    "--contribution",
+    is_flag=True,
+    help="Write each value's share of the error too; it shows which part of a row is odd.",
+)
 @click.option("--strict", is_flag=True, help="Exit code 3 if a row cannot be scored.")
 @click.option(
     "--batch-size",
@@ -85,6 +90,7 @@ def predict(
     events: str | None,
     step: int | None,
     reconstruction: bool,
+    contribution: bool,
     strict: bool,
     batch_size: int,
     model_version: str | None,
@@ -117,6 +123,7 @@ def predict(
         events=events,
         step=step,
         reconstruction=reconstruction,
+        contribution=contribution,
         batch_size=batch_size,
         beam_profile=beam_profile,
         beam_args=beam_args,

@@ -24,6 +24,8 @@ from serving.push_directory.manifest import MANIFEST_FILE, READING_KEY, read_man
 
 ERROR = "error"
 IS_ANOMALY = "is_anomaly"
+P_VALUE = "p_value"
+CONTRIBUTION = "contribution"
 
 QUANTILES = {"min": 0, "0.25": 25, "0.5": 50, "0.75": 75, "0.95": 95, "0.99": 99, "max": 100}
 """Name -> percent."""
@@ -62,6 +64,7 @@ class ServedModel:
         directory: The version's folder.
         shape: Shape of one example, as the signature takes it.
         is_detector: Whether it decides with a threshold.
+        has_p_value: Whether it returns a p-value; a detector of before did not.
         reading: How the run that pushed it read its files; None if the version does not say so.
 
     Raises:
@@ -83,6 +86,7 @@ class ServedModel:
         ((self._input, spec),) = self._model.inputs.items()
         self.shape = tuple(spec.shape[1:])
         self.is_detector = IS_ANOMALY in self._model.outputs
+        self.has_p_value = P_VALUE in self._model.outputs
         self.reading = read_reading(Path(directory))
 
     @property
@@ -94,6 +98,28 @@ class ServedModel:
         if self._input == ImageData.feature:
             return ImageData(height=first, width=second)
         return SignalData(length=first, channels=second)
+
+    def require_contribution(self) -> None:
+        """Checks that the model returns the contribution of each value.
+
+        Raises:
+            UserInputError: It does not.
+        """
+        if CONTRIBUTION in self._model.outputs:
+            return
+        reason = "only a detector returns it"
+        if self.is_detector:
+            reason = "it was pushed before models returned it: push it anew, as aepipe run does"
+        raise UserInputError(
+            f"--contribution: {self.directory}: the model does not return by how much each value "
+            f"contributes: {reason}, or take --contribution away"
+        )
+
+    def p_values(self, error: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Returns the p-values that the model returns for errors; float32 [n] of float32 [n]."""
+        normal: npt.NDArray[np.float32] = self._model.model.normal_errors.numpy()
+        smaller = np.searchsorted(normal, error, side="left")
+        return ((1 + len(normal) - smaller) / (len(normal) + 1)).astype(np.float32)
 
     def score(self, values: npt.NDArray[np.float32]) -> Outputs:
         """Returns the signature's outputs.

@@ -15,8 +15,10 @@ from apache_beam.io.filesystems import FileSystems
 
 from data.formats.rows import REJECT_COLUMNS, Rejected, Rows
 from pipeline.scoring.engine import (
+    CONTRIBUTION,
     ERROR,
     IS_ANOMALY,
+    P_VALUE,
     Outputs,
     ServedModel,
     WriteReject,
@@ -34,6 +36,7 @@ REJECTS_HEADER = ",".join(REJECT_COLUMNS)
 
 _THRESHOLD = "threshold"
 _RECONSTRUCTION = "reconstruction"
+_BY_VALUE = (_RECONSTRUCTION, CONTRIBUTION)
 
 
 def require_writable(request: PredictRequest) -> None:
@@ -71,10 +74,11 @@ def result_files(
 ) -> Iterator[tuple[WriteScores, WriteReject]]:
     """Yields what writes the scores of some rows, and what writes a rejected row.
 
-    The scores' columns are `row` int64, `error` float32, for detectors `threshold` float32 and
-    `is_anomaly` bool, and the reconstruction if it was asked for: in Parquet one list of float32,
-    in CSV, which has no lists, `reconstruction_0`, `reconstruction_1`, ... An image's is row by
-    row. A number's text in a CSV reads back to the same float32.
+    The scores' columns are `row` int64, `error` float32, for detectors `threshold` float32,
+    `is_anomaly` bool and `p_value` float32 (not of a model that was pushed before it was returned),
+    and `reconstruction` and `contribution` if they were asked for: in Parquet one list of float32
+    each, in CSV, which has no lists, `reconstruction_0`, `reconstruction_1`, ... An image's is row
+    by row. A number's text in a CSV reads back to the same float32.
 
     Args:
         request: Decides on format and columns.
@@ -121,27 +125,35 @@ def _schema(request: PredictRequest, model: ServedModel) -> pa.Schema:
     fields = [("row", pa.int64()), (ERROR, pa.float32())]
     if model.is_detector:
         fields += [(_THRESHOLD, pa.float32()), (IS_ANOMALY, pa.bool_())]
-    if request.reconstruction and request.kind == "parquet":
-        fields.append((_RECONSTRUCTION, pa.list_(pa.float32())))
-    elif request.reconstruction:
-        size = math.prod(model.shape)
-        fields += [(f"{_RECONSTRUCTION}_{index}", pa.float32()) for index in range(size)]
+    if model.has_p_value:
+        fields.append((P_VALUE, pa.float32()))
+    wanted = {_RECONSTRUCTION: request.reconstruction, CONTRIBUTION: request.contribution}
+    for name in (name for name in _BY_VALUE if wanted[name]):
+        if request.kind == "parquet":
+            fields.append((name, pa.list_(pa.float32())))
+        else:
+            size = math.prod(model.shape)
+            fields += [(f"{name}_{index}", pa.float32()) for index in range(size)]
     return pa.schema(fields)
 
 
 def _as_table(rows: Rows, outputs: Outputs, schema: pa.Schema) -> pa.Table:
-    reconstruction = outputs[_RECONSTRUCTION]
-    flat = reconstruction.reshape(len(rows), math.prod(reconstruction.shape[1:]))
+    flat = {
+        name: outputs[name].reshape(len(rows), math.prod(outputs[name].shape[1:]))
+        for name in _BY_VALUE
+        if name in outputs
+    }
 
     def column(name: str) -> pa.Array:
         if name == "row":
             return pa.array(rows.numbers)
-        if name == _RECONSTRUCTION:
-            offsets = np.arange(len(rows) + 1, dtype=np.int32) * flat.shape[1]
-            return pa.ListArray.from_arrays(offsets, pa.array(flat.ravel()))
+        if name in flat:
+            offsets = np.arange(len(rows) + 1, dtype=np.int32) * flat[name].shape[1]
+            return pa.ListArray.from_arrays(offsets, pa.array(flat[name].ravel()))
         if name in outputs:
             return pa.array(outputs[name])
-        return pa.array(flat[:, int(name.removeprefix(f"{_RECONSTRUCTION}_"))])
+        by_value, _, index = name.rpartition("_")
+        return pa.array(flat[by_value][:, int(index)])
 
     return pa.Table.from_arrays([column(name) for name in schema.names], schema=schema)
 

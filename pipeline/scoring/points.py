@@ -9,7 +9,14 @@ import numpy.typing as npt
 from data.formats.rows import Rejected, Rows
 from data.series.samples import Samples, joined
 from data.series.windows import SeriesBlock
-from pipeline.scoring.engine import ERROR, NOT_FINITE, Outputs, ServedModel, WriteReject
+from pipeline.scoring.engine import (
+    CONTRIBUTION,
+    ERROR,
+    NOT_FINITE,
+    Outputs,
+    ServedModel,
+    WriteReject,
+)
 
 CHANNEL_ERROR = "channel_error"
 THRESHOLD = "threshold"
@@ -25,6 +32,8 @@ class Points:
         score: float32 [n]; the mean of the errors of these windows; NaN if there is none.
         channel_score: float64 [n, channels]; the same of each channel's errors.
         above: bool [n]; whether the score is above the model's threshold.
+        contribution: float32 [n, channels]; the mean of the shares that the sample's values have in
+            the errors of these windows, NaN if there is none; None if nobody asked for it.
     """
 
     samples: Samples
@@ -32,6 +41,7 @@ class Points:
     score: npt.NDArray[np.float32]
     channel_score: npt.NDArray[np.float64]
     above: npt.NDArray[np.bool_]
+    contribution: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -48,15 +58,27 @@ class PointScorer:
         model: The version that scores.
         batch_size: Windows a call of the model.
         reject: Is called for each window whose error is no finite number. It is left out.
+        contribution: Whether the points have one.
     """
 
-    def __init__(self, model: ServedModel, batch_size: int, reject: WriteReject) -> None:
+    def __init__(
+        self,
+        model: ServedModel,
+        batch_size: int,
+        reject: WriteReject,
+        *,
+        contribution: bool = False,
+    ) -> None:
         self.windows = 0
         self.threshold: float | None = None
         self._model = model
         self._batch_size = batch_size
         self._reject = reject
         self._length = model.shape[0]
+        self._contribution = contribution
+        self._channels = model.shape[1] if len(model.shape) > 1 else 1
+        self._errors = 1 + self._channels if self._channels > 1 else 1
+        self._sums = self._errors + (self._channels if contribution else 0)
 
     def score(self, blocks: Iterable[SeriesBlock]) -> Iterator[Points]:
         """Yields each sample of some blocks once, in their order.
@@ -70,7 +92,8 @@ class PointScorer:
             if held is not None and len(samples) and held.samples.run != samples.run:
                 yield self._points(held, len(held.samples))
                 held = None
-            held = _Held.of(samples) if held is None else held.with_more(samples)
+            new = _Held.of(samples, self._sums)
+            held = new if held is None else held.with_more(new)
             last = self._add(block.windows, held)
             if last is not None:
                 # The next window begins behind the last one.
@@ -86,7 +109,7 @@ class PointScorer:
             outputs = self._model.score(batch.values)
             if THRESHOLD in outputs:
                 self.threshold = float(outputs[THRESHOLD][0])
-            errors = _errors(outputs)
+            errors = self._sums_of(outputs)
             begins = batch.numbers - 1 - held.samples.start
             for begin, error in zip(begins.tolist(), errors, strict=True):
                 if np.isfinite(error).all():
@@ -98,16 +121,30 @@ class PointScorer:
                     self._reject(Rejected(row, reason, ""))
         return int(begins[-1]) if len(windows) else None
 
+    def _sums_of(self, outputs: Outputs) -> npt.NDArray[np.float64]:
+        """Returns what each window adds to its samples: [n, 1, sums], or [n, length, sums].
+
+        A window's error is first, behind it those of several channels, and last the shares.
+        """
+        errors = _errors(outputs)[:, None]
+        if not self._contribution:
+            return errors
+        count = len(errors)
+        shares = outputs[CONTRIBUTION].reshape(count, self._length, self._channels)
+        of_samples = np.broadcast_to(errors, (count, self._length, self._errors))
+        return np.concatenate([of_samples, shares], axis=2)
+
     def _points(self, held: "_Held", count: int) -> Points:
         windows = held.windows[:count]
         with np.errstate(invalid="ignore"):
             means = held.totals[:count] / windows[:, None]
         score = means[:, 0].astype(np.float32)
-        channels = means[:, 1:] if means.shape[1] > 1 else means
+        channels = means[:, min(1, self._errors - 1) : self._errors]
+        shares = means[:, self._errors :].astype(np.float32) if self._contribution else None
         above = np.zeros(count, np.bool_)
         if self.threshold is not None:
             above = score > np.float32(self.threshold)
-        return Points(held.samples[:count], windows, score, channels, above)
+        return Points(held.samples[:count], windows, score, channels, above, shares)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +153,7 @@ class _Held:
 
     Attributes:
         samples: Of one run.
-        totals: float64 [n, 1 + channels]; sums of errors, the example's own first.
+        totals: float64 [n, sums]; sums over the windows of errors and shares.
         windows: int64 [n]; how many were added.
     """
 
@@ -125,17 +162,14 @@ class _Held:
     windows: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, samples: Samples) -> "_Held":
-        columns = samples.values.shape[1]
-        width = 1 + columns if columns > 1 else 1
-        return cls(samples, np.zeros((len(samples), width)), np.zeros(len(samples), np.int64))
+    def of(cls, samples: Samples, sums: int) -> "_Held":
+        return cls(samples, np.zeros((len(samples), sums)), np.zeros(len(samples), np.int64))
 
-    def with_more(self, samples: Samples) -> "_Held":
-        if not len(samples):
+    def with_more(self, more: "_Held") -> "_Held":
+        if not len(more.samples):
             return self
-        more = self.of(samples)
         return _Held(
-            joined([self.samples, samples]),
+            joined([self.samples, more.samples]),
             np.concatenate([self.totals, more.totals]),
             np.concatenate([self.windows, more.windows]),
         )

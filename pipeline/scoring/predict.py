@@ -82,6 +82,8 @@ def predict(request: PredictRequest) -> Prediction:
     score = _scoring_of(request, Path(directory))
     require_writable(request)
     model = ServedModel(directory)
+    if request.contribution:
+        model.require_contribution()
     start = time.monotonic()
     try:
         summary = score(model)

@@ -30,6 +30,7 @@ class PredictRequest:
         output: Where the scores go, or None for a summary alone.
         rejects: Where rows go that cannot be scored; None for a file beside `output`.
         reconstruction: Whether each row's reconstruction is written too.
+        contribution: Whether the contribution of each of its values to the error is written too.
         batch_size: Examples a call of the model.
         beam_profile: Where the Beam pipeline runs; None without `beam_args` scores in this
             process without Beam.
@@ -52,6 +53,7 @@ class PredictRequest:
     output: str | None = None
     rejects: str | None = None
     reconstruction: bool = False
+    contribution: bool = False
     batch_size: int = 512
     beam_profile: str | None = None
     beam_args: tuple[str, ...] = ()

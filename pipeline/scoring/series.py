@@ -141,7 +141,7 @@ def score_series(request: PredictRequest, data: SignalData, model: ServedModel) 
     rejects = request.rejects_path
     with (
         rejects_file(_named(rejects)) as write_reject,
-        points_file(_named(request.output), request.kind, model) as write_points,
+        points_file(_named(request.output), request.kind, model, findings) as write_points,
         events_file(_named(request.events), request.events_kind) as write_events,
     ):
 
@@ -149,7 +149,7 @@ def score_series(request: PredictRequest, data: SignalData, model: ServedModel) 
             summary.reject(rejected)
             write_reject(rejected)
 
-        scorer = PointScorer(model, request.batch_size, reject)
+        scorer = PointScorer(model, request.batch_size, reject, contribution=request.contribution)
         blocks = read_series(request.file, data, to_score=True, findings=findings, reject=reject)
         finder: EventFinder | None = None
         for points in scorer.score(blocks):

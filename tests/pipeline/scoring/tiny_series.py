@@ -10,7 +10,7 @@ import pandas as pd
 import tensorflow as tf
 
 from pipeline_config import SignalData, reading_settings
-from tests.pipeline.scoring.tiny_served import push
+from tests.pipeline.scoring.tiny_served import p_values, push
 
 LENGTH = 8
 MODEL = "pump"
@@ -20,8 +20,12 @@ THRESHOLD = 1.0
 class PumpDetector(tf.Module):
     """Reconstructs zeros; a sample's error is its distance from 0."""
 
-    def __init__(self, channels: int = 2, *, is_detector: bool = True) -> None:
+    def __init__(
+        self, channels: int = 2, *, is_detector: bool = True, explains: bool = False
+    ) -> None:
         super().__init__()
+        self.normal_errors = tf.Variable(np.linspace(0.1, 2, 9, dtype=np.float32), shape=[None])
+        self._explains = explains
         self.threshold = tf.Variable(THRESHOLD, trainable=False)
         self._shape = [LENGTH, channels] if channels > 1 else [LENGTH]
         self._is_detector = is_detector
@@ -39,6 +43,11 @@ class PumpDetector(tf.Module):
             if self._is_detector:
                 outputs["threshold"] = tf.fill(tf.shape(error), self.threshold)
                 outputs["is_anomaly"] = error > self.threshold
+            if self._explains:
+                values = list(range(1, len(self._shape) + 1))
+                total = tf.reduce_sum(tf.abs(signal), axis=values, keepdims=True)
+                outputs["p_value"] = p_values(error, self.normal_errors)
+                outputs["contribution"] = tf.abs(signal) / total
             return outputs
 
         tf.saved_model.save(self, str(directory), {"serving_default": serve})
@@ -72,6 +81,19 @@ def write_series(
     table.insert(0, "time", times.strftime("%Y-%m-%d %H:%M:%S"))
     table.to_csv(path, index=False)
     return path
+
+
+def expected_shares(values: npt.NDArray[np.float32], step: int) -> npt.NDArray[np.float64]:
+    """The definition: the mean of a sample's shares of the errors of the windows that cover it."""
+    starts = list(range(0, len(values) - LENGTH + 1, step))
+    if starts[-1] + LENGTH < len(values):
+        starts.append(len(values) - LENGTH)
+    totals, counts = np.zeros(values.shape), np.zeros((len(values), 1))
+    for start in starts:
+        window = np.abs(values[start : start + LENGTH])
+        totals[start : start + LENGTH] += window / window.sum()
+        counts[start : start + LENGTH] += 1
+    return totals / counts
 
 
 def expected_scores(

@@ -43,6 +43,40 @@ class TinyDetector(tf.Module):
         tf.saved_model.save(self, str(directory), {"serving_default": serve})
 
 
+class ExplainingDetector(TinyDetector):
+    """The same with what models return since they explain their answers."""
+
+    def __init__(self, normal_errors: npt.NDArray[np.float32]) -> None:
+        super().__init__()
+        self.normal_errors = tf.Variable(np.sort(normal_errors), shape=[None], trainable=False)
+
+    def save(self, directory: Path) -> None:
+        spec = tf.TensorSpec([None, self._length], tf.float32, name="signal")
+
+        @tf.function(input_signature=[spec])
+        def serve(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+            reconstruction = tf.tanh(signal @ self.inner) @ self.outer
+            deviation = tf.square(reconstruction - signal)
+            error = tf.reduce_mean(deviation, axis=1)
+            return {
+                "reconstruction": reconstruction,
+                "error": error,
+                "threshold": tf.fill(tf.shape(error), self.threshold),
+                "is_anomaly": error > self.threshold,
+                "p_value": p_values(error, self.normal_errors),
+                "contribution": deviation / tf.reduce_sum(deviation, axis=1, keepdims=True),
+            }
+
+        tf.saved_model.save(self, str(directory), {"serving_default": serve})
+
+
+def p_values(error: tf.Tensor, normal_errors: tf.Tensor) -> tf.Tensor:
+    """The definition, pair by pair."""
+    as_odd = tf.cast(normal_errors[None] >= error[:, None], tf.float32)
+    examples = tf.cast(tf.size(normal_errors), tf.float32)
+    return (1 + tf.reduce_sum(as_odd, axis=1)) / (examples + 1)
+
+
 class TinyReconstructor(tf.Module):
     """Returns half of the given image, scaled to 0..1."""
 
