@@ -65,8 +65,10 @@ class ServedAutoencoder(tf.Module):
         - `encode`: raw -> `latent` float32 [N, d].
         - `score`: raw, and `noise` float32 [N, *shape] in scaled units -> `error` and
           `noisy_error` float32 [N], of the model and of doing nothing, for the example with the
-          noise added and clipped to [0, 1] as in training. If the noise is 0 the example is
-          left as it is, so that zeros score what `serving_default` scores.
+          noise added and clipped to [0, 1] as in training; and in scaled units `given` and
+          `reconstruction` float32 [N, *shape], that example and what the model makes of it. If
+          the noise is 0 the example is left as it is, so that zeros score what
+          `serving_default` scores.
 
         An example's error is the mean over its values of the model's deviation (see
         `Autoencoder.assess`); a channel's error is that over its own values. A value's
@@ -121,9 +123,12 @@ class ServedAutoencoder(tf.Module):
         scaled = self._preprocessing.scale(raw)
         given = tf.where(noise == 0, scaled, tf.clip_by_value(scaled + noise, 0.0, 1.0))
         loss = self._settings.loss
+        reconstruction, deviation = self._model.assess(given, scaled, loss)
         return {
-            "error": self._error(self._model.assess(given, scaled, loss)[1]),
+            "error": self._error(deviation),
             "noisy_error": self._error(self._model.deviation(given, scaled, loss)),
+            "given": given,
+            "reconstruction": reconstruction,
         }
 
     def _contribution(self, deviation: tf.Tensor) -> tf.Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.example_noise import standard_normal_per_example
 from pipeline_config import (
     ID_FEATURE,
     LABEL_FEATURE,
@@ -107,28 +108,3 @@ def scale_by_channel_range(values: tf.Tensor) -> tf.Tensor:
 def _scaled(values: tf.Tensor, lowest: tf.Tensor, greatest: tf.Tensor) -> tf.Tensor:
     value_range = greatest - lowest
     return (values - lowest) / tf.where(value_range > 0, value_range, 1.0)
-
-
-def standard_normal_per_example(
-    example_id: tf.Tensor, shape: Sequence[int], seed: int
-) -> tf.Tensor:
-    """Draws N(0, 1) numbers that depend on the seed and the example's id alone.
-
-    Args:
-        example_id: string [N].
-        shape: Shape of one example.
-        seed: Any integer that fits an int64.
-
-    Returns:
-        float32 [N, *shape]; the same for an id in every batch, order and runner.
-    """
-    # FarmHash's 64 bits are promised to stay the same across TensorFlow's versions and machines.
-    own_seed = tf.strings.to_hash_bucket_fast(example_id, tf.int64.max)
-
-    def draw(example_seed: tf.Tensor) -> tf.Tensor:
-        # The algorithm is named because the default may depend on the device.
-        return tf.random.stateless_normal(
-            shape, tf.stack([tf.constant(seed, tf.int64), example_seed]), alg="philox"
-        )
-
-    return tf.map_fn(draw, own_seed, fn_output_signature=tf.TensorSpec(shape, tf.float32))

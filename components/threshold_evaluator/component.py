@@ -26,6 +26,7 @@ from tfx.utils.path_utils import serving_model_dir
 from components.scorer import ModelLoadError
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.metrics import compute_metrics
+from components.threshold_evaluator.noise_levels import measure_noise_levels
 from components.threshold_evaluator.outputs import (
     evaluation_as_dict,
     write_blessing,
@@ -98,7 +99,13 @@ def ThresholdEvaluator(  # noqa: N802 - TFX names a component as a class.
     verdict = judge(settings, scores, baseline, notes)
     normals = normal_errors(scores["train"], presumes_normal=settings.presumes_normal)
     _save_judged_model(model, judged_model, verdict.threshold_value, normals)
-    content = evaluation_as_dict(settings, verdict, scores, baseline)
+    noise_levels = measure_noise_levels(
+        [shard.examples for shard in shards["eval"]],
+        scores["eval"],
+        serving_model_dir(model.uri),
+        settings,
+    )
+    content = evaluation_as_dict(settings, verdict, scores, baseline, noise_levels)
     logging.info("Evaluation: %s", content)
     write_evaluation(evaluation.uri, content)
     write_errors(evaluation.uri, scores, noisy=settings.noise > 0)

@@ -21,6 +21,7 @@ class EvaluationConfig:
         loss: `mae` or `mse`; what the model's `score` signature calls an error. Only passed on:
             the signature computes it.
         noise: Standard deviation of the noise that Transform adds; 0 for none.
+        noise_seed: Seed of that noise.
         gate: Bounds, baseline comparison and batch size; a `ThresholdEvaluatorConfig` makes the
             model a detector.
         presumes_normal: Whether examples without a label are presumed normal.
@@ -32,6 +33,7 @@ class EvaluationConfig:
     noise: float
     gate: EvaluatorConfig
     presumes_normal: bool = True
+    noise_seed: int = 0
 
     @classmethod
     def from_pipeline(cls, config: PipelineConfig) -> "EvaluationConfig":
@@ -43,6 +45,7 @@ class EvaluationConfig:
             noise=config.transform.noise,
             gate=config.evaluator,
             presumes_normal=config.data.presumes_normal,
+            noise_seed=config.transform.noise_seed,
         )
 
     @property
@@ -61,6 +64,7 @@ class EvaluationConfig:
                 "is_detector": self.is_detector,
                 "gate": section_as_dict(self.gate),
                 "presumes_normal": self.presumes_normal,
+                "noise_seed": self.noise_seed,
             },
             sort_keys=True,
         )
@@ -82,4 +86,6 @@ class EvaluationConfig:
             gate=gate_class(**values["gate"]),
             # Runs of before there were unlabelled examples have not recorded it.
             presumes_normal=values.get("presumes_normal", True),
+            # Nor those of before noise was measured at other levels.
+            noise_seed=values.get("noise_seed", 0),
         )

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx.components.evaluator import constants
@@ -26,6 +26,7 @@ def evaluation_as_dict(
     verdict: Verdict,
     scores: Mapping[str, Scores],
     baseline: Baseline | None,
+    noise_levels: Sequence[Mapping[str, float | None]] = (),
 ) -> dict[str, Any]:
     """Returns the content of `evaluation.json`.
 
@@ -52,6 +53,7 @@ def evaluation_as_dict(
         else None,
         "baseline": dataclasses.asdict(baseline) if baseline else None,
         "examples": {split: len(of_split.error) for split, of_split in scores.items()},
+        "noise_levels": list(noise_levels),
         "error_quantiles": {split: error_quantiles(of_split) for split, of_split in scores.items()},
     }
 

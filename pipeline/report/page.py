@@ -49,7 +49,7 @@ def write_report(
         The path of `report.html`.
     """
     # Here, so that no other command imports Matplotlib.
-    from pipeline.report.figures import draw_figures
+    from pipeline.report.figures import LOSS_NAMES, draw_figures
 
     findings = read_findings(store, outcome.run_id, config)
     environment = jinja2.Environment(
@@ -66,10 +66,13 @@ def write_report(
         verdict="".join(VERDICTS[outcome.status]),
         notices=_notices(outcome),
         is_detector=findings.judged.is_detector,
+        loss_name=LOSS_NAMES[findings.judged.loss],
         all_labelled=_all_labelled(outcome),
         normal_only=_trained_on_normal_only(findings, config),
         metrics=_metric_rows(outcome, findings),
         classes=findings.evaluation.get("classes", {}),
+        noise_levels=findings.evaluation.get("noise_levels", []),
+        own_noise=findings.judged.noise,
         has_baseline=bool(findings.evaluation.get("baseline")),
         threshold_from=findings.evaluation.get("threshold_from"),
         notes=findings.evaluation.get("notes", []),

@@ -53,12 +53,12 @@ def test_the_signatures_take_and_return_samples_by_channels(trained: Trained) ->
     verdicts = dict.fromkeys(("error", "threshold", "is_anomaly", "p_value"), by_example)
     verdicts["contribution"] = raw
     verdicts["channel_error"] = [None, 3]
-    errors = {"error": by_example, "noisy_error": by_example}
+    scored = {"error": by_example, "noisy_error": by_example, "given": raw, "reconstruction": raw}
     assert shapes == {
         "serving_default": ({"signal": raw}, {"reconstruction": raw, **verdicts}),
         "serve_examples": ({"examples": by_example}, {"reconstruction": raw, **verdicts}),
         "encode": ({"signal": raw}, {"latent": [None, 8]}),
-        "score": ({"signal": raw, "noise": raw}, errors),
+        "score": ({"signal": raw, "noise": raw}, scored),
     }
 
 

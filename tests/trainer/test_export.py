@@ -42,7 +42,8 @@ def test_signatures_of_a_detector(detector: Path) -> None:
         "p_value": ([None], tf.float32),
         "contribution": ([None, 24], tf.float32),
     }
-    errors = {"error": ([None], tf.float32), "noisy_error": ([None], tf.float32)}
+    scored = {"error": ([None], tf.float32), "noisy_error": ([None], tf.float32)}
+    scored |= dict.fromkeys(("given", "reconstruction"), ([None, 24], tf.float32))
     expected = {
         "serving_default": ({"signal": raw}, outputs),
         "serve_examples": (
@@ -52,7 +53,7 @@ def test_signatures_of_a_detector(detector: Path) -> None:
         "encode": ({"signal": raw}, {"latent": ([None, 8], tf.float32)}),
         "score": (
             {"signal": raw, "noise": tf.TensorSpec([None, 24], tf.float32, name="noise")},
-            errors,
+            scored,
         ),
     }
 
@@ -136,6 +137,9 @@ def test_score_adds_noise_and_clips(denoiser: Path, pictures: Transformed) -> No
     given = np.clip(scaled + noise, 0, 1)
     expected = np.square(given - scaled).mean(axis=(1, 2))
     np.testing.assert_allclose(noisy["noisy_error"], expected, rtol=1e-5)
+    np.testing.assert_allclose(noisy["given"], given, atol=1e-6)
+    made = np.square(noisy["reconstruction"] - scaled).mean(axis=(1, 2))
+    np.testing.assert_allclose(noisy["error"], made, rtol=1e-5)
     assert (noisy["error"] != quiet["error"]).all()
 
 

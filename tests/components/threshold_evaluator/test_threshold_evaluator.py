@@ -288,6 +288,9 @@ def test_a_denoiser_is_held_against_doing_nothing(bench: Any) -> None:
     assert result.evaluation["threshold"] is None
     np.testing.assert_array_equal(result.errors["eval_label"], labels)
     np.testing.assert_allclose(result.errors["eval_noisy_error"], 0.01, rtol=1e-4)
+    assert [level["noise"] for level in result.evaluation["noise_levels"]] == [
+        *(0.1, 0.2, 0.3, 0.4, 0.5)
+    ]
     assert "score" in result.load().signatures
 
 
@@ -300,6 +303,7 @@ def test_a_model_without_noise_has_its_loss_as_the_only_metric(bench: Any) -> No
 
     assert result.evaluation["metrics"] == pytest.approx({"val_loss": 0.01})
     assert result.evaluation["blessed"]
+    assert result.evaluation["noise_levels"] == []
     assert "eval_noisy_error" not in result.errors
 
 

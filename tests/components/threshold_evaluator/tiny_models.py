@@ -59,6 +59,8 @@ class DimmingReconstructor(tf.Module):
             return {
                 "error": tf.reduce_mean(tf.square(given * self.gain - scaled), axis=[1, 2]),
                 "noisy_error": tf.reduce_mean(tf.square(given - scaled), axis=[1, 2]),
+                "given": given,
+                "reconstruction": given * self.gain,
             }
 
         tf.saved_model.save(self, directory, {"score": score})
