@@ -48,6 +48,9 @@ AAMI_NORMAL_BEATS = ("N", "L", "R", "e", "j")
 SPLITS = ("train", "eval")
 """Splits of the examples that a model is made of and judged by."""
 
+CALIBRATION_SPLIT = "calibration"
+"""Examples of the training split that are held out of the training; see `Data.held_out`."""
+
 NEWEST_SPLIT = "newest"
 """All examples of the newest span; with `PREVIOUS_SPLIT`, what drift is measured on."""
 
@@ -210,6 +213,8 @@ class Data(Section):
         skip_refused: Leave out an earlier span that the data gate refused as the newest.
         schema: File of a schema of one's own, which `aepipe data schema` writes; empty for the
             pipeline's curated one. In a TOML file it is relative to that file.
+        held_out: Share of the training split that is kept out of the training, as a split of its
+            own, for validation and for a detector's threshold; 0 holds none out.
     """
 
     section: ClassVar[str] = "data"
@@ -217,6 +222,13 @@ class Data(Section):
     window: int = setting(1, "1 or more spans, up to 10000", ge=1, le=10_000)
     skip_refused: bool = True
     schema: str = ""
+    held_out: float = setting(0.0, "0 (none) to 0.5", ge=0.0, le=0.5)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Splits of the examples, in the order that they are shown in."""
+        train, kept = SPLITS
+        return (train, CALIBRATION_SPLIT, kept) if self.held_out else SPLITS
 
     @property
     def presumes_normal(self) -> bool:
@@ -678,6 +690,7 @@ def section_as_dict(section: Any) -> dict[str, Any]:
 
 _NOT_OF_A_FILE = (
     *("folder", "pattern", "window", "skip_refused", "schema", "sample_rows", "unlabelled"),
+    "held_out",
 )
 
 

@@ -14,7 +14,23 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
-from pipeline_config import CLASS_FEATURE, ID_FEATURE, LABEL_FEATURE, ImageData
+from pipeline_config import (
+    CLASS_FEATURE,
+    ID_FEATURE,
+    LABEL_FEATURE,
+    NEWEST_SPLIT,
+    PREVIOUS_SPLIT,
+    ImageData,
+)
+
+
+def splits_of(artifact: Artifact) -> list[str]:
+    """Returns the splits of examples or statistics that a model is made of and judged by.
+
+    Those that drift is measured on are left out.
+    """
+    names = artifact_utils.decode_split_names(artifact.split_names)
+    return [name for name in names if name not in (NEWEST_SPLIT, PREVIOUS_SPLIT)]
 
 
 def split_files(examples: Sequence[Artifact], split: str) -> list[str]:

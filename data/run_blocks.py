@@ -15,7 +15,8 @@ from data.spans.files import refuse_compressed_twins
 from pipeline_config import SPLITS, ImageData, SignalData
 
 SplitBlock = tuple[str, Block]
-"""A block, and the split that all of its rows belong to; "" if their content decides."""
+"""A block, and the split that all of its rows belong to; "" if their content decides. Rows and
+images that are held out are in blocks to train on: their content decides too."""
 
 
 def read_blocks(read: RunData, findings: Findings) -> Iterator[SplitBlock]:
@@ -52,10 +53,10 @@ def _series(read: RunData, data: SignalData, findings: Findings) -> Iterator[Spl
     paths = _paths(read, tuple(names))
     refuse_compressed_twins(paths)
     shares = shares_of([survey(path, data) for path in paths], data, base)
-    counts = dict.fromkeys(SPLITS, 0)
+    counts = dict.fromkeys(data.splits, 0)
     for path in paths:
         for block in read_series(path, data, findings=findings):
-            for split in ("train", "eval"):
+            for split in data.splits:
                 chosen = shares[path].mask(split, block.windows.numbers - 1, data.length)
                 counts[split] += int(chosen.sum())
                 if chosen.any():

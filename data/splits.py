@@ -1,6 +1,11 @@
-"""Which split an example goes to by its content, as TFX's ExampleGen draws it."""
+"""Which split an example goes to by its content: train or eval as TFX's ExampleGen draws it, and
+which of those to train on are held out of the training."""
 
+import functools
 import hashlib
+
+import numpy as np
+import numpy.typing as npt
 
 EVAL_PARTS = 5
 """One of so many parts of the examples is kept for eval."""
@@ -32,3 +37,40 @@ def is_eval(example_id: str) -> bool:
 def is_eval_image(example_id: str) -> bool:
     """Returns whether an image is kept for eval, if files do not say so: one of `EVAL_PARTS`."""
     return int(example_id, 16) % EVAL_PARTS == 0
+
+
+@functools.cache
+def tutorial_eval_mask(rows: int) -> npt.NDArray[np.bool_]:
+    """Returns bool [rows]: which rows, in the order of files and rows, the tutorial keeps for eval.
+
+    Source: `train_test_split(data, labels, test_size=0.2, random_state=21)` in
+    https://www.tensorflow.org/tutorials/generative/autoencoder.
+    """
+    from sklearn.model_selection import train_test_split
+
+    mask = np.zeros(rows, dtype=bool)
+    # scikit-learn refuses to split a single row; "only one class" is what the user has to hear.
+    if rows > 1:
+        _, chosen = train_test_split(np.arange(rows), test_size=0.2, random_state=21)
+        mask[chosen] = True
+    return mask
+
+
+def is_held_out(content_id: str, share: float) -> bool:
+    """Returns whether an example of the training split goes to the calibration split.
+
+    The draw is independent of `is_eval` and `is_eval_image`, so eval stays as it is.
+
+    Args:
+        content_id: The example's `example_id`, or what else its place is drawn by, such as the
+            name of a file.
+        share: `data.held_out`; about so many of the examples are held out.
+    """
+    return held_out_draw(content_id) < share
+
+
+def held_out_draw(content_id: str) -> float:
+    """Returns a number, 0 to below 1, that depends on nothing but the text."""
+    digest = hashlib.blake2b(content_id.encode(), digest_size=8, person=b"held out").digest()
+    # 53 bits, so that the number is exact and never rounded up to 1.
+    return (int.from_bytes(digest) >> 11) / 2**53

@@ -16,10 +16,18 @@ from data.formats.rows import Block, Rows
 from data.run_blocks import read_blocks
 from data.series.findings import Findings
 from data.spans.files import splits_of
-from data.splits import EVAL_PARTS, example_id, is_eval, is_eval_image
+from data.splits import (
+    EVAL_PARTS,
+    example_id,
+    is_eval,
+    is_eval_image,
+    is_held_out,
+    tutorial_eval_mask,
+)
 from data.variety import Variety, joint_variety, require_variety, variety_of
 from pipeline_config import (
     ABNORMAL_LABEL,
+    CALIBRATION_SPLIT,
     NORMAL_LABEL,
     SPLITS,
     UNLABELLED,
@@ -78,6 +86,7 @@ class Survey:
     series: Findings = dataclasses.field(default_factory=Findings)
     constant: int = 0
     _variety: Variety | None = None
+    _held_out: dict[tuple[str, int], list[bool]] = dataclasses.field(default_factory=dict)
     _digests: "array.array[int]" = dataclasses.field(
         default_factory=functools.partial(array.array, "Q")
     )
@@ -100,10 +109,23 @@ class Survey:
     @property
     def splits(self) -> dict[str, int]:
         """Rows of each split, as far as that is decided by their content or file."""
-        if isinstance(self.data, SignalData) and self.data.split_by == "tutorial":
-            kept = math.ceil(self.rows / EVAL_PARTS)
-            return dict(zip(SPLITS, (self.rows - kept, kept), strict=True))
-        return {name: counts.total() for name, counts in self.labels.items() if name}
+        if self._is_tutorial:
+            return self._tutorial_splits()
+        return {name: self.labels[name].total() for name in self.data.splits if name in self.labels}
+
+    @property
+    def _is_tutorial(self) -> bool:
+        return isinstance(self.data, SignalData) and self.data.split_by == "tutorial"
+
+    def _tutorial_splits(self) -> dict[str, int]:
+        kept = math.ceil(self.rows / EVAL_PARTS)
+        counts = dict(zip(SPLITS, (self.rows - kept, kept), strict=True))
+        if self.data.held_out:
+            # In the order of files and rows, by which the rows to keep are drawn.
+            flags = [flag for _, of_block in sorted(self._held_out.items()) for flag in of_block]
+            out = int(np.count_nonzero(~tutorial_eval_mask(self.rows) & np.array(flags, bool)))
+            counts |= {SPLITS[0]: counts[SPLITS[0]] - out, CALIBRATION_SPLIT: out}
+        return {name: counts[name] for name in self.data.splits}
 
     @property
     def labels_by_split(self) -> dict[str, dict[str, int]]:
@@ -171,7 +193,7 @@ class Survey:
             for split, block in read_blocks(read, self.series):
                 refusals += self._rejected(block)[: 1 - len(refusals)]
                 if len(block.rows):
-                    self._add(split, block.rows)
+                    self._add(split, block)
             if isinstance(self.data, SignalData) and self._variety is not None:
                 pattern = f"{read.facts.directory}/{splits_of(self.data)['all']}"
                 require_variety(self._variety, self.data, pattern)
@@ -193,7 +215,8 @@ class Survey:
             self.files[path] = FileSurvey(file_facts(path, self.data))
         return self.files[path]
 
-    def _add(self, split: str, rows: Rows) -> None:
+    def _add(self, split: str, block: Block) -> None:
+        rows = block.rows
         values = rows.values.reshape(len(rows), -1, getattr(self.data, "channels", 1))
         least, greatest = values.min(axis=(0, 1)), values.max(axis=(0, 1))
         self.least = least if self.least is None else np.minimum(self.least, least)
@@ -201,7 +224,7 @@ class Survey:
         self.constant += int((values == values[:, :1]).all(axis=(1, 2)).sum())
         names, counts = np.unique(self._classes_of(rows), return_counts=True)
         self.classes.update(dict(zip(names.tolist(), counts.tolist(), strict=True)))
-        self._add_labels(split, rows)
+        self._add_labels(split, block)
         if isinstance(self.data, SignalData):
             variety = variety_of(rows)
             self._variety = (
@@ -214,13 +237,23 @@ class Survey:
         is_signal = isinstance(self.data, SignalData)
         return np.full(len(rows), "") if is_signal else rows.labels.astype(np.str_)
 
-    def _add_labels(self, split: str, rows: Rows) -> None:
+    def _add_labels(self, split: str, block: Block) -> None:
+        rows = block.rows
+        is_drawn = self.data.held_out and not getattr(self.data, "series", False)
+        held_out = []
         for content, label in zip(rows.values, rows.labels.tolist(), strict=True):
             name = example_id(content.tobytes(), label)
             chosen = split or self._split_of(name)
+            if is_drawn:
+                held_out.append(is_held_out(name, self.data.held_out))
+                if chosen == SPLITS[0] and held_out[-1]:
+                    chosen = CALIBRATION_SPLIT
             self.labels.setdefault(chosen, collections.Counter())[label] += 1
             if len(self._digests) < MOST_ROWS_COMPARED:
                 self._digests.append(int(name[:16], 16))
+
+        if self._is_tutorial and held_out:
+            self._held_out[block.path, int(rows.numbers[0])] = held_out
 
     def _split_of(self, name: str) -> str:
         """Returns the split of a row by its content; "" if that does not decide."""

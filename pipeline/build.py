@@ -33,6 +33,7 @@ from data.spans.window import ReadWindow
 from pipeline.fingerprint import source_fingerprint
 from pipeline.home import Home
 from pipeline_config import (
+    CALIBRATION_SPLIT,
     NEWEST_SPLIT,
     PREVIOUS_SPLIT,
     SPLITS,
@@ -203,7 +204,9 @@ def _transform(config: PipelineConfig, examples: Channel, schema: Channel) -> Tr
             "noise_seed": config.transform.noise_seed,
             "fingerprint": source_fingerprint("components/preprocessing"),
         },
-        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=list(SPLITS)),
+        splits_config=transform_pb2.SplitsConfig(
+            analyze=["train"], transform=list(config.data.splits)
+        ),
         # StatisticsGen has looked at the raw examples; these would be the same, scaled.
         disable_statistics=True,
     )
@@ -222,6 +225,7 @@ def _training(
         resolver = blessed_model_before(transform, "transform_graph")
         nodes.append(resolver.with_id("WarmStartResolver"))
         base_model = resolver.outputs["model"]
+    validation = CALIBRATION_SPLIT if config.data.held_out else SPLITS[1]
     trainer = Trainer(
         run_fn="trainer.train.run_fn",
         transformed_examples=transform.outputs["transformed_examples"],
@@ -229,7 +233,7 @@ def _training(
         schema=schema.outputs["schema"],
         base_model=base_model,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        eval_args=trainer_pb2.EvalArgs(splits=[validation]),
         custom_config={
             "config": {
                 "name": config.name,
@@ -240,6 +244,7 @@ def _training(
                 "shape": list(config.data.shape),
                 "trainer": section_as_dict(config.trainer),
                 "presumes_normal": config.data.presumes_normal,
+                **({"validates_on_held_out": True} if config.data.held_out else {}),
             },
             "fingerprint": source_fingerprint("trainer"),
         },

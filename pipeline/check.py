@@ -25,7 +25,7 @@ from data.choice import RunData
 from data.formats.example_file import left_out
 from data.survey import Survey
 from pipeline.settings import apply_settings
-from pipeline_config import SPLITS, PipelineConfig, SignalData, UserInputError
+from pipeline_config import PipelineConfig, SignalData, UserInputError
 
 REFUSED = 2
 """Exit code of a run that cannot read its data."""
@@ -172,8 +172,11 @@ class _Check:
         """Notes for what the data gate would refuse the rows, and returns whether it would."""
         sentences = [sentence] if (sentence := self._out_of_range(survey)) else []
         if splits := survey.splits:
-            sentences += missing_examples({name: splits.get(name, 0) for name in SPLITS})
-        if self._config.is_detector and not sentences and set(survey.labels) == set(SPLITS):
+            sentences += missing_examples(
+                {name: splits.get(name, 0) for name in self._config.data.splits}
+            )
+        is_split = set(survey.labels) == set(self._config.data.splits)
+        if self._config.is_detector and not sentences and is_split:
             sentences += missing_classes(
                 survey.labels_by_split, presumes_normal=self._config.data.presumes_normal
             )

@@ -10,7 +10,7 @@ from rich.text import Text
 from data.survey import FileSurvey, Survey
 from pipeline.check import DataCheck, Finding
 from pipeline.terminal import print_data, print_fields, print_header
-from pipeline_config import SPLITS, SignalData
+from pipeline_config import SignalData
 
 _MOST_FILES = 10
 _MOST_CLASSES = 20
@@ -47,7 +47,7 @@ def _rows(survey: Survey) -> Iterator[tuple[str, str | Text]]:
         yield "labels", ", ".join(f"{rows:,} {name}" for name, rows in counts)
     yield "values", _values(survey)
     if splits := survey.splits:
-        yield "splits", ", ".join(f"{name} {splits.get(name, 0):,}" for name in SPLITS)
+        yield "splits", ", ".join(f"{name} {splits.get(name, 0):,}" for name in survey.data.splits)
 
 
 def _files(survey: Survey) -> Iterator[tuple[str, str]]:

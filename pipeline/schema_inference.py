@@ -18,7 +18,7 @@ from pipeline.run.failures import user_mistake
 from pipeline.run.log import logs_to_file
 from pipeline.run.record import open_record
 from pipeline.settings import with_values
-from pipeline_config import SPLITS, PipelineConfig, UserInputError
+from pipeline_config import PipelineConfig, UserInputError
 from serving.push_directory import durable_files
 
 if TYPE_CHECKING:
@@ -122,20 +122,20 @@ def _statistics(
         if line is None:
             raise
         raise UserInputError(line) from error
-    return read.facts, _read_statistics(home, config.name, run_id)
+    return read.facts, _read_statistics(home, config, run_id)
 
 
 def _read_statistics(
-    home: Home, pipeline: str, run_id: str
+    home: Home, config: PipelineConfig, run_id: str
 ) -> list["DatasetFeatureStatisticsList"]:
     from tfx.components.statistics_gen.stats_artifact_utils import load_statistics
     from tfx.types.standard_artifacts import ExampleStatistics
 
     from pipeline.run.lineage import open_store, output_artifacts, run_executions
 
-    store = open_store(home, pipeline)
+    store = open_store(home, config.name)
     outputs = output_artifacts(store, run_executions(store, run_id), _STAGES[-1])
     artifact = ExampleStatistics()
     artifact.set_mlmd_artifact(outputs["statistics"])
-    found = [load_statistics(artifact, split).proto() for split in SPLITS]
+    found = [load_statistics(artifact, split).proto() for split in config.data.splits]
     return [statistics for statistics in found if statistics.datasets[0].num_examples]

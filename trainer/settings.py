@@ -21,6 +21,8 @@ class TrainerSettings:
         trainer: How to train.
         presumes_normal: Whether examples without a label are presumed normal; else they are left
             out of the training.
+        validates_on_held_out: Whether the validation examples are held out of the training split,
+            rather than those of the eval split.
     """
 
     name: str
@@ -31,6 +33,7 @@ class TrainerSettings:
     shape: tuple[int, ...]
     trainer: TrainerConfig
     presumes_normal: bool = True
+    validates_on_held_out: bool = False
 
     @property
     def labels(self) -> tuple[int, ...] | None:
@@ -38,6 +41,14 @@ class TrainerSettings:
         if self.trainer.normal_only:
             return normal_labels(presumes_normal=self.presumes_normal)
         return None if self.presumes_normal else (NORMAL_LABEL, ABNORMAL_LABEL)
+
+    @property
+    def validation_labels(self) -> tuple[int, ...] | None:
+        """Labels of the examples to validate on; None for all."""
+        if not self.validates_on_held_out:
+            return None
+        presumes_normal = self.presumes_normal
+        return normal_labels(presumes_normal=presumes_normal) if self.detector else self.labels
 
     @classmethod
     def from_custom_config(cls, custom_config: Mapping[str, Any]) -> "TrainerSettings":

@@ -45,7 +45,7 @@ def run_fn(fn_args: "FnArgs") -> None:
     model, history = fit(
         settings,
         SplitReader(fn_args.train_files, tft_output, settings.labels),
-        SplitReader(fn_args.eval_files, tft_output),
+        SplitReader(fn_args.eval_files, tft_output, settings.validation_labels),
         [
             keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False),
             TrainingProgress(f"{settings.name}: training", settings.trainer.epochs),

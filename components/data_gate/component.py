@@ -25,7 +25,8 @@ from components.data_gate.verdict import (
     missing_examples,
     missing_labels,
 )
-from pipeline_config import NEWEST_SPLIT, PREVIOUS_SPLIT, SPLITS, GateRefusalError
+from components.raw_examples import splits_of
+from pipeline_config import NEWEST_SPLIT, PREVIOUS_SPLIT, GateRefusalError
 
 VERDICT_FILE = "verdict.json"
 
@@ -72,7 +73,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
     curated = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
     labels: dict[str, dict[str, int]] = {}
     classes: Counter[str] = Counter()
-    for split in SPLITS:
+    for split in splits_of(statistics):
         dataset = _read_statistics(statistics, split).datasets[0]
         examples[split] = dataset.num_examples
         if dataset.num_examples:

@@ -9,6 +9,7 @@ from data.formats.labels import convention_notice
 from pipeline_config import (
     AAMI_NORMAL_BEATS,
     ABNORMAL_LABEL,
+    CALIBRATION_SPLIT,
     CLASS_FEATURE,
     LABEL_FEATURE,
     NORMAL_LABEL,
@@ -91,32 +92,22 @@ def missing_classes(
 
     If every example has a label, each split needs both classes: training needs normal examples,
     and a threshold can be judged on both classes only. If some have none, the training split needs
-    examples that are normal or presumed so.
+    examples that are normal or presumed so. What is held out of it needs no others in either case.
 
     Args:
         labels: `label_counts` by split.
         presumes_normal: Whether examples without a label are presumed normal.
     """
-    if any(UNLABELLED_KEY in counts for counts in labels.values()):
-        train = labels[SPLITS[0]]
-        if (
-            train["normal"]
-            or (presumes_normal and train.get(UNLABELLED_KEY))
-            or not sum(train.values())
-        ):
-            return []
-        advice = (
-            "give normal rows, or"
-            if presumes_normal
-            else "--set data.unlabelled=train presumes normal those without a label, or"
-        )
-        return [
-            f"split '{SPLITS[0]}', feature '{LABEL_FEATURE}': no normal ({NORMAL_LABEL}) example "
-            f"among its {sum(train.values())} to train on: {advice} --set data.normal=NAME says "
-            "which class is normal"
-        ]
     sentences = []
     for split, counts in labels.items():
+        if split == CALIBRATION_SPLIT:
+            sentences += _missing_normal(split, counts, "hold out", presumes_normal)
+    if any(UNLABELLED_KEY in counts for counts in labels.values()):
+        train = _missing_normal(SPLITS[0], labels[SPLITS[0]], "train on", presumes_normal)
+        return [*train, *sentences]
+    for split, counts in labels.items():
+        if split == CALIBRATION_SPLIT:
+            continue
         values = {"normal": NORMAL_LABEL, "abnormal": ABNORMAL_LABEL}
         absent = [f"{name} ({value})" for name, value in values.items() if not counts[name]]
         if absent and sum(counts.values()):
@@ -125,6 +116,23 @@ def missing_classes(
                 f"example among its {sum(counts.values())}: give more rows of that class"
             )
     return sentences
+
+
+def _missing_normal(
+    split: str, counts: Mapping[str, int], purpose: str, presumes_normal: bool
+) -> list[str]:
+    total = sum(counts.values())
+    if not total or counts["normal"] or (presumes_normal and counts.get(UNLABELLED_KEY)):
+        return []
+    advice = (
+        "give normal rows, or"
+        if presumes_normal
+        else "--set data.unlabelled=train presumes normal those without a label, or"
+    )
+    return [
+        f"split '{split}', feature '{LABEL_FEATURE}': no normal ({NORMAL_LABEL}) example among its "
+        f"{total} to {purpose}: {advice} --set data.normal=NAME says which class is normal"
+    ]
 
 
 def missing_labels(labels: Mapping[str, Mapping[str, int]]) -> list[str]:

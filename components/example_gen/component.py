@@ -11,7 +11,7 @@ from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2, range_config_pb2
 
 from components.example_gen.images import ImageExampleGenExecutor
-from components.example_gen.input_files import WINDOW_PROPERTY, resolve_window
+from components.example_gen.input_files import HELD_OUT, WINDOW_PROPERTY, resolve_window
 from components.example_gen.signals import EcgExampleGenExecutor
 from data.spans.files import splits_of
 from data.spans.names import has_spans
@@ -63,9 +63,9 @@ def example_gen(
 ) -> SpanWindowExampleGen:
     """Returns an ExampleGen for CSV rows of samples and a label, or for images and their labels.
 
-    Its output `examples` has the splits `train` and `eval`, and if asked for `newest` and
-    `previous` (see `SpanWindowExecutor`), of tf.Examples with the features of
-    `signals.to_examples` or `images.to_examples`.
+    Its output `examples` has the splits `data.splits`, and if asked for `newest` and `previous`
+    (see `SpanWindowExecutor`), of tf.Examples with the features of `signals.to_examples` or
+    `images.to_examples`.
 
     Args:
         input_base: Folder or remote prefix that the patterns of `data` are relative to.
@@ -86,6 +86,8 @@ def example_gen(
             "compare_spans": compare_spans,
         }
     )
+    if data.held_out:
+        settings[HELD_OUT] = data.held_out
     if files is not None:
         settings["files"] = files.to_json()
     packed = any_pb2.Any()

@@ -21,10 +21,13 @@ from tfx.types.artifact import Artifact
 
 from components.example_gen.input_files import (
     WINDOW_PROPERTY,
+    data_settings,
     full_paths,
     paths_to_read,
     resolve_window,
 )
+from data.splits import is_held_out
+from pipeline_config import CALIBRATION_SPLIT, ID_FEATURE, SPLITS
 
 _MOST_NOTICES = 5
 
@@ -98,7 +101,7 @@ class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
             NOTICES_FILE: notices,
         }
         with self._make_beam_pipeline() as pipeline:
-            splits = self.GenerateExamplesByBeam(pipeline, resolved)
+            splits = self._hold_out(self.GenerateExamplesByBeam(pipeline, resolved), resolved)
             for name, span in window.drift_spans.items():
                 # Images that are split by their content are the files of both splits.
                 by_files = {names: split for split, names in span.files.items()}
@@ -125,9 +128,27 @@ class SpanWindowExecutor(BaseExampleGenExecutor, abc.ABC):
             examples.set_string_custom_property(WINDOW_PROPERTY, window.to_json())
             examples.set_int_custom_property(utils.SPAN_PROPERTY_NAME, window.newest.number)
 
+    def _hold_out(
+        self, splits: dict[str, beam.PCollection], exec_properties: dict[str, Any]
+    ) -> dict[str, beam.PCollection]:
+        """Draws the calibration split from that to train on, unless the reader has made it."""
+        data = data_settings(exec_properties)
+        if splits.keys() >= set(data.splits):
+            return splits
+        train, held_out = splits[SPLITS[0]] | "HoldOut" >> beam.Partition(
+            _is_held_out, 2, data.held_out
+        )
+        drawn = splits | {SPLITS[0]: train, CALIBRATION_SPLIT: held_out}
+        return {name: drawn[name] for name in data.splits}
+
     def _read_input_split(self, exec_properties: dict[str, Any], pattern: str) -> beam.PTransform:
         (place,) = full_paths(exec_properties, [pattern])
         return self.read_window(exec_properties, place, paths_to_read(exec_properties, pattern))
+
+
+def _is_held_out(example: tf.train.Example, parts: int, share: float) -> int:
+    (example_id,) = example.features.feature[ID_FEATURE].bytes_list.value
+    return int(is_held_out(example_id.decode(), share)) % parts
 
 
 class WriteExamples(beam.PTransform):

@@ -1,5 +1,6 @@
 """Which files an ExampleGen reads: those the run has chosen, else what lies there now."""
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -19,6 +20,9 @@ _Message = TypeVar("_Message", bound=message.Message)
 
 WINDOW_PROPERTY = "span_window"
 """Execution property of an ExampleGen and custom property of its examples: `ReadWindow` as JSON."""
+
+HELD_OUT = "held_out"
+"""Key of `settings`: `data.held_out`, if it is not 0."""
 
 
 class RemoteFiles:
@@ -102,8 +106,10 @@ def settings(exec_properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def data_settings(exec_properties: dict[str, Any]) -> SignalData | ImageData:
-    """Returns how the files are read, as the component's factory was given it."""
-    return data_from_reading(settings(exec_properties)["data"])
+    """Returns how the files are read and split, as the component's factory was given it."""
+    chosen = settings(exec_properties)
+    data = data_from_reading(chosen["data"])
+    return dataclasses.replace(data, held_out=chosen.get(HELD_OUT, 0.0))
 
 
 def input_splits(exec_properties: dict[str, Any]) -> dict[str, str]:

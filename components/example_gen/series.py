@@ -12,7 +12,7 @@ from data.formats.rows import Block
 from data.series.findings import Findings
 from data.series.series_file import read_series
 from data.series.split import Share, require_windows, shares_of, survey
-from pipeline_config import SPLITS, SignalData
+from pipeline_config import SignalData
 
 _FINDINGS = "findings"
 
@@ -44,7 +44,7 @@ def read_windows(
 def split_series(
     blocks: beam.PCollection[Block], paths: Sequence[str], data: SignalData, base: str
 ) -> dict[str, beam.PCollection[Block]]:
-    """Returns the `train` and `eval` parts of blocks of windows.
+    """Returns the part of each of `data.splits` of blocks of windows.
 
     The samples of each file are counted first, which reads a text file once more.
 
@@ -62,10 +62,11 @@ def split_series(
         | "AllFiles" >> beam.combiners.ToList()
         | "Shares" >> beam.Map(shares_of, data, base)
     )
+    main, *others = data.splits
     parts = blocks | "SplitWindows" >> beam.FlatMap(
-        _split_block, beam.pvalue.AsSingleton(shares), data.length
-    ).with_outputs("eval", main="train")
-    splits = {name: parts[name] for name in SPLITS}
+        _split_block, beam.pvalue.AsSingleton(shares), data
+    ).with_outputs(*others, main=main)
+    splits = {name: parts[name] for name in data.splits}
     for name, part in splits.items():
         _ = (
             part
@@ -91,11 +92,16 @@ def _together(parts: Iterable[Findings]) -> Findings:
 
 
 def _split_block(
-    block: Block, shares: dict[str, Share], length: int
-) -> Iterator[Block | beam.pvalue.TaggedOutput[Literal["eval"], Block]]:
+    block: Block, shares: dict[str, Share], data: SignalData
+) -> Iterator[
+    Block
+    | beam.pvalue.TaggedOutput[Literal["calibration"], Block]
+    | beam.pvalue.TaggedOutput[Literal["eval"], Block]
+]:
     share, starts = shares[block.path], block.rows.numbers - 1
-    train, kept = (share.mask(split, starts, length) for split in ("train", "eval"))
-    if train.any():
-        yield Block(block.path, block.rows[train])
-    if kept.any():
-        yield beam.pvalue.TaggedOutput("eval", Block(block.path, block.rows[kept]))
+    for split in data.splits:
+        chosen = share.mask(split, starts, data.length)
+        if chosen.any():
+            part = Block(block.path, block.rows[chosen])
+            is_main = split == data.splits[0]
+            yield part if is_main else beam.pvalue.TaggedOutput(split, part)

@@ -1,15 +1,12 @@
 """The tutorial's own split of the rows into training and eval, over blocks of rows."""
 
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import apache_beam as beam
-import numpy as np
-import numpy.typing as npt
-from sklearn.model_selection import train_test_split
 
 from data.formats.rows import Block
+from data.splits import tutorial_eval_mask
 
 _BlockKey = tuple[str, int]
 """A block's file and the number of its first row there."""
@@ -27,21 +24,6 @@ def tutorial_split(blocks: beam.PCollection[Block]) -> dict[str, beam.PCollectio
         _split_block, beam.pvalue.AsSingleton(places)
     ).with_outputs("eval", main="train")
     return {"train": parts["train"], "eval": parts["eval"]}
-
-
-@functools.cache
-def eval_mask(rows: int) -> npt.NDArray[np.bool_]:
-    """Returns bool [rows]: which rows the tutorial keeps for eval.
-
-    Source: `train_test_split(data, labels, test_size=0.2, random_state=21)` in
-    https://www.tensorflow.org/tutorials/generative/autoencoder.
-    """
-    mask = np.zeros(rows, dtype=bool)
-    # scikit-learn refuses to split a single row; "only one class" is what the user has to hear.
-    if rows > 1:
-        _, chosen = train_test_split(np.arange(rows), test_size=0.2, random_state=21)
-        mask[chosen] = True
-    return mask
 
 
 class _Places(NamedTuple):
@@ -67,6 +49,6 @@ def _split_block(
     block: Block, places: _Places
 ) -> Iterator[Block | beam.pvalue.TaggedOutput[Literal["eval"], Block]]:
     start = places.first[_key(block)]
-    mask = eval_mask(places.rows)[start : start + len(block.rows)]
+    mask = tutorial_eval_mask(places.rows)[start : start + len(block.rows)]
     yield Block(block.path, block.rows[~mask])
     yield beam.pvalue.TaggedOutput("eval", Block(block.path, block.rows[mask]))

@@ -14,7 +14,7 @@ from pipeline_config import ImageData, PipelineConfig, SignalData, UserInputErro
 from serving.push_directory import durable_files
 
 _SAME_FORM = frozenset(
-    {"folder", "pattern", "window", "skip_refused", "split", "schema", "sample_rows"}
+    {"folder", "pattern", "window", "skip_refused", "split", "held_out", "schema", "sample_rows"}
 )
 """Settings of `SignalData` that change nothing about what a row of a file is."""
 

@@ -23,6 +23,7 @@ from tfx.types.standard_artifacts import (
 from tfx.utils import io_utils
 from tfx.utils.path_utils import serving_model_dir
 
+from components.raw_examples import splits_of
 from components.scorer import ModelLoadError
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.metrics import compute_metrics
@@ -41,7 +42,6 @@ from components.threshold_evaluator.scores import (
 )
 from components.threshold_evaluator.threshold import normal_errors
 from components.threshold_evaluator.verdict import Baseline, judge
-from pipeline_config import SPLITS
 
 
 @component(use_beam=True)
@@ -62,7 +62,8 @@ def ThresholdEvaluator(  # noqa: N802 - TFX names a component as a class.
     A refusal is a result, not an error: the blessing reports it and `evaluation.json` why.
 
     Args:
-        examples: Raw examples with the splits `train` and `eval`.
+        examples: Raw examples with the splits `train`, `eval` and, if some are held out,
+            `calibration`.
         transform_graph: Transform's graph; source of the noise of a denoising model.
         model: The Trainer's model, with the `score` signature.
         evaluation: `evaluation.json` (metrics, threshold, confusion matrix, reasons) and
@@ -79,10 +80,12 @@ def ThresholdEvaluator(  # noqa: N802 - TFX names a component as a class.
     settings = EvaluationConfig.from_json(config)
     own_threshold, notes = _check_baseline(baseline_model, settings)
     temporary = f"{evaluation.uri}/shards"
-    shards = {split: list_shards([examples], split, f"{temporary}/model") for split in SPLITS}
+    shards = {
+        split: list_shards([examples], split, f"{temporary}/model") for split in splits_of(examples)
+    }
     baseline_shards = list_shards([examples], "eval", f"{temporary}/baseline")
     with beam_pipeline as pipeline:
-        of_model = [shard for split in SPLITS for shard in shards[split]]
+        of_model = [shard for of_split in shards.values() for shard in of_split]
         score = ScoreShards(of_model, serving_model_dir(model.uri), transform_graph.uri, settings)
         _ = pipeline | "ScoreModel" >> score
         if not notes:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from data.splits import example_id, is_eval
+from pipeline_config import SignalData
 from tests.conftest import Aepipe, Result
 
 LIMITS = ("--set", "data.length=3")
@@ -162,3 +163,33 @@ def test_rows_are_drawn_as_tfx_draws_them():
     ]
     assert ours == drawn
     assert 20 < sum(ours) < 60
+
+
+def test_what_is_held_out_is_counted_as_the_run_splits_it(aepipe, tmp_path):
+    from tests.components.example_gen.ingestion import execute, read_splits
+
+    rng = np.random.default_rng(2)
+    rows = [[*rng.normal(size=3), index % 2] for index in range(60)]
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, part in (("b.csv", rows[40:]), ("a.csv", rows[:40])):
+        np.savetxt(folder / name, part, delimiter=",", fmt="%.6g")
+    for split in ("hash", "tutorial"):
+        data = SignalData(length=3, split=split, held_out=0.25)
+        options = (*LIMITS, "--set", f"data.split={split}", "--set", "data.held_out=0.25")
+        written = read_splits(execute(tmp_path / split, folder, data).uri)
+        counts = found(aepipe, folder, *options)["found"]["splits"]
+        assert counts == {name: len(examples) for name, examples in written.items()}
+        assert list(counts) == ["train", "calibration", "eval"]
+    assert "calibration" in checked(aepipe, folder, *options).out
+
+
+def test_a_series_too_short_to_hold_any_of_it_out(aepipe, tmp_path):
+    (tmp_path / "a.csv").write_text("flow\n" + "\n".join(map(str, range(60))))
+    options = ("--set", "data.series=true", "--set", "data.label=none", "--set", "data.length=8")
+    assert checked(aepipe, tmp_path, *options).exit_code == 0
+    result = checked(aepipe, tmp_path, *options, "--set", "data.held_out=0.1")
+    assert result.exit_code == 2
+    assert "no window is left for calibration: the part of a file that data.held_out=0.1" in (
+        result.out
+    )

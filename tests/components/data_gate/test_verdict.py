@@ -180,3 +180,24 @@ def test_classes_by_name_are_counted_and_named_if_few_are_normal() -> None:
     (sentence,) = few_normal({"train": label_counts(dataset)}, classes, ("1",))
     assert sentence.startswith("only 2 of 7 labelled rows are normal (class N, L, R, e, j), V (5 r")
     assert sentence.endswith("--set data.normal=V")
+
+
+@pytest.mark.parametrize(
+    ("calibration", "presumes_normal", "expected"),
+    [
+        ({"normal": 3, "abnormal": 0}, True, ""),
+        ({"normal": 0, "abnormal": 2, "unlabelled": 4}, True, ""),
+        ({"normal": 0, "abnormal": 2, "unlabelled": 4}, False, "data.unlabelled=train presumes"),
+        ({"normal": 0, "abnormal": 2}, True, "example among its 2 to hold out: give normal rows"),
+    ],
+)
+def test_what_is_held_out_needs_normal_examples_and_no_others(
+    calibration: dict[str, int], presumes_normal: bool, expected: str
+) -> None:
+    both = {"normal": 5, "abnormal": 5}
+    labels = {"train": both, "calibration": calibration, "eval": both}
+
+    sentences = missing_classes(labels, presumes_normal=presumes_normal)
+
+    assert len(sentences) == bool(expected)
+    assert all("split 'calibration'" in sentence and expected in sentence for sentence in sentences)

@@ -19,7 +19,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
 from components.example_gen.component import example_gen
-from pipeline_config import ImageData, SignalData, UserInputError
+from pipeline_config import CALIBRATION_SPLIT, ImageData, SignalData, UserInputError
 
 # The second argument keeps TFX from packing its own source for remote workers.
 BEAM_ARGS = ["--runner=FnApiRunner", "--sdk_container_image=none"]
@@ -74,8 +74,13 @@ def run_pipeline(scratch: Path, component: BaseComponent) -> metadata_store_pb2.
 
 
 def read_splits(uri: str) -> Splits:
-    """Reads the examples of an Examples artifact's URI."""
-    return {split: set(_read_split(Path(uri, f"Split-{split}"))) for split in ("train", "eval")}
+    """Reads the examples of an Examples artifact's URI; `calibration` if it was written."""
+    folders = {split: Path(uri, f"Split-{split}") for split in ("train", CALIBRATION_SPLIT, "eval")}
+    return {
+        split: set(_read_split(folder))
+        for split, folder in folders.items()
+        if split != CALIBRATION_SPLIT or folder.exists()
+    }
 
 
 def fault_of(ingest: Callable[[], object]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from components.example_gen.tutorial_split import eval_mask
+from data.splits import tutorial_eval_mask
 
 Ingest = Callable[..., dict[str, set]]
 
@@ -68,7 +68,7 @@ def test_tutorial_split_across_blocks(tmp_path: Path, ingest: Ingest) -> None:
 
     splits = ingest(tmp_path, length=2, split="tutorial")
 
-    expected = np.flatnonzero(eval_mask(10_000)).tolist()
+    expected = np.flatnonzero(tutorial_eval_mask(10_000)).tolist()
     assert sorted(int(beat.value[1]) for beat in splits["eval"]) == expected
     assert len(splits["train"]) == 8_000
 
