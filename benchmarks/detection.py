@@ -62,6 +62,8 @@ def main() -> None:
         sets = asked_sets(arguments, os.environ)
     except (ValueError, OSError) as error:
         parser.error(str(error))
+    # TFX's Beam executors read `sys.argv` as options of their own.
+    del sys.argv[1:]
     with contextlib.ExitStack() as stack:
         work = arguments.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         result = measure_all(sets, arguments, work)

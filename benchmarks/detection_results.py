@@ -149,7 +149,9 @@ _COLUMNS = {
 
 def set_table(title: str, methods: Mapping[str, Sequence[Measures]]) -> Table:
     """Returns a row a method: mean ± standard deviation over the seeds."""
-    table = Table("", *_COLUMNS, "promised", "seconds", title=title, title_justify="left")
+    table = Table(box=None, title=title, title_justify="left")
+    for column in ("", *_COLUMNS, "promised", "seconds"):
+        table.add_column(column, no_wrap=True, justify="right" if column else "left")
     for method, results in methods.items():
         cells = [_cell([getattr(one, name) for one in results]) for name in _COLUMNS.values()]
         promised, seconds = results[0].promised, mean_sd([one.seconds for one in results])
@@ -164,7 +166,7 @@ def set_table(title: str, methods: Mapping[str, Sequence[Measures]]) -> Table:
 
 def standings_table(found: Sequence[Standing]) -> Table:
     """Returns a row a method, over all sets."""
-    table = Table("", "sets", "mean ROC AUC", "mean rank", "most behind the best", "on")
+    table = Table("", "sets", "mean ROC AUC", "mean rank", "most behind the best", "on", box=None)
     for one in found:
         figures = (f"{one.mean_auc:.3f}", f"{one.mean_rank:.2f}", f"{one.behind:.3f}")
         table.add_row(one.method, str(one.sets), *figures, one.behind_on)

@@ -1,10 +1,11 @@
-"""Runs of the product for `detection.py`, each a process of its own, and what they leave behind."""
+"""Runs of the product for `detection.py`, as `aepipe run` does them, and what they leave behind.
+
+They share this process: to import TensorFlow and TFX takes longer than most of these runs.
+"""
 
 import dataclasses
 import json
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,17 +18,15 @@ from components.raw_examples import parse, records
 from pipeline.home import Home
 from pipeline.report.findings import Findings, read_findings
 from pipeline.run.lineage import open_store
-from pipeline_config import ABNORMAL_LABEL, PIPELINES, normal_labels
-
-EXIT_CODES = (0, 3)
-"""Of a run that has judged a model, whether or not the model gate blessed it."""
+from pipeline.runners.local import RunRequest, run_pipelines
+from pipeline_config import ABNORMAL_LABEL, PIPELINES, UserInputError, normal_labels
 
 UNUSED_STAGES = ("infra_validator.enabled=false",)
 CALIBRATION = "calibration"
 
 
 class RunFailedError(Exception):
-    """A run has no judged model; the message is its last line."""
+    """A run has no judged model; the message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +87,7 @@ def run(pipeline: str, of_set: SignalSet, seed: int, work: Path) -> FinishedRun:
     if not saved.exists():
         data = _data_folder(of_set, folder / "data")
         settings = (*of_set.run_settings(), *UNUSED_STAGES, f"trainer.seed={seed}")
-        saved.write_text(json.dumps(_run_child(pipeline, data, home, settings)))
+        saved.write_text(json.dumps(_run(pipeline, data, home, settings)))
     outcome = json.loads(saved.read_text())
     return _finished(outcome, _findings(home, outcome))
 
@@ -131,24 +130,15 @@ def read_examples(
     return values, np.concatenate([np.asarray(one.label) for one in parsed])
 
 
-def _run_child(pipeline: str, data: Path, home: Path, settings: Sequence[str]) -> dict[str, Any]:
-    pairs = [part for setting in settings for part in ("--set", setting)]
-    command = [sys.executable, "-m", "pipeline", "run", pipeline, "--json", *pairs]
-    ended = subprocess.run(
-        [*command, "--data-dir", str(data.absolute()), "--home", str(home.absolute())],
-        cwd=Path(__file__).parents[1],
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
+def _run(pipeline: str, data: Path, home: Path, settings: Sequence[str]) -> dict[str, Any]:
+    request = RunRequest((pipeline,), home, data, tuple(settings))
     try:
-        outcome: dict[str, Any] = json.loads(ended.stdout)["runs"][0]
-    except (ValueError, LookupError):
-        outcome = {}
-    if ended.returncode not in EXIT_CODES or not outcome.get("metrics"):
-        lines = [*outcome.get("reasons", []), *ended.stderr.strip().splitlines()[-1:]]
-        raise RunFailedError(lines[0] if lines else f"exit code {ended.returncode}")
-    return outcome
+        (outcome,) = run_pipelines(request, sys.stderr)
+    except UserInputError as error:
+        raise RunFailedError(str(error)) from error
+    if not outcome.metrics:
+        raise RunFailedError(outcome.reasons[0])
+    return outcome.as_dict()
 
 
 def _data_folder(of_set: SignalSet, folder: Path) -> Path:
