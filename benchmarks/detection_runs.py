@@ -19,10 +19,15 @@ from pipeline.home import Home
 from pipeline.report.findings import Findings, read_findings
 from pipeline.run.lineage import open_store
 from pipeline.runners.local import RunRequest, run_pipelines
-from pipeline_config import ABNORMAL_LABEL, PIPELINES, UserInputError, normal_labels
+from pipeline_config import (
+    ABNORMAL_LABEL,
+    CALIBRATION_SPLIT,
+    PIPELINES,
+    UserInputError,
+    normal_labels,
+)
 
 UNUSED_STAGES = ("infra_validator.enabled=false",)
-CALIBRATION = "calibration"
 
 
 class RunFailedError(Exception):
@@ -109,7 +114,7 @@ def read_splits(outcome: dict[str, Any], of_set: SignalSet, work: Path) -> Split
         files = sorted(map(str, (examples / f"Split-{name}").glob("*")))
         return read_examples(files, judged.feature, judged.shape) if files else None
 
-    train, held_out, evaluated = (of_split(name) for name in ("train", CALIBRATION, "eval"))
+    train, held_out, evaluated = (of_split(name) for name in ("train", CALIBRATION_SPLIT, "eval"))
     assert train is not None, "a run that judged a model has read its training split"
     assert evaluated is not None, "and its eval split"
     is_labelled = np.isin(evaluated[1], (*normal_labels(presumes_normal=False), ABNORMAL_LABEL))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.example_gen.tutorial_split import eval_mask
 from data.formats.labels import class_name
+from data.splits import tutorial_eval_mask
 from pipeline_config import ANOMALY
 
 TUTORIAL_SET = "ecg.csv"
@@ -104,7 +104,7 @@ def contaminate(lines: Sequence[str], share: float, seed: int) -> list[str]:
         seed: Which rows are drawn.
     """
     is_normal = np.array([class_name(_label(line)) in ANOMALY.data.normal for line in lines])
-    (abnormal,) = np.nonzero(~is_normal & ~eval_mask(len(lines)))
+    (abnormal,) = np.nonzero(~is_normal & ~tutorial_eval_mask(len(lines)))
     count = round(share * len(abnormal))
     chosen = set(np.random.default_rng(seed).choice(abnormal, count, replace=False).tolist())
     return [
