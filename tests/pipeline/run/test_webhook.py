@@ -139,6 +139,7 @@ def test_of_several_pipelines_each_is_posted(
         "basic",
         "denoise",
         "anomaly",
+        "detector",
     ]
 
 

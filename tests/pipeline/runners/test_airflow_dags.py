@@ -42,7 +42,7 @@ def dag_of(name: str):  # type: ignore[no-untyped-def]
 def test_each_pipeline_has_a_dag_and_none_an_import_error() -> None:
     found = dag_bag()
     assert found.import_errors == {}
-    assert sorted(found.dags) == ["aepipe_anomaly", "aepipe_basic", "aepipe_denoise"]
+    assert sorted(found.dags) == [f"aepipe_{name}" for name in sorted(PIPELINES)]
 
 
 @pytest.mark.parametrize(
