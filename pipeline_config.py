@@ -779,7 +779,8 @@ DETECTOR = PipelineConfig(
     model="SignalAutoencoder",
     loss="mae",
     schema="signal.pbtxt",
-    data=SignalData(),
+    data=SignalData(held_out=0.2),
+    transform=TransformConfig(scale="channel"),
     trainer=TrainerConfig(
         epochs=20,
         steps=3000,
