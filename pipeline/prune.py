@@ -18,6 +18,7 @@ from pipeline.run.outcome import RunOutcome
 from pipeline_config import PipelineConfig, UserInputError
 from serving.push_directory.layout import list_versions, pushed_models
 from serving.push_directory.manifest import read_manifest
+from serving.push_directory.threshold_change import run_of
 
 _NEWEST = "one of the newest"
 
@@ -149,7 +150,7 @@ def _pushed_by_runs(home: Home) -> dict[str, str]:
         str(run_id): f"{folder.name}/{version}"
         for folder in pushed_models(home.push_root)
         for version in list_versions(folder)
-        if (run_id := read_manifest(folder / str(version)).get("run_id"))
+        if (run_id := run_of(read_manifest(folder / str(version))))
     }
 
 

@@ -18,6 +18,9 @@ Metrics = dict[str, float | None]
 ALARM_RATE = "alarm_rate"
 """Metric of a detector: share of the unlabelled examples that it calls an anomaly."""
 
+THRESHOLD_FREE = frozenset({"val_loss", "roc_auc", "pr_auc"})
+"""Metrics of a detector that another threshold does not change."""
+
 CONFIDENCE = 0.95
 MOST_CLASSES = 50
 """Classes that are listed one by one; more of them are a label column that is none."""

@@ -62,7 +62,7 @@ def _put(store: MetadataStore, change: Change) -> None:
     execution = Execution(type_id=type_id, last_known_state=Execution.COMPLETE)
     properties = execution.custom_properties
     properties["model"].string_value = change.model
-    properties["user"].string_value = _user()
+    properties["user"].string_value = user_name()
     properties["time"].string_value = datetime.now(UTC).isoformat(timespec="seconds")
     properties["served"].int_value = change.served
     if change.from_version is not None:
@@ -71,6 +71,12 @@ def _put(store: MetadataStore, change: Change) -> None:
         properties["to_version"].int_value = change.to_version
     if change.label is not None:
         properties["label"].string_value = change.label
+    if change.threshold is not None:
+        for name, value in change.threshold.recorded().items():
+            if isinstance(value, float):
+                properties[name].double_value = value
+            else:
+                properties[name].string_value = value
     if change.removed:
         properties["removed"].string_value = json.dumps(change.removed)
     store.put_execution(execution, list(_inputs(store, change)), contexts=[])
@@ -96,7 +102,8 @@ def _pushed_version(artifact: Artifact, model: str) -> int | None:
     return version_number(destination) if destination.parent.name == model else None
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Returns who runs this, for a record."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

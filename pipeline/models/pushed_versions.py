@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pipeline_config import PIPELINES
 from serving.push_directory.manifest import FILES_KEY, read_manifest
 from serving.push_directory.model_versions import ModelVersions, read_versions
+from serving.push_directory.threshold_change import ThresholdChange, change_of
 
 State = Literal["served", "kept", "withheld", "damaged"]
 
@@ -93,7 +94,14 @@ def why_not_served(destination: Path) -> list[str]:
         served = versions.served
         if version == served:
             return []
-        if versions.file.pinned == served:
+        change = _change_of_same_weights(destination.parent, version, served)
+        if change is not None:
+            state = (
+                f"is served as {served} with the threshold {change.new_threshold:.6g} that "
+                f"{change.user} set, instead of {change.old_threshold:.6g}"
+            )
+            remedy = f"go back with aepipe models rollback {model} --to {version}"
+        elif versions.file.pinned == served:
             state = f"is not what is served: {served} is pinned"
             remedy = f"pin it with aepipe models pin {model} {version}"
         elif version in versions.file.withheld:
@@ -103,6 +111,13 @@ def why_not_served(destination: Path) -> list[str]:
             state = f"is older than what is served, {served}"
             remedy = "push it again with --from VersionedPusher"
     return [f"this result was pushed as {version}, which {state}; {remedy}"]
+
+
+def _change_of_same_weights(folder: Path, version: int, served: int) -> ThresholdChange | None:
+    """Returns how the served version came to its threshold, if it is another's copy but for it."""
+    manifests = [read_manifest(folder / str(number)) for number in (version, served)]
+    weights = {manifest.get("judged_model") for manifest in manifests}
+    return change_of(manifests[1]) if len(weights) == 1 else None
 
 
 def _pushed_version(model: ModelVersions, version: int) -> PushedVersion:

@@ -61,6 +61,7 @@ def write_manifest(
         "pushed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "metrics": judged.get("metrics", {}),
         "threshold": judged.get("threshold"),
+        "threshold_from": judged.get("threshold_from"),
         "blessed": judged.get("blessed"),
         "reasons": judged.get("reasons", []),
         "notes": judged.get("notes", []),

@@ -7,9 +7,15 @@ from pathlib import Path
 from pipeline_config import UserInputError
 from serving.push_directory.layout import next_version
 from serving.push_directory.manifest import read_manifest
-from serving.push_directory.model_versions import prune, pushed_already, pushed_by
+from serving.push_directory.model_versions import (
+    prune,
+    pushed_already,
+    pushed_by,
+    read_versions,
+)
 from serving.push_directory.models_config import write_models_config
 from serving.push_directory.publish import publish, pushing
+from serving.push_directory.threshold_change import ThresholdChange, change_of
 from serving.push_directory.versions_json import read_version_file
 
 _LOG = logging.getLogger(__name__)
@@ -42,6 +48,7 @@ def push(
             fill(directory, version)
             return pushed_already(model_directory, directory)
 
+        former = _threshold_by_hand(model_directory)
         destination = pushed_by(model_directory, run_id)
         destination = destination or publish(model_directory, fill_or_find, version)
         notices = []
@@ -50,6 +57,12 @@ def push(
             notices.append(
                 f"run {pushed_by_run} had pushed this model as {destination.name} before it "
                 "failed or was killed; it was not pushed twice"
+            )
+        if former is not None and _threshold_by_hand(model_directory) != former:
+            notices.append(
+                f"{model_directory.name}: the threshold {former.new_threshold:.6g} that was set by "
+                f"hand is not served any more: {destination.name} has its own; set it again with "
+                f"aepipe models threshold {model_directory.name} set {former.new_threshold:.6g}"
             )
         try:
             removed = prune(model_directory, keep)
@@ -60,3 +73,11 @@ def push(
             _LOG.exception("After the push to %s", destination)
             notices.append(f"{model_directory}: pushed, but not tidied up after: {error}")
     return destination, notices
+
+
+def _threshold_by_hand(model_directory: Path) -> ThresholdChange | None:
+    """Returns how the served version came to its threshold, if a person asked for it."""
+    versions = read_versions(model_directory)
+    if not versions.sound:
+        return None
+    return change_of(read_manifest(model_directory / str(versions.served)))

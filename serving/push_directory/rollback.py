@@ -9,6 +9,7 @@ from pipeline_config import UserInputError, check_name
 from serving.push_directory.model_versions import ModelVersions, prune, read_versions
 from serving.push_directory.models_config import label_notices, write_models_config
 from serving.push_directory.publish import pushing
+from serving.push_directory.threshold_change import ThresholdChange
 from serving.push_directory.versions_json import write_version_file
 
 OnWait = Callable[[str], None]
@@ -23,7 +24,7 @@ class Change:
     """The result of a change.
 
     Attributes:
-        action: `rollback`, `label`, `pin`, `unpin` or `prune`.
+        action: `rollback`, `label`, `pin`, `unpin`, `prune` or `threshold`.
         model: Name of the model at the server.
         from_version: Version before the change: the default one, the pinned one or that of the
             label; None if there was none.
@@ -37,6 +38,7 @@ class Change:
         changed: Whether the change made any difference.
         notices: A sentence for each damaged version that was skipped, and for each limitation of
             TensorFlow Serving that applies.
+        threshold: What the new version was made with if the action is `threshold`, else None.
     """
 
     action: str
@@ -51,6 +53,7 @@ class Change:
     removed: list[int] = dataclasses.field(default_factory=list)
     changed: bool = True
     notices: list[str] = dataclasses.field(default_factory=list)
+    threshold: ThresholdChange | None = None
 
 
 def rollback(folder: Path, to: int | None, on_wait: OnWait | None = None) -> Change:
@@ -176,7 +179,7 @@ def prune_versions(folder: Path, keep: int, on_wait: OnWait | None = None) -> Ch
         to_version=None,
         removed=removed,
         changed=bool(removed),
-        **_served_now(model),
+        **served_now(model),
     )
 
 
@@ -209,7 +212,7 @@ def _change(
         label=label,
         changed=after.file != before.file,
         notices=passed_over + label_notices(before, after),
-        **_served_now(after),
+        **served_now(after),
     )
 
 
@@ -220,7 +223,8 @@ def _version_of(action: str, model: ModelVersions, label: str | None) -> int | N
     return model.served if action == "rollback" else model.file.pinned
 
 
-def _served_now(model: ModelVersions) -> dict[str, Any]:
+def served_now(model: ModelVersions) -> dict[str, Any]:
+    """Returns the attributes of a `Change` that say what is served after it."""
     return {
         "model": model.folder.name,
         "served": model.served,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands.models import report_wait
+from pipeline.commands.push_directory import report_wait
 from pipeline.home import Home
 from pipeline.run.lineage import open_store
 from serving.push_directory.model_versions import served_version
