@@ -493,14 +493,24 @@ class ThresholdEvaluatorConfig(EvaluatorConfig):
     """The model gate of a detector.
 
     Attributes:
-        threshold_k: The threshold is mean + `threshold_k` x standard deviation of the
-            reconstruction errors of the normal training examples (the tutorial's rule with k = 1).
+        threshold: How the threshold is set from the reconstruction errors of normal examples: those
+            that `data.held_out` holds out, else those trained on. "mean_std": mean + `threshold_k`
+            x standard deviation (the tutorial's rule with k = 1); "mad": median + `threshold_k` x
+            1.4826 x median absolute deviation; "percentile": their `percentile`; "conformal": at
+            most `false_alarm_rate` of new normal examples are above it; "pot": the same, by a tail
+            that is fitted to the largest errors; "f1": what separates labelled anomalies best.
+        threshold_k: Factor of "mean_std" and "mad".
+        percentile: Share of the errors that "percentile" leaves below the threshold, in percent.
+        false_alarm_rate: Share of normal examples that "conformal" and "pot" allow above it.
         alarm_rate_least: Least share of the eval split's unlabelled examples above the threshold
             that is blessed, if they are presumed normal.
         alarm_rate_most: Greatest such share.
     """
 
+    threshold: Literal["mean_std", "percentile", "mad", "conformal", "pot", "f1"] = "mean_std"
     threshold_k: float = setting(1.0, "-10.0 to 10.0", ge=-10.0, le=10.0)
+    percentile: float = setting(95.0, "0 to 100", ge=0.0, le=100.0)
+    false_alarm_rate: float = setting(0.05, "0.000001 to 0.5", ge=1e-6, le=0.5)
     alarm_rate_least: float = setting(0.0, "0 to 1", ge=0.0, le=1.0)
     alarm_rate_most: float = setting(0.2, "0 to 1 (off)", ge=0.0, le=1.0)
     baseline_metric: str = "f1"
@@ -634,6 +644,14 @@ class PipelineConfig:
         is_line = bool(self.description.strip()) and self.description.isprintable()
         _require(is_line, "description", self.description, "one line of text")
         _require(self.loss in LOSSES, "loss", self.loss, f"one of {', '.join(LOSSES)}")
+        gate = self.evaluator
+        is_conformal = isinstance(gate, ThresholdEvaluatorConfig) and gate.threshold == "conformal"
+        if is_conformal and not self.data.held_out:
+            raise SettingError(
+                "evaluator.threshold=conformal takes normal examples that are held out of the "
+                "training: --set data.held_out=0.2, or --set evaluator.threshold=percentile",
+                "data.held_out",
+            )
 
     @property
     def is_detector(self) -> bool:
@@ -790,7 +808,7 @@ DETECTOR = PipelineConfig(
         normal_only=True,
     ),
     evaluator=ThresholdEvaluatorConfig(
-        tutorial_lower_bounds=dict(ANOMALY.evaluator.tutorial_lower_bounds)
+        threshold="conformal", tutorial_lower_bounds=dict(ANOMALY.evaluator.tutorial_lower_bounds)
     ),
     pusher=PusherConfig(model_name="signal_anomaly_detector"),
 )

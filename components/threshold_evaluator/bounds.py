@@ -11,6 +11,7 @@ from scipy import stats
 
 from components.threshold_evaluator.metrics import ALARM_RATE, Metrics
 from components.threshold_evaluator.scores import Scores
+from components.threshold_evaluator.strategies import STRATEGIES
 from pipeline_config import EvaluatorConfig, ThresholdEvaluatorConfig
 
 Side = Literal["lower", "upper"]
@@ -36,13 +37,10 @@ TUTORIAL_EXAMPLES: Mapping[str, str] = MappingProxyType(
 `scores.examples_digest`. They are of content: another split, order,
 compression or way of storing the files changes nothing, another reading of the labels does."""
 
-_MEANINGS = {
-    "anomaly_recall": ": too few of the anomalies are found; "
-    "a lower evaluator.threshold_k finds more",
-    "roc_auc": ": anomalies are reconstructed nearly as well as normal examples, "
-    "so no threshold separates them",
-}
-"""What a bound that was missed says of a detector, if its figure does not."""
+_NOT_SEPARATED = (
+    ": anomalies are reconstructed nearly as well as normal examples, so no threshold separates "
+    "them"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,13 +104,16 @@ def bounds_in_force(
     return [found[key] for key in sorted(found)]
 
 
-def broken_bounds(metrics: Metrics, bounds: Sequence[Bound], scores: Scores) -> Iterator[str]:
+def broken_bounds(
+    metrics: Metrics, bounds: Sequence[Bound], scores: Scores, gate: EvaluatorConfig
+) -> Iterator[str]:
     """Yields a sentence for each metric that is out of its bounds, or undefined.
 
     Args:
         metrics: Of the eval split.
         bounds: `bounds_in_force`.
         scores: Of the eval split.
+        gate: The settings.
     """
     for bound in bounds:
         name = bound.metric
@@ -131,14 +132,14 @@ def broken_bounds(metrics: Metrics, bounds: Sequence[Bound], scores: Scores) -> 
         elif bound.is_missed(value):
             shown, limit = distinguishable(value, bound.value)
             relation = f"{'below' if bound.side == 'lower' else 'above'} the {bound.side} bound"
-            meaning = _MEANINGS.get(name, "") if bound.side == "lower" else ""
-            yield f"{name} {shown} is {relation} {limit} ({bound.owner}){meaning}{_remedy(bound)}"
+            advice = _advice(bound, gate)
+            yield f"{name} {shown} is {relation} {limit} ({bound.owner}){advice}"
         elif name == "roc_auc" and bound.origin == "default" and is_chance(scores):
             yield (
                 f"roc_auc {value:.4g} cannot be told from chance, {CHANCE} ({bound.owner}), on "
                 f"{np.count_nonzero(scores.is_abnormal)} abnormal and "
                 f"{np.count_nonzero(scores.is_normal)} normal eval examples"
-                f"{_MEANINGS[name]}; evaluator.lower_bounds.roc_auc sets another bound"
+                f"{_NOT_SEPARATED}; evaluator.lower_bounds.roc_auc sets another bound"
             )
 
 
@@ -192,15 +193,18 @@ def _alarm_bounds(gate: ThresholdEvaluatorConfig) -> dict[tuple[Side, str], Boun
     }
 
 
-def _remedy(bound: Bound) -> str:
-    if bound.metric != ALARM_RATE:
+def _advice(bound: Bound, gate: EvaluatorConfig) -> str:
+    """Returns what a bound that was missed says of a detector, if its figure does not."""
+    if not isinstance(gate, ThresholdEvaluatorConfig):
         return ""
-    if bound.side == "upper":
-        return (
-            ": too many unlabelled eval examples raise an alarm; a higher evaluator.threshold_k "
-            "raises fewer, and evaluator.alarm_rate_most allows more"
-        )
-    return (
-        ": too few unlabelled eval examples raise an alarm; a lower evaluator.threshold_k raises "
-        "more, and evaluator.alarm_rate_least asks for fewer"
-    )
+    strategy = STRATEGIES[gate.threshold]
+    advice = {
+        ("anomaly_recall", "lower"): f": too few of the anomalies are found; {strategy.lower} "
+        "finds more",
+        ("roc_auc", "lower"): _NOT_SEPARATED,
+        (ALARM_RATE, "upper"): ": too many unlabelled eval examples raise an alarm; "
+        f"{strategy.higher} raises fewer, and evaluator.alarm_rate_most allows more",
+        (ALARM_RATE, "lower"): ": too few unlabelled eval examples raise an alarm; "
+        f"{strategy.lower} raises more, and evaluator.alarm_rate_least asks for fewer",
+    }
+    return advice.get((bound.metric, bound.side), "")

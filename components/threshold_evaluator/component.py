@@ -1,7 +1,6 @@
 """ThresholdEvaluator: sets a detector's threshold and blesses a model, or refuses it."""
 
 import apache_beam as beam
-import numpy as np
 import tensorflow as tf
 from absl import logging
 from tfx.dsl.component.experimental.annotations import (
@@ -40,8 +39,7 @@ from components.threshold_evaluator.scores import (
     list_shards,
     read_scores,
 )
-from components.threshold_evaluator.threshold import normal_errors
-from components.threshold_evaluator.verdict import Baseline, judge
+from components.threshold_evaluator.verdict import Baseline, Verdict, judge
 
 
 @component(use_beam=True)
@@ -70,7 +68,8 @@ def ThresholdEvaluator(  # noqa: N802 - TFX names a component as a class.
             `errors.npz` (the errors of all examples, for plots).
         blessing: Verdict in TFX's standard contract, so that a stock Pusher and
             `LatestBlessedModelStrategy` understand it.
-        judged_model: The trained model with the threshold set inside. Push this one.
+        judged_model: The trained model with the threshold set inside, and beside it the normal
+            errors that it was set from. Push this one.
         config: `EvaluationConfig.to_json()`.
         fingerprint: Digest of the code, so that an edit runs the stage again.
         baseline_model: A model that this component has judged before, or none.
@@ -100,8 +99,7 @@ def ThresholdEvaluator(  # noqa: N802 - TFX names a component as a class.
     fileio.rmtree(temporary)
 
     verdict = judge(settings, scores, baseline, notes)
-    normals = normal_errors(scores["train"], presumes_normal=settings.presumes_normal)
-    _save_judged_model(model, judged_model, verdict.threshold_value, normals)
+    _save_judged_model(model, judged_model, verdict)
     noise_levels = measure_noise_levels(
         [shard.examples for shard in shards["eval"]],
         scores["eval"],
@@ -129,15 +127,13 @@ def _check_baseline(
         ]
 
 
-def _save_judged_model(
-    model: Artifact, judged_model: Artifact, threshold: float | None, normals: np.ndarray
-) -> None:
+def _save_judged_model(model: Artifact, judged_model: Artifact, verdict: Verdict) -> None:
     """Saves the candidate with what it decides by set inside: what is pushed is what was judged."""
     destination = serving_model_dir(judged_model.uri)
-    if threshold is None:
+    if verdict.threshold is None:
         io_utils.copy_dir(serving_model_dir(model.uri), destination)
         return
     loaded = tf.saved_model.load(serving_model_dir(model.uri))
-    loaded.threshold.assign(threshold)
-    loaded.normal_errors.assign(normals)
+    loaded.threshold.assign(verdict.threshold.value)
+    loaded.normal_errors.assign(verdict.normal_errors)
     tf.saved_model.save(loaded, destination, signatures=loaded.signatures)

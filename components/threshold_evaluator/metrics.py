@@ -65,7 +65,7 @@ def detector_metrics(scores: Scores, threshold: float | None) -> Metrics:
     if threshold is not None:
         alarm = is_anomaly(scores, threshold)
         if len(normal):
-            values |= _threshold_metrics(normal, ~alarm[labelled])
+            values |= threshold_metrics(normal, ~alarm[labelled])
         if not labelled.all():
             values[ALARM_RATE] = float(np.mean(alarm[~labelled]))
     return {name: values.get(name) for name in result}
@@ -201,7 +201,13 @@ def _detector_names(scores: Scores) -> list[str]:
     return [*names, ALARM_RATE]
 
 
-def _threshold_metrics(normal: np.ndarray, called_normal: np.ndarray) -> Metrics:
+def threshold_metrics(normal: np.ndarray, called_normal: np.ndarray) -> Metrics:
+    """Returns the metrics of a threshold, of which `detector_metrics` says what they are.
+
+    Args:
+        normal: bool [N]; which labelled examples are normal; one or more.
+        called_normal: bool [N]; which of them are not above the threshold.
+    """
     values: Metrics = {"accuracy": float(sklearn_metrics.accuracy_score(normal, called_normal))}
     for name in ("precision", "recall", "f1"):
         function = getattr(sklearn_metrics, f"{name}_score")

@@ -44,7 +44,9 @@ def evaluation_as_dict(
         "bounds": [dataclasses.asdict(bound) for bound in verdict.bounds],
         "classes": verdict.classes,
         "threshold": verdict.threshold_value,
-        "threshold_from": dataclasses.asdict(threshold) if threshold else None,
+        "threshold_from": threshold.as_dict() if threshold else None,
+        "thresholds": verdict.comparison,
+        "oracle": verdict.oracle,
         "confusion_matrix": {
             "labels": ["normal", "anomaly"],
             "rows_true_columns_predicted": confusion_matrix(scores["eval"], threshold.value),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from components.threshold_evaluator.bounds import (
     TUTORIAL_EXAMPLES,
@@ -12,6 +13,12 @@ from components.threshold_evaluator.bounds import (
     bounds_in_force,
     broken_bounds,
     distinguishable,
+)
+from components.threshold_evaluator.comparison import (
+    compare,
+    fit_all,
+    oracle,
+    settings_without_effect,
 )
 from components.threshold_evaluator.config import EvaluationConfig
 from components.threshold_evaluator.metrics import (
@@ -23,7 +30,8 @@ from components.threshold_evaluator.metrics import (
     share_interval,
 )
 from components.threshold_evaluator.scores import Scores, examples_digest
-from components.threshold_evaluator.threshold import Threshold, set_threshold
+from components.threshold_evaluator.strategies import STRATEGIES
+from components.threshold_evaluator.threshold import Threshold, fitting_rows, normal_errors
 from pipeline_config import EvaluatorConfig, ThresholdEvaluatorConfig
 
 FEW_ANOMALIES = 30
@@ -54,7 +62,12 @@ class Verdict:
     """What the evaluator found.
 
     Attributes:
-        threshold: Set from the training split; None for a model that only reconstructs.
+        threshold: Set from the training split or what is held out of it; None for a model that
+            only reconstructs, or if none can be set.
+        normal_errors: float32 [n]; see `threshold.normal_errors`; empty for a model that only
+            reconstructs.
+        comparison: All strategies on the eval split; see `comparison.compare`.
+        oracle: See `comparison.oracle`.
         metrics: The candidate's, on the eval split.
         bounds: What the metrics were held against.
         classes: `class_recalls` of the eval split.
@@ -64,6 +77,9 @@ class Verdict:
     """
 
     threshold: Threshold | None
+    normal_errors: npt.NDArray[np.float32]
+    comparison: tuple[dict[str, Any], ...]
+    oracle: dict[str, float] | None
     metrics: Metrics
     bounds: tuple[Bound, ...]
     classes: dict[str, dict[str, Any]]
@@ -92,19 +108,22 @@ def judge(
 
     Args:
         config: Bounds, tolerance and kind of model.
-        scores: The candidate's, by split: `train` and `eval`.
+        scores: The candidate's, by split: `train`, `eval` and, if some of the training split is
+            held out, `calibration`.
         baseline: The latest blessed model, or None.
         notes: Why there is no baseline, if there is none.
     """
-    threshold = None
+    threshold, errors, comparison, best = None, np.empty(0, np.float32), [], None
     reasons = [reason for split in scores for reason in _unusable(split, scores[split])]
     if isinstance(config.gate, ThresholdEvaluatorConfig):
-        k = config.gate.threshold_k
-        threshold = set_threshold(scores["train"], k, presumes_normal=config.presumes_normal)
-        if threshold is None:
-            reasons.append(
-                "no threshold can be set: no normal training examples, or not all errors are finite"
-            )
+        rows = fitting_rows(scores, presumes_normal=config.presumes_normal)
+        attempts = fit_all(config.gate, rows)
+        chosen = attempts[config.gate.threshold]
+        threshold = chosen if isinstance(chosen, Threshold) else None
+        reasons += [] if isinstance(chosen, Threshold) else [chosen]
+        errors = normal_errors(rows)
+        comparison = compare(attempts, config.gate.threshold, scores["eval"])
+        best = oracle(scores["eval"])
     evaluated, value = scores["eval"], threshold.value if threshold else None
     metrics = compute_metrics(config, evaluated, value)
     bounds = bounds_in_force(
@@ -113,7 +132,7 @@ def judge(
         is_tutorial=examples_digest(scores) in TUTORIAL_EXAMPLES,
         presumes_normal=config.presumes_normal,
     )
-    reasons += broken_bounds(metrics, bounds, evaluated)
+    reasons += broken_bounds(metrics, bounds, evaluated, config.gate)
     notes = [*notes, *(_missing_labels(evaluated) if config.is_detector else ())]
     if baseline is not None:
         compared = compared_metric(config.gate, metrics)
@@ -126,11 +145,26 @@ def judge(
         if baseline.metrics.get(compared) is None:
             notes.append(f"the baseline's {compared} is undefined: nothing is compared")
     classes, notices = {}, []
-    if config.is_detector:
+    if isinstance(config.gate, ThresholdEvaluatorConfig):
         classes = class_recalls(evaluated, value)
-        notices = [*_few_anomalies(evaluated, metrics), *_blind(evaluated, metrics)]
+        notices = [
+            *_few_anomalies(evaluated, metrics),
+            *_blind(evaluated, metrics, config.gate),
+            *settings_without_effect(config.gate),
+        ]
+        if threshold and STRATEGIES[threshold.strategy].uses_labels:
+            notes.append(f"the threshold was set with labelled anomalies of {threshold.split}")
     return Verdict(
-        threshold, metrics, tuple(bounds), classes, tuple(reasons), tuple(notes), tuple(notices)
+        threshold,
+        errors,
+        tuple(comparison),
+        best,
+        metrics,
+        tuple(bounds),
+        classes,
+        tuple(reasons),
+        tuple(notes),
+        tuple(notices),
     )
 
 
@@ -196,18 +230,19 @@ def _missing_labels(scores: Scores) -> Iterator[str]:
         yield f"{measured}, all of them {one}: what takes both classes is not measured"
 
 
-def _blind(scores: Scores, metrics: Metrics) -> Iterator[str]:
+def _blind(scores: Scores, metrics: Metrics, gate: ThresholdEvaluatorConfig) -> Iterator[str]:
     """Yields that a detector finds no anomaly of many, or calls everything one."""
+    strategy = STRATEGIES[gate.threshold]
     anomalies = np.count_nonzero(scores.is_abnormal)
     if metrics.get("anomaly_recall") == 0 and anomalies >= FEW_ANOMALIES:
         yield (
             f"none of the {anomalies:,} abnormal eval examples is found: "
-            "a lower evaluator.threshold_k finds more"
+            f"{strategy.lower} finds more"
         )
     if metrics.get("recall") == 0:
         yield (
             f"none of the {np.count_nonzero(scores.is_normal):,} normal eval examples is called "
-            "normal: a higher evaluator.threshold_k raises fewer alarms"
+            f"normal: {strategy.higher} raises fewer alarms"
         )
 
 

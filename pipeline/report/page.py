@@ -11,6 +11,7 @@ from ml_metadata import MetadataStore
 
 from components.threshold_evaluator.bounds import Bound
 from pipeline.report.findings import Findings, read_findings
+from pipeline.report.thresholds import threshold_figures, threshold_in_words, threshold_rows
 from pipeline.run.outcome import BOUND_ORIGINS, REPORT_FILE, VERDICTS, RunOutcome
 from pipeline_config import PipelineConfig
 from serving.push_directory import durable_files
@@ -69,12 +70,18 @@ def write_report(
         loss_name=LOSS_NAMES[findings.judged.loss],
         all_labelled=_all_labelled(outcome),
         normal_only=_trained_on_normal_only(findings, config),
+        validates_on_held_out=bool(_trainer_config(findings).get("validates_on_held_out")),
         metrics=_metric_rows(outcome, findings),
         classes=findings.evaluation.get("classes", {}),
         noise_levels=findings.evaluation.get("noise_levels", []),
         own_noise=findings.judged.noise,
         has_baseline=bool(findings.evaluation.get("baseline")),
-        threshold_from=findings.evaluation.get("threshold_from"),
+        threshold_meaning=threshold_in_words(
+            findings.evaluation, all_labelled=_all_labelled(outcome)
+        ),
+        thresholds=threshold_rows(findings.evaluation),
+        threshold_figures=threshold_figures(findings.evaluation),
+        oracle=findings.evaluation.get("oracle"),
         notes=findings.evaluation.get("notes", []),
         confusion=findings.evaluation.get("confusion_matrix"),
         stages={name: s for name, s in outcome.seconds.items() if name != "total"},
@@ -133,9 +140,14 @@ def _all_labelled(outcome: RunOutcome) -> bool:
 
 
 def _trained_on_normal_only(findings: Findings, config: PipelineConfig) -> bool:
-    recorded = findings.stage_configs.get("Trainer", {}).get("custom_config", {})
-    trainer = recorded.get("config", {}).get("trainer", {})
+    trainer = _trainer_config(findings).get("trainer", {})
     return bool(trainer.get("normal_only", config.trainer.normal_only))
+
+
+def _trainer_config(findings: Findings) -> dict[str, Any]:
+    recorded = findings.stage_configs.get("Trainer", {}).get("custom_config", {})
+    found: dict[str, Any] = recorded.get("config", {})
+    return found
 
 
 def _number(value: float | None) -> str:

@@ -134,8 +134,8 @@ def test_a_threshold_is_set_on_the_rows_that_are_trained_on() -> None:
     assert presumed is not None
     assert skipped is not None
     assert (presumed.examples, skipped.examples) == (100, 50)
-    assert presumed.mean == pytest.approx(1.5, abs=0.05)
-    assert skipped.mean == pytest.approx(1.0, abs=0.05)
+    assert presumed.parameters["mean"] == pytest.approx(1.5, abs=0.05)
+    assert skipped.parameters["mean"] == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.parametrize(("val_loss", "is_worse"), [(0.9, True), (1.0, False)])
@@ -160,7 +160,7 @@ def test_a_users_bound_counts_even_if_it_cannot_be_measured() -> None:
 def test_a_bound_on_a_gain_takes_noise() -> None:
     gate = EvaluatorConfig(lower_bounds={"psnr_gain_db": 1.0})
     bounds = bounds_in_force(gate, {"val_loss": 0.1}, is_tutorial=False)
-    (reason,) = broken_bounds({"val_loss": 0.1}, bounds, scores((3, NORMAL, 1.0, b"")))
+    (reason,) = broken_bounds({"val_loss": 0.1}, bounds, scores((3, NORMAL, 1.0, b"")), gate)
     assert reason.startswith("psnr_gain_db is undefined, so it cannot be held against its bound 1")
 
 

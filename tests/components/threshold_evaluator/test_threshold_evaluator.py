@@ -89,6 +89,51 @@ def test_a_detector_gets_the_tutorials_threshold_and_scikit_learns_metrics(bench
     np.testing.assert_array_equal(result.load().normal_errors, np.sort(of_normals))
 
 
+@pytest.mark.parametrize("strategy", ["conformal", "f1"])
+def test_a_threshold_is_set_on_what_is_held_out_and_all_strategies_are_compared(
+    bench: Any, strategy: str
+) -> None:
+    signals, labels = make_beats(normal=60, anomalies=40, seed=3)
+    held_out = make_beats(normal=50, anomalies=10, seed=2)
+    bench.data.split_names = '["train", "calibration", "eval"]'
+    bench.write("train", make_beats(normal=30, anomalies=20, seed=1))
+    bench.write("calibration", held_out)
+    bench.write("eval", (signals, labels))
+
+    result = bench.evaluate(
+        detector_config(threshold=strategy, false_alarm_rate=0.1),
+        bench.detector(level=0.5, length=LENGTH),
+    )
+
+    normals = np.sort(np.abs(held_out[0][held_out[1] == 1] - 0.5).mean(axis=1))
+    evaluation = result.evaluation
+    assert evaluation["examples"] == {"train": 50, "calibration": 60, "eval": 100}
+    origin = evaluation["threshold_from"]
+    assert (origin["strategy"], origin["split"]) == (strategy, "calibration")
+    assert origin["examples"] == 50
+    entries = {entry["strategy"]: entry for entry in evaluation["thresholds"]}
+    assert list(entries) == ["mean_std", "percentile", "mad", "conformal", "pot", "f1"]
+    assert [name for name, entry in entries.items() if entry["is_chosen"]] == [strategy]
+    assert entries[strategy]["threshold"] == evaluation["threshold"] == origin["value"]
+    # ceil(51 * 0.9) = 46.
+    assert entries["conformal"]["threshold"] == pytest.approx(normals[45], rel=1e-5)
+    error = np.abs(signals - 0.5).mean(axis=1)
+    for entry in entries.values():
+        assert entry["alarms"] == np.count_nonzero(error > entry["threshold"])
+        alarm_rate = np.mean(error[labels == 1] > entry["threshold"])
+        assert entry["false_alarm_rate"] == pytest.approx(alarm_rate)
+        assert entry["accuracy"] <= evaluation["oracle"]["accuracy"]
+    assert evaluation["oracle"]["accuracy"] == pytest.approx(
+        max(np.mean((error > cut) == (labels == 0)) for cut in [0, *error])
+    )
+    served = result.load()
+    np.testing.assert_allclose(served.normal_errors, normals, rtol=1e-5)
+    assert float(served.threshold) == evaluation["threshold"]
+    assert "calibration_error" in result.errors
+    with_labels = "the threshold was set with labelled anomalies of calibration"
+    assert (with_labels in evaluation["notes"]) == (strategy == "f1")
+
+
 def test_stock_tfx_understands_the_blessing(bench: Any) -> None:
     bench.write("train", make_beats(normal=20, anomalies=5, seed=1))
     bench.write("eval", make_beats(normal=20, anomalies=5, seed=2))
