@@ -235,6 +235,11 @@ class Data(Section):
         """Whether examples without a label, if there are any, are presumed normal."""
         return True
 
+    @property
+    def marks_normal(self) -> bool:
+        """Whether labels say which examples are normal, rather than which class they are of."""
+        return True
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SignalData(Data):
@@ -343,6 +348,8 @@ class ImageData(Data):
     Attributes:
         train_pattern: The training split's image and label files; `{SPAN}` and `{VERSION}` work.
         eval_pattern: The eval split's image and label files.
+        normal: Names of the classes that are normal, for a detector: all others are abnormal, and
+            `label` is `NORMAL_LABEL` or `ABNORMAL_LABEL`. Without any, `label` is the class.
         height: Rows of an image, in pixels.
         width: Columns of an image, in pixels.
         sample_train: Training images of the built-in sample.
@@ -353,6 +360,7 @@ class ImageData(Data):
     folder: str = _data_folder("fashion_mnist")
     train_pattern: str = "train-*-ubyte{,.gz}"
     eval_pattern: str = "t10k-*-ubyte{,.gz}"
+    normal: tuple[str, ...] = ()
     height: int = setting(28, "1 or more pixels, up to 10000", ge=1, le=10_000)
     width: int = setting(28, "1 or more pixels, up to 10000", ge=1, le=10_000)
     sample_train: int = setting(10_000, ge=10, le=10_000_000)
@@ -362,6 +370,11 @@ class ImageData(Data):
     def shape(self) -> tuple[int, ...]:
         """Shape of one example, `(height, width)`."""
         return (self.height, self.width)
+
+    @property
+    def marks_normal(self) -> bool:
+        """Whether labels say which images are normal, rather than which class they are of."""
+        return bool(self.normal)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -652,6 +665,24 @@ class PipelineConfig:
                 "training: --set data.held_out=0.2, or --set evaluator.threshold=percentile",
                 "data.held_out",
             )
+        if isinstance(self.data, ImageData) and self.data.marks_normal != self.is_detector:
+            raise SettingError(self._wrong_normal_classes(), "data.normal")
+
+    def _wrong_normal_classes(self) -> str:
+        if self.is_detector:
+            return (
+                f"data.normal: pipeline {self.name} detects anomalies in pictures: name the "
+                "classes that are normal, such as data.normal=9"
+            )
+        return (
+            f"data.normal: pipeline {self.name} detects no anomalies: a pipeline of a file with "
+            f'base = "anomaly" and feature = "{ImageData.feature}" does'
+        )
+
+    @property
+    def feature(self) -> str:
+        """Raw feature that holds the example, `signal` or `image`."""
+        return self.data.feature
 
     @property
     def is_detector(self) -> bool:

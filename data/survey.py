@@ -161,7 +161,7 @@ class Survey:
             "rejected": self.rejected,
             "shape": list(self.data.shape),
             "classes": dict(self.classes),
-            "labels": self.label_counts if isinstance(self.data, SignalData) else {},
+            "labels": self.label_counts if self.data.marks_normal else {},
             "least": least,
             "greatest": greatest,
             "constant": self.constant,

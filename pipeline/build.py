@@ -38,7 +38,6 @@ from pipeline_config import (
     PREVIOUS_SPLIT,
     SPLITS,
     PipelineConfig,
-    SignalData,
     reading_settings,
     section_as_dict,
 )
@@ -180,9 +179,7 @@ def _validation(config: PipelineConfig, examples: Channel, schema: BaseNode) -> 
         schema=schema.outputs["schema"],
         both_classes=int(config.is_detector),
         presumes_normal=int(config.data.presumes_normal),
-        normal_classes=json.dumps(
-            config.data.normal if isinstance(config.data, SignalData) else ()
-        ),
+        normal_classes=json.dumps(config.data.normal),
         drift_threshold=config.gate.drift_threshold,
         label_drift_threshold=config.gate.label_drift_threshold,
         schema_file=where_to_change(config),

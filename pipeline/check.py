@@ -178,7 +178,10 @@ class _Check:
         is_split = set(survey.labels) == set(self._config.data.splits)
         if self._config.is_detector and not sentences and is_split:
             sentences += missing_classes(
-                survey.labels_by_split, presumes_normal=self._config.data.presumes_normal
+                survey.labels_by_split,
+                survey.classes,
+                survey.data.normal,
+                presumes_normal=self._config.data.presumes_normal,
             )
         self._findings += [
             Finding(each, advised_settings(each), REFUSED_BY_GATE) for each in sentences

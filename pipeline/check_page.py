@@ -42,7 +42,7 @@ def _rows(survey: Survey) -> Iterator[tuple[str, str | Text]]:
     unit = "pixels" if len(survey.data.shape) == 2 and not _is_signal(survey) else "samples"
     yield "examples", f"{survey.rows:,} of {shape} {unit}"
     yield "classes", _classes(survey)
-    if _is_signal(survey):
+    if survey.data.marks_normal:
         counts = survey.label_counts.items()
         yield "labels", ", ".join(f"{rows:,} {name}" for name, rows in counts)
     yield "values", _values(survey)

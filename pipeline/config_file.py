@@ -32,8 +32,10 @@ from pipeline.settings import (
 from pipeline.toml_lines import Key, lines_of_keys
 from pipeline_config import (
     PIPELINES,
+    ImageData,
     PipelineConfig,
     SettingError,
+    SignalData,
     UserInputError,
     is_name,
     name_rule,
@@ -43,11 +45,12 @@ from trainer import model_names
 CONFIG_VARIABLE = "AEPIPE_CONFIG"
 
 FIELDS: Mapping[str, type] = MappingProxyType(
-    {"description": str, "model": str, "loss": str, "schema": str}
+    {"description": str, "feature": str, "model": str, "loss": str, "schema": str}
 )
-"""Keys that are no setting of a section: fields of `PipelineConfig`."""
+"""Keys that are no setting of a section: fields of `PipelineConfig`, and which data it reads."""
 
 _BASE = "base"
+_FEATURE = "feature"
 _MODEL_NAME = "pusher.model_name"
 
 
@@ -164,9 +167,10 @@ class _Reader:
     def _read(self, name: str, trail: tuple[str, ...]) -> OwnPipeline:
         base_name, base = self._base(name, trail)
         values = {}
-        kinds = {**FIELDS, **available_settings(base)}
         written = dict(_flattened(self._tables[name]))
         written.pop(_BASE, None)
+        base = self._reading(name, base, written)
+        kinds = {**FIELDS, **available_settings(base)}
         for setting, value in written.items():
             self._require_known(name, setting, kinds)
             try:
@@ -174,6 +178,7 @@ class _Reader:
             except UserInputError as error:
                 raise self._mistake(str(error), name, setting) from error
         lines = {setting: self._line(name, setting) for setting in values}
+        values.pop(_FEATURE, None)
         self._complete(name, values)
         if name not in PIPELINES.built_in:
             # A fourth pipeline never takes over the model of the one that it starts from.
@@ -213,6 +218,30 @@ class _Reader:
         if base in self._tables:
             return base, self.pipeline(base, trail).config
         return base, PIPELINES.built_in[base]
+
+    def _reading(
+        self, name: str, base: PipelineConfig, written: Mapping[str, Any]
+    ) -> PipelineConfig:
+        """Returns the pipeline that a table starts from, for the kind of data that it reads."""
+        feature = written.get(_FEATURE, base.feature)
+        if feature == base.feature:
+            return base
+        if feature == SignalData.feature:
+            signals = SignalData(held_out=base.data.held_out)
+            return dataclasses.replace(base, data=signals, schema="signal.pbtxt")
+        if feature != ImageData.feature:
+            line = f'expected "{SignalData.feature}" or "{ImageData.feature}"'
+            raise self._mistake(f"{_FEATURE}={feature!r}: {line}", name, _FEATURE)
+        # A detector of pictures has no meaning before it is said which are normal.
+        normal = written.get("data.normal")
+        data = ImageData(
+            normal=tuple(map(str, normal)) if isinstance(normal, list) else (),
+            held_out=base.data.held_out,
+        )
+        try:
+            return dataclasses.replace(base, name=name, data=data, schema="image.pbtxt")
+        except SettingError as error:
+            raise self._mistake(str(error), name, _FEATURE) from error
 
     def _require_known(self, name: str, setting: str, kinds: Mapping[str, Any]) -> None:
         if setting in kinds:

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -26,7 +26,7 @@ from components.data_gate.verdict import (
     missing_labels,
 )
 from components.raw_examples import splits_of
-from pipeline_config import NEWEST_SPLIT, PREVIOUS_SPLIT, GateRefusalError
+from pipeline_config import NEWEST_SPLIT, PREVIOUS_SPLIT, GateRefusalError, SignalData
 
 VERDICT_FILE = "verdict.json"
 
@@ -57,7 +57,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
         both_classes: 1 if each split must hold normal and abnormal examples, as far as they all
             have a label.
         presumes_normal: 1 if examples without a label are presumed normal.
-        normal_classes: `data.normal` of signals, as a JSON array.
+        normal_classes: `data.normal`, as a JSON array.
         drift_threshold: See `pipeline_config.GateConfig`.
         label_drift_threshold: See `pipeline_config.GateConfig`.
         schema_file: Where a person changes the curated schema; for messages.
@@ -82,7 +82,8 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
         if both_classes:
             labels[split] = label_counts(dataset)
             classes.update(class_counts(dataset))
-    reasons += missing_classes(labels, presumes_normal=bool(presumes_normal))
+    normal = json.loads(normal_classes)
+    reasons += missing_classes(labels, classes, normal, presumes_normal=bool(presumes_normal))
     reasons += missing_examples(examples)
     drifts = []
     if PREVIOUS_SPLIT in artifact_utils.decode_split_names(statistics.split_names):
@@ -103,12 +104,16 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
             "examples": examples,
             "labels": labels,
             "notices": [
-                *few_normal(labels, classes, json.loads(normal_classes)),
+                *(few_normal(labels, classes, normal) if _are_signals(curated) else ()),
                 *missing_labels(labels),
             ],
             "drift": {drift.feature: drift.distance for drift in drifts},
         }
         file.write(json.dumps(content, indent=2))
+
+
+def _are_signals(schema: schema_pb2.Schema) -> bool:
+    return any(feature.name == SignalData.feature for feature in schema.feature)
 
 
 def _read_statistics(artifact: Artifact, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from data.formats.labels import convention_notice
+from data.formats.labels import convention_notice, no_normal_fault
 from pipeline_config import (
     AAMI_NORMAL_BEATS,
     ABNORMAL_LABEL,
@@ -86,7 +87,11 @@ def missing_examples(examples: Mapping[str, int]) -> list[str]:
 
 
 def missing_classes(
-    labels: Mapping[str, Mapping[str, int]], *, presumes_normal: bool = True
+    labels: Mapping[str, Mapping[str, int]],
+    classes: Mapping[str, int] = MappingProxyType({}),
+    normal: Sequence[str] = (),
+    *,
+    presumes_normal: bool = True,
 ) -> list[str]:
     """Returns a sentence for each split of a detector that lacks a class it needs.
 
@@ -96,6 +101,8 @@ def missing_classes(
 
     Args:
         labels: `label_counts` by split.
+        classes: `class_counts` of all splits.
+        normal: Value of `data.normal`.
         presumes_normal: Whether examples without a label are presumed normal.
     """
     sentences = []
@@ -105,6 +112,10 @@ def missing_classes(
     if any(UNLABELLED_KEY in counts for counts in labels.values()):
         train = _missing_normal(SPLITS[0], labels[SPLITS[0]], "train on", presumes_normal)
         return [*train, *sentences]
+    if not any(counts["normal"] for counts in labels.values()) and (
+        fault := no_normal_fault(classes, normal)
+    ):
+        return [fault]
     for split, counts in labels.items():
         if split == CALIBRATION_SPLIT:
             continue

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from components.example_gen.executor import SpanWindowExecutor
 from components.example_gen.input_files import data_settings, full_paths, resolve_window
-from data.formats.image_file import find_images_to_train, holds_both_splits
+from data.formats.image_file import class_names_of, find_images_to_train, holds_both_splits
 from data.formats.image_npz import ImageSplit
 from data.formats.picture_file import class_labels
 from data.formats.rows import Block
@@ -76,9 +76,8 @@ def to_examples(block: Block) -> Iterator[tf.train.Example]:
     int64_list [1]; `example_id` bytes_list [1]: 32 hex characters of a BLAKE2b digest of the
     image's bytes and its label; `class` bytes_list [1], the class's name, else its label.
     """
-    rows = block.rows
-    names = rows.labels.astype(np.str_) if rows.classes is None else rows.classes
-    for (image, label), name in zip(_images(block), names.tolist(), strict=True):
+    names = class_names_of(block.rows).tolist()
+    for (image, label), name in zip(_images(block), names, strict=True):
         pixels = image.tobytes()
         content = pixels + label.to_bytes(max(1, (label.bit_length() + 7) // 8), "little")
         example_id = hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -1,15 +1,20 @@
 """The readers of images to train on, whatever the format of their files."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from data.formats.idx_file import find_pair, read_images
 from data.formats.image_csv import read_image_rows
 from data.formats.image_npz import ImageSplit, find_npz_images, has_splits
+from data.formats.labels import LabelRule
 from data.formats.picture_file import find_pictures
-from data.formats.rows import Block
+from data.formats.rows import Block, Rows
 from data.spans.files import PICTURE_SUFFIXES
 from pipeline_config import ImageData, UserInputError
 
@@ -59,13 +64,29 @@ def find_images_to_train(
 
     Args:
         paths: At least one, on any file system that Beam supports.
-        data: What the files hold.
+        data: What the files hold; with `data.normal`, labels say which images are normal.
         labels: Label of each class that has a name instead of a number.
         split: Which images, if one file holds those of both splits; None for all.
 
     Raises:
         UserInputError: A file is damaged, or holds something else than `data` says.
     """
+    readers = _class_readers(paths, data, labels, split)
+    if not data.normal:
+        return readers
+    return [
+        functools.partial(_read_marked, reader, LabelRule.from_data(data)) for reader in readers
+    ]
+
+
+def class_names_of(rows: Rows) -> npt.NDArray[np.str_]:
+    """Returns the name of each image's class, str [n]: its number if it has no name."""
+    return rows.labels.astype(np.str_) if rows.classes is None else rows.classes
+
+
+def _class_readers(
+    paths: Sequence[str], data: ImageData, labels: Mapping[str, int], split: ImageSplit | None
+) -> list[ImageReader]:
     shape = (data.height, data.width)
     kind = image_kind(paths)
     if kind == "pictures":
@@ -75,6 +96,15 @@ def find_images_to_train(
     if kind == "csv":
         return [functools.partial(read_image_rows, path, shape) for path in paths]
     return [functools.partial(read_images, *find_pair(paths, shape))]
+
+
+def _read_marked(read: ImageReader, rule: LabelRule) -> Iterator[Block]:
+    """Yields blocks whose labels say which images are normal; the classes keep their names."""
+    for block in read():
+        classes = class_names_of(block.rows)
+        labels = rule.labels_of(classes)
+        rows = dataclasses.replace(block.rows, labels=labels, classes=classes)
+        yield dataclasses.replace(block, rows=rows)
 
 
 def _kind(path: str) -> ImageKind:

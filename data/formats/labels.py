@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.formats.columns import MISSING_CELLS
-from pipeline_config import ABNORMAL_LABEL, NORMAL_LABEL, UNLABELLED, SignalData
+from pipeline_config import ABNORMAL_LABEL, NORMAL_LABEL, UNLABELLED, ImageData, SignalData
 
 _NO_CLASS = MISSING_CELLS | {"?"}
 """What programs write for a missing label, in lower case."""
@@ -68,7 +68,7 @@ class LabelRule:
     normal: frozenset[str]
 
     @classmethod
-    def from_data(cls, data: SignalData) -> "LabelRule":
+    def from_data(cls, data: SignalData | ImageData) -> "LabelRule":
         """Returns the rule that a pipeline's settings give."""
         return cls.of(data.normal)
 

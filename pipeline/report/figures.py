@@ -103,7 +103,9 @@ def draw_figures(findings: Findings) -> dict[str, Any]:
                 + " and ".join(name for name, _ in series)
                 + (f"; threshold at {threshold:.4g}." if threshold is not None else "."),
             )
-        samples = read_samples(findings, SIGNALS if judged.is_detector else IMAGES)
+        samples = read_samples(
+            findings, SIGNALS if judged.feature == SignalData.feature else IMAGES
+        )
         if samples is not None and judged.feature == SignalData.feature:
             signals = [_signal(samples, number) for number in range(len(samples.error))]
         elif samples is not None:
@@ -177,8 +179,8 @@ def _signal(samples: Samples, number: int) -> Markup:
     Each channel has axes of its own, below one another. All signals of `samples` get the same
     limits, so that they compare.
     """
-    which = {NORMAL_LABEL: 0, UNLABELLED: 2}.get(int(samples.label[number]), 1)
-    truth, colour = _TRUTHS[which], f"C{which}"
+    truth = _truth(samples, number)
+    colour = f"C{_TRUTHS.index(truth)}"
     title = f"{truth}, error {samples.error[number]:.4f}"
     if samples.is_anomaly is not None:
         title += f": judged {'abnormal' if samples.is_anomaly[number] else 'normal'}"
@@ -227,7 +229,7 @@ def _images(samples: Samples) -> Markup:
             axes.spines[:].set_visible(False)
         axes_of_row[0].set_ylabel(name, rotation=0, ha="right", va="center")
     for number, axes in enumerate(grid[0]):
-        axes.set_title(f"class {samples.label[number]}", loc="center", fontsize="small")
+        axes.set_title(_picture_title(samples, number), loc="center", fontsize="small")
     for number, axes in enumerate(grid[-1]):
         axes.set_xlabel(f"{samples.error[number]:.4f}", fontsize="small")
     shown = "originals, noisy inputs and" if samples.noisy is not None else "originals and"
@@ -237,6 +239,18 @@ def _images(samples: Samples) -> Markup:
         f"{columns} columns of images: {shown} reconstructions; errors from "
         f"{samples.error.min():.4f} to {samples.error.max():.4f}.",
     )
+
+
+def _picture_title(samples: Samples, number: int) -> str:
+    if samples.is_anomaly is None:
+        return f"class {samples.label[number]}"
+    verdict = "abnormal" if samples.is_anomaly[number] else "normal"
+    return f"{_truth(samples, number)}\njudged {verdict}"
+
+
+def _truth(samples: Samples, number: int) -> str:
+    """Returns what a detector's example is by its label."""
+    return _TRUTHS[{NORMAL_LABEL: 0, UNLABELLED: 2}.get(int(samples.label[number]), 1)]
 
 
 def _limits(*signals: np.ndarray) -> tuple[float, float]:

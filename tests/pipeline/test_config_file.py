@@ -14,7 +14,14 @@ import pytest
 
 from pipeline.config_file import read_config_file, use_config_file
 from pipeline.runners.airflow.settings import scheduled_config, scheduled_configs
-from pipeline_config import ANOMALY, BASIC, PIPELINES, SettingError, UserInputError
+from pipeline_config import (
+    ANOMALY,
+    BASIC,
+    PIPELINES,
+    ImageData,
+    SettingError,
+    UserInputError,
+)
 from tests.conftest import Aepipe
 
 Write = Callable[[str], Path]
@@ -91,6 +98,52 @@ def test_a_new_pipeline_never_pushes_into_the_model_of_its_base(write: Write) ->
     pipelines = read_config_file(write(text)).pipelines
     models = {name: own.config.pusher.model_name for name, own in pipelines.items()}
     assert models == {"heart": "heart", "ward": "ward"}
+
+
+def test_a_detector_of_pictures_is_a_base_and_a_feature(write: Write) -> None:
+    text = """
+    [boots]
+    base = "anomaly"
+    feature = "image"
+    data.normal = [9]
+    [bags]
+    base = "boots"
+    data.normal = ["8", "bag"]
+    """
+    pipelines = read_config_file(write(text)).pipelines
+    boots, bags = pipelines["boots"].config, pipelines["bags"].config
+    assert boots.data == ImageData(normal=("9",))
+    assert (boots.schema, boots.is_detector, boots.model) == ("image.pbtxt", True, ANOMALY.model)
+    assert boots.evaluator == ANOMALY.evaluator
+    assert bags.data == ImageData(normal=("8", "bag"))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            '[boots]\nbase = "anomaly"\nfeature = "image"',
+            "data.normal: pipeline boots detects anomalies in pictures: name the classes that "
+            "are normal, such as data.normal=9",
+        ),
+        (
+            '[boots]\nbase = "basic"\n\ndata.normal = ["9"]',
+            "data.normal: pipeline boots detects no anomalies: a pipeline of a file with base = "
+            '"anomaly" and feature = "image" does',
+        ),
+        (
+            '[boots]\nbase = "anomaly"\nfeature = "picture"',
+            'feature=\'picture\': expected "signal" or "image"',
+        ),
+    ],
+)
+def test_a_detector_of_pictures_says_which_are_normal(
+    text: str, sentence: str, write: Write
+) -> None:
+    path = write(text)
+    with pytest.raises(UserInputError) as caught:
+        read_config_file(path)
+    assert str(caught.value) == f"{path}:{len(text.splitlines())}: [boots] {sentence}"
 
 
 def test_a_bound_is_set_and_taken_away(write: Write) -> None:
@@ -298,8 +351,9 @@ def test_the_files_that_the_documentation_shows_are_taken(write: Write) -> None:
     assert shown
     for text in shown:
         assert read_config_file(write(text)).pipelines
-    (heart,) = [text for text in shown if text.startswith("# docs/heart.toml\n")]
-    assert tomllib.loads((docs / "heart.toml").read_text()) == tomllib.loads(heart)
+    for name in ("heart", "garments"):
+        (text,) = [text for text in shown if text.startswith(f"# docs/{name}.toml\n")]
+        assert tomllib.loads((docs / f"{name}.toml").read_text()) == tomllib.loads(text)
 
 
 def test_an_error_of_a_setting_names_it() -> None:

@@ -201,3 +201,12 @@ def test_what_is_held_out_needs_normal_examples_and_no_others(
 
     assert len(sentences) == bool(expected)
     assert all("split 'calibration'" in sentence and expected in sentence for sentence in sentences)
+
+
+def test_classes_of_which_none_is_normal_are_named() -> None:
+    labels = {"train": {"normal": 0, "abnormal": 5}, "eval": {"normal": 0, "abnormal": 2}}
+    (reason,) = missing_classes(labels, {"bag": 4, "shoe": 3}, ["boot"])
+    assert reason == (
+        "no row is of a normal class (data.normal=boot); the classes are bag (4 rows), shoe "
+        "(3 rows): --set data.normal=bag"
+    )
