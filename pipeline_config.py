@@ -442,6 +442,10 @@ class TrainerConfig(Section):
     """
 
     section: ClassVar[str] = "trainer"
+    NOT_SEARCHED: ClassVar[tuple[str, ...]] = (
+        # A seed that a search finds is luck, and the others say how and where to train.
+        *("seed", "warm_start", "steps_per_execution", "distribution"),
+    )
     epochs: int = setting(10, ge=1)
     steps: int = setting(0, "0 (epochs decide) or more steps, up to 1000000", ge=0)
     batch_size: int = setting(32, ge=1)
@@ -622,6 +626,70 @@ class ScheduleConfig(Section):
     keep_runs: int = setting(0, "0 (all) to 1000000 runs", ge=0)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Range:
+    """Numbers that `aepipe tune` may try for a setting.
+
+    Attributes:
+        low: The least, whole if the setting is.
+        high: The greatest.
+        log: Whether 0.001 to 0.01 is searched as much as 0.01 to 0.1.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """Its values that decide whether all of them are valid."""
+        return (self.low, self.high)
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Values that `aepipe tune` may try for a setting."""
+
+    values: tuple[Any, ...]
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """Its values that decide whether all of them are valid."""
+        return self.values
+
+
+SearchSpace = Mapping[str, Range | Choice]
+"""Full name of a setting -> what may be tried for it."""
+
+
+def _check_search(search: SearchSpace, trainer: TrainerConfig) -> None:
+    kinds = {
+        f"{trainer.section}.{field.name}": field.type
+        for field in dataclasses.fields(trainer)
+        if field.name not in trainer.NOT_SEARCHED
+    }
+    for name, space in search.items():
+        key = f"search.{name}"
+        if name not in kinds:
+            # Every trial trains on what one Transform wrote.
+            line = f"{key}: expected one of {', '.join(kinds)}"
+            raise SettingError(line, key)
+        shown = list(space.values) if isinstance(space, Choice) else dataclasses.asdict(space)
+        if isinstance(space, Range):
+            _require(kinds[name] in (int, float), key, shown, "a list of values")
+            is_range = space.low < space.high and (space.low > 0 or not space.log)
+            _require(is_range, key, shown, "low below high, and above 0 if log is true")
+        _require(bool(space.ends), key, shown, "one value or more")
+        ends: tuple[Any, ...] = space.ends
+        for value in ends:
+            is_whole = kinds[name] is not int or type(value) is int
+            _require(is_whole, key, shown, "whole numbers")
+            try:
+                dataclasses.replace(trainer, **{name.partition(".")[2]: value})
+            except SettingError as error:
+                raise SettingError(f"search.{error}", key) from error
+
+
 Loss = Literal["mse", "mae"]
 LOSSES: tuple[str, ...] = get_args(Loss)
 
@@ -636,6 +704,8 @@ class PipelineConfig:
         model: Name of the `keras.Model` subclass in `trainer/models.py`.
         loss: Keras' name of the training loss, also the reconstruction error of one example.
         schema: File of the curated schema in `components/schema/`.
+        search: What `aepipe tune` may try, for settings of `trainer`; empty for a pipeline that
+            is not tuned. No run depends on it.
     """
 
     name: str
@@ -651,6 +721,7 @@ class PipelineConfig:
     infra_validator: InfraValidatorConfig = InfraValidatorConfig()
     pusher: PusherConfig
     schedule: ScheduleConfig = ScheduleConfig()
+    search: SearchSpace = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(is_name("pipeline", self.name), "name", self.name, name_rule("pipeline"))
@@ -667,6 +738,7 @@ class PipelineConfig:
             )
         if isinstance(self.data, ImageData) and self.data.marks_normal != self.is_detector:
             raise SettingError(self._wrong_normal_classes(), "data.normal")
+        _check_search(self.search, self.trainer)
 
     def _wrong_normal_classes(self) -> str:
         if self.is_detector:
@@ -783,6 +855,10 @@ BASIC = PipelineConfig(
     trainer=TrainerConfig(epochs=10, batch_size=32),
     evaluator=EvaluatorConfig(tutorial_upper_bounds={"val_loss": 0.02}),
     pusher=PusherConfig(model_name="basic_autoencoder"),
+    search={
+        "trainer.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "trainer.batch_size": Choice((16, 32, 64, 128)),
+    },
 )
 
 DENOISE = PipelineConfig(
@@ -799,6 +875,10 @@ DENOISE = PipelineConfig(
         tutorial_upper_bounds={"val_loss": 0.02},
     ),
     pusher=PusherConfig(model_name="denoising_autoencoder"),
+    search={
+        "trainer.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "trainer.batch_size": Choice((16, 32, 64, 128)),
+    },
 )
 
 ANOMALY = PipelineConfig(
@@ -820,6 +900,11 @@ ANOMALY = PipelineConfig(
         }
     ),
     pusher=PusherConfig(model_name="ecg_anomaly_detector"),
+    search={
+        "trainer.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "trainer.batch_size": Choice((16, 32, 64, 128, 256, 512)),
+        "trainer.epochs": Range(low=10, high=100, log=True),
+    },
 )
 
 DETECTOR = PipelineConfig(
@@ -842,6 +927,11 @@ DETECTOR = PipelineConfig(
         threshold="conformal", tutorial_lower_bounds=dict(ANOMALY.evaluator.tutorial_lower_bounds)
     ),
     pusher=PusherConfig(model_name="signal_anomaly_detector"),
+    search={
+        "trainer.learning_rate": Range(low=5e-4, high=1e-2, log=True),
+        "trainer.batch_size": Choice((32, 64, 128)),
+        "trainer.steps": Range(low=1000, high=6000, log=True),
+    },
 )
 
 PIPELINES = Pipelines(BASIC, DENOISE, ANOMALY, DETECTOR)

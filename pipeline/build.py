@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow_data_validation as tfdv
 from tfx.components.example_gen.component import FileBasedExampleGen
@@ -232,21 +233,26 @@ def _training(
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=[validation]),
         custom_config={
-            "config": {
-                "name": config.name,
-                "model": config.model,
-                "loss": config.loss,
-                "detector": config.is_detector,
-                "feature": config.data.feature,
-                "shape": list(config.data.shape),
-                "trainer": section_as_dict(config.trainer),
-                "presumes_normal": config.data.presumes_normal,
-                **({"validates_on_held_out": True} if config.data.held_out else {}),
-            },
+            "config": training_settings(config),
             "fingerprint": source_fingerprint("trainer"),
         },
     )
     return [*nodes, trainer]
+
+
+def training_settings(config: PipelineConfig) -> dict[str, Any]:
+    """Returns as JSON values what `TrainerSettings.from_custom_config` reads."""
+    return {
+        "name": config.name,
+        "model": config.model,
+        "loss": config.loss,
+        "detector": config.is_detector,
+        "feature": config.data.feature,
+        "shape": list(config.data.shape),
+        "trainer": section_as_dict(config.trainer),
+        "presumes_normal": config.data.presumes_normal,
+        **({"validates_on_held_out": True} if config.data.held_out else {}),
+    }
 
 
 def _pushing(

@@ -23,6 +23,7 @@ from pipeline.commands.options import home_of, with_config_option
 from pipeline.commands.predict import predict
 from pipeline.commands.run import run
 from pipeline.commands.supervised import OWN_PROCESS, print_interruption
+from pipeline.commands.tune import tune
 from pipeline_config import PIPELINES, UserInputError
 from serving.command import serve
 
@@ -77,7 +78,21 @@ def main() -> None:
 
 
 for command in (
-    *(run, runs, show, report, config, data, serve, predict, models, compile_, schedule, doctor),
+    *(
+        run,
+        tune,
+        runs,
+        show,
+        report,
+        config,
+        data,
+        serve,
+        predict,
+        models,
+        compile_,
+        schedule,
+        doctor,
+    ),
 ):
     main.add_command(command)
 

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from components.schema import curated_names
+from pipeline.search_space import SEARCH, search_entries, space_of
 from pipeline.settings import (
     ALL,
     PATHS,
@@ -34,6 +35,7 @@ from pipeline_config import (
     PIPELINES,
     ImageData,
     PipelineConfig,
+    SearchSpace,
     SettingError,
     SignalData,
     UserInputError,
@@ -167,7 +169,9 @@ class _Reader:
     def _read(self, name: str, trail: tuple[str, ...]) -> OwnPipeline:
         base_name, base = self._base(name, trail)
         values = {}
-        written = dict(_flattened(self._tables[name]))
+        table = dict(self._tables[name])
+        searched = table.pop(SEARCH, {})
+        written = dict(_flattened(table))
         written.pop(_BASE, None)
         base = self._reading(name, base, written)
         kinds = {**FIELDS, **available_settings(base)}
@@ -177,17 +181,35 @@ class _Reader:
                 values[setting] = typed_value(setting, value, kinds[setting])
             except UserInputError as error:
                 raise self._mistake(str(error), name, setting) from error
-        lines = {setting: self._line(name, setting) for setting in values}
+        search = self._search(name, base, searched)
+        of_search = [f"{SEARCH}.{setting}" for setting in search]
+        lines = {setting: self._line(name, setting) for setting in (*values, *of_search)}
         values.pop(_FEATURE, None)
         self._complete(name, values)
         if name not in PIPELINES.built_in:
             # A fourth pipeline never takes over the model of the one that it starts from.
             values.setdefault(_MODEL_NAME, name)
         try:
-            config = with_values(base, {**values, "name": name})
+            config = with_values(base, {**values, "name": name, SEARCH: {**base.search, **search}})
         except SettingError as error:
             raise self._mistake(str(error), name, error.setting) from error
         return OwnPipeline(config, base_name, MappingProxyType(lines))
+
+    def _search(self, name: str, base: PipelineConfig, table: Any) -> SearchSpace:
+        """Returns the settings that the table adds to the base's search space, or changes in it."""
+        if not isinstance(table, dict):
+            line = f"{SEARCH}: expected settings, such as {SEARCH}.trainer.batch_size = [32, 64]"
+            raise self._mistake(line, name, SEARCH)
+        kinds, search = available_settings(base), {}
+        for setting, value in search_entries(table):
+            key = f"{SEARCH}.{setting}"
+            if setting not in kinds:
+                raise self._mistake(f"{key}: {unknown_setting(setting, name, kinds)}", name, key)
+            try:
+                search[setting] = space_of(setting, value, kinds[setting])
+            except UserInputError as error:
+                raise self._mistake(str(error), name, key) from error
+        return search
 
     def _base(self, name: str, trail: tuple[str, ...]) -> tuple[str, PipelineConfig]:
         built_in = name in PIPELINES.built_in

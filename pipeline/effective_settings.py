@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from pipeline.config_file import FIELDS, ConfigFile
+from pipeline.search_space import search_as_values
 from pipeline.settings import NO_BOUND, setting_values
 from pipeline_config import PIPELINES, PipelineConfig
 
@@ -31,7 +32,7 @@ class EffectiveSetting:
 def effective_settings(
     config: PipelineConfig, file: ConfigFile | None = None, set_names: Collection[str] = ()
 ) -> list[EffectiveSetting]:
-    """Returns all settings of a pipeline.
+    """Returns all settings of a pipeline, and its search space.
 
     Args:
         config: The pipeline, with the settings of the command line.
@@ -42,7 +43,8 @@ def effective_settings(
     root = _chain(config.name, file)[-1]
     at_root = setting_values(PIPELINES.built_in[root])
     settings = []
-    for name, value in {**fields, **setting_values(config)}.items():
+    searched = search_as_values(config.search)
+    for name, value in {**fields, **setting_values(config), **searched}.items():
         if value is None and at_root.get(name) is None:
             continue
         # A bound that is taken away is taken away from the tutorial's too; see `with_values`.
@@ -72,9 +74,11 @@ def as_toml(
 
 
 def toml_value(value: Any) -> str:
-    """Returns a text, number, truth value or list of these as TOML has it."""
+    """Returns a text, number, truth value, or a list or table of these, as TOML has it."""
     if isinstance(value, list):
         return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {toml_value(each)}' for key, each in value.items())} }}"
     if isinstance(value, float):
         return repr(value)
     # JSON's own, but for one character that TOML has no raw form of.

@@ -32,7 +32,8 @@ class Home:
     @property
     def folders(self) -> tuple[Path, ...]:
         """All folders in it: nothing else may write there."""
-        return (self.push_root, self.root / "artifacts", self.metadata, self.runs, self.schemas)
+        artifacts = self.root / "artifacts"
+        return (self.push_root, artifacts, self.metadata, self.runs, self.schemas, self.tuning)
 
     @property
     def metadata(self) -> Path:
@@ -48,6 +49,11 @@ class Home:
     def runs(self) -> Path:
         """One folder a run: its log, its outcome, its report."""
         return self.root / "runs"
+
+    @property
+    def tuning(self) -> Path:
+        """The studies of `aepipe tune`, one file a pipeline."""
+        return self.root / "tuning"
 
     @property
     def stage_graphs(self) -> Path:

@@ -131,7 +131,7 @@ def _reasons_to_keep(
         reasons.setdefault(run_id, f"{version} came from it")
     if blessed := [run.run_id for run in runs if run.blessed]:
         reasons.setdefault(blessed[0], "the next model is compared with the one it made")
-    if finished := [run.run_id for run in counted if run.status != "failed"]:
+    if finished := [run.run_id for run in counted if run.status not in ("failed", "tuned")]:
         reasons.setdefault(finished[0], "the next run takes finished stages from it")
     judged_spans: set[int] = set()
     for outcome in runs:

@@ -1,36 +1,18 @@
 """A progress bar for a training."""
 
-import os
-import sys
 from typing import Any
 
 import keras
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trainer.progress_bar import progress_bar
 
 
 class TrainingProgress(keras.callbacks.Callback):
-    """Shows the epoch, loss and val_loss on stderr.
-
-    Nothing is shown if stderr is not a terminal or `AEPIPE_PROGRESS` is 0.
-    """
+    """Shows the epoch, loss and val_loss on a `progress_bar`."""
 
     def __init__(self, description: str, epochs: int) -> None:
         super().__init__()
-        console = Console(file=sys.stderr)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[losses]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal or os.environ.get("AEPIPE_PROGRESS") == "0",
-            transient=True,
-            # What others print meanwhile is theirs: a pipeline runner has its own log file.
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._progress = progress_bar()
         self._epochs = epochs
         self._description = description
 

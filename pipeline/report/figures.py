@@ -39,7 +39,7 @@ _CSS_VARIABLES = {
 }
 """Colours that stand for the page's CSS variables, so that a figure is light or dark with it."""
 
-_STYLE: Any = {
+STYLE: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": _MUTED,
     "axes.facecolor": "none",
@@ -69,6 +69,7 @@ _STYLE: Any = {
     "ytick.labelcolor": _INK,
     "ytick.left": False,
 }
+"""Matplotlib's settings for all figures of a page."""
 
 _TRUTHS = ("normal", "abnormal", "unlabelled")
 """What a detector's examples are called, in the order of their colours."""
@@ -84,10 +85,10 @@ def draw_figures(findings: Findings) -> dict[str, Any]:
     judged = findings.judged
     curve = histogram = images = None
     signals: list[Markup] = []
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         if history := findings.history:
             last = f"{history['val_loss'][-1]:.4g}" if "val_loss" in history else "not defined"
-            curve = _inline_svg(
+            curve = inline_svg(
                 _training_curve(history, judged.loss),
                 "curve",
                 f"Line chart: loss over {len(history['loss'])} epochs; training ends at "
@@ -96,7 +97,7 @@ def draw_figures(findings: Findings) -> dict[str, Any]:
         if findings.errors:
             threshold = findings.evaluation.get("threshold")
             series = _error_series(findings)
-            histogram = _inline_svg(
+            histogram = inline_svg(
                 _error_histogram(series, threshold, judged.loss),
                 "histogram",
                 "Histogram: reconstruction errors of the eval examples, "
@@ -205,7 +206,7 @@ def _signal(samples: Samples, number: int) -> Markup:
     of_channels = f" of {channels} channels" if channels > 1 else ""
     of_channels += f" (the first {shown})" if shown < channels else ""
     label = f"Line chart: a signal{of_channels} and its reconstruction; {title}."
-    return _inline_svg(figure, f"signal{number}", label)
+    return inline_svg(figure, f"signal{number}", label)
 
 
 def _by_channel(signals: np.ndarray) -> np.ndarray:
@@ -233,7 +234,7 @@ def _images(samples: Samples) -> Markup:
     for number, axes in enumerate(grid[-1]):
         axes.set_xlabel(f"{samples.error[number]:.4f}", fontsize="small")
     shown = "originals, noisy inputs and" if samples.noisy is not None else "originals and"
-    return _inline_svg(
+    return inline_svg(
         figure,
         "images",
         f"{columns} columns of images: {shown} reconstructions; errors from "
@@ -273,11 +274,11 @@ def _edges(errors: np.ndarray, threshold: float | None) -> np.ndarray:
     return np.linspace(low, high if high > low else low + 1e-6, _BINS + 1)
 
 
-def _inline_svg(figure: Figure, name: str, label: str) -> Markup:
+def inline_svg(figure: Figure, name: str, label: str) -> Markup:
     """Returns a figure as an element of an HTML page.
 
     Args:
-        figure: Drawn with `_STYLE`.
+        figure: Drawn with `STYLE`.
         name: Unique on the page; ids within the SVG start with it.
         label: What it shows, for those who do not see it.
     """

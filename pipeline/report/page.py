@@ -13,6 +13,7 @@ from components.threshold_evaluator.bounds import Bound
 from pipeline.report.findings import Findings, read_findings
 from pipeline.report.thresholds import threshold_figures, threshold_in_words, threshold_rows
 from pipeline.run.outcome import BOUND_ORIGINS, REPORT_FILE, VERDICTS, RunOutcome
+from pipeline.tuning.result import read_result
 from pipeline_config import PipelineConfig
 from serving.push_directory import durable_files
 
@@ -51,8 +52,10 @@ def write_report(
     """
     # Here, so that no other command imports Matplotlib.
     from pipeline.report.figures import LOSS_NAMES, draw_figures
+    from pipeline.report.search_figure import draw_search
 
     findings = read_findings(store, outcome.run_id, config)
+    tuning = read_result(directory)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -92,6 +95,8 @@ def write_report(
             if path
         },
         href=quote,
+        tuning=tuning,
+        search=draw_search(tuning) if tuning else None,
         **draw_figures(findings),
     )
     path = directory / REPORT_FILE

@@ -61,7 +61,8 @@ def previous_outcome(read: RunData, past: Sequence[RunOutcome]) -> RunOutcome | 
     the same again. A failure is none, as its cause (a full disk, a file without rights) may be
     gone while data and settings are the same; nor is a push of which the version is gone.
     """
-    last = next((run for run in past if run.pipeline == read.config.name), None)
+    runs = (run for run in past if run.pipeline == read.config.name and run.status != "tuned")
+    last = next(runs, None)
     if last is None or last.status in ("failed", "interrupted"):
         return None
     if last.pushed and not Path(last.pushed).is_dir():

@@ -11,13 +11,21 @@ from pipeline_config import is_name
 from serving.push_directory.durable_files import publish
 
 Status = Literal[
-    "pushed", "unchanged", "no new data", "not_blessed", "data_refused", "failed", "interrupted"
+    "pushed",
+    "unchanged",
+    "no new data",
+    "not_blessed",
+    "data_refused",
+    "failed",
+    "interrupted",
+    "tuned",
 ]
 
 EXIT_CODES: dict[Status, int] = {
     "pushed": 0,
     "unchanged": 0,
     "no new data": 0,
+    "tuned": 0,
     "not_blessed": 3,
     "data_refused": 3,
     "failed": 2,
@@ -33,6 +41,7 @@ VERDICTS: dict[Status, tuple[str, str]] = {
     "data_refused": ("refused by the data gate", ", nothing trained or pushed"),
     "failed": ("failed", ", nothing pushed"),
     "interrupted": ("interrupted", ", nothing pushed"),
+    "tuned": ("tuned", ", nothing pushed"),
 }
 """What a person reads of a status: what came of the run, and what did not."""
 
@@ -65,7 +74,8 @@ class RunOutcome:
             `not_blessed`: the model gate or the infra validator refused; `data_refused`: the
             data gate refused;
             `failed`: the user's input or setting was wrong;
-            `interrupted`: a signal ended the run before its time, and it had pushed nothing.
+            `interrupted`: a signal ended the run before its time, and it had pushed nothing;
+            `tuned`: settings were searched on what the stages up to Transform made.
         data: Which data was read; None if none was found.
         metrics: Metric name -> value; None for one that is not defined on this data. What takes
             labels is absent if there are none.

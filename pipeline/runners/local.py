@@ -1,9 +1,10 @@
-"""`aepipe run`: one pipeline after another in this process, from raw data to an outcome."""
+"""Pipelines in this process, from raw data to an outcome: for `aepipe run` and `aepipe tune`."""
 
 import contextlib
 import dataclasses
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -66,6 +67,11 @@ class RunRequest:
     verbose: bool = False
 
 
+Work = Callable[[RunRecord, PipelineConfig, RunRequest, RunData | None, Console], None]
+"""What a run does: given are its record, its pipeline, what was asked for, the data if they were
+looked for already, and where the lines for a person go."""
+
+
 def run_pipelines(request: RunRequest, human_output: TextIO) -> list[RunOutcome]:
     """Runs the named pipelines one after another; a refused one does not stop the next.
 
@@ -78,17 +84,17 @@ def run_pipelines(request: RunRequest, human_output: TextIO) -> list[RunOutcome]
     """
     configs = configured(request.names, request.settings)
     require_reachable(request.home, beam_arguments(request.beam_profile, request.beam_args))
-    return [_run_and_notify(config, request, human_output) for config in configs]
+    return [run_and_notify(config, request, human_output, run_stages) for config in configs]
 
 
-def _run_and_notify(
-    config: PipelineConfig, request: RunRequest, human_output: TextIO
+def run_and_notify(
+    config: PipelineConfig, request: RunRequest, human_output: TextIO, work: Work
 ) -> RunOutcome:
     """Runs a pipeline and notifies the webhook of a bad end, also of a bug."""
     home = Home(request.home.absolute())
     begun = RunOutcome(config.name, new_run_id(config.name), "failed")
     try:
-        outcome = _run(config, request, home, begun.run_id, human_output)
+        outcome = _run(config, request, home, begun.run_id, human_output, work)
     except Exception as error:
         user_error = str(error) if isinstance(error, UserInputError) else None
         line = user_error or home_fault(error, home.root, (home.runs, home.push_root))
@@ -104,7 +110,12 @@ def _run_and_notify(
 
 
 def _run(
-    config: PipelineConfig, request: RunRequest, home: Home, run_id: str, human_output: TextIO
+    config: PipelineConfig,
+    request: RunRequest,
+    home: Home,
+    run_id: str,
+    human_output: TextIO,
+    work: Work,
 ) -> RunOutcome:
     home.prepare(config)
     console = plain_console(human_output)
@@ -124,7 +135,7 @@ def _run(
             return unchanged
         with open_record(home, config.name, run_id) as record:
             close_killed(home)
-            _run_logged(record, config, request, read, human_output)
+            _run_logged(record, config, request, read, human_output, work)
         if failure := prune_after_run(record.outcome, config, home):
             print_notice(console, failure)
             record.add_notice(failure)
@@ -137,32 +148,45 @@ def _run_logged(
     request: RunRequest,
     read: RunData | None,
     human_output: TextIO,
+    work: Work,
 ) -> None:
     start = time.monotonic()
     with logs_to_file(record.log, verbose=request.verbose, shown=human_output) as shown:
         console = plain_console(shown)
         print_header(console, config)
         try:
-            read = read or read_data(config, record.home, request.data_dir)
-            _print_data(console, read)
-            stages = begin_run(
-                record,
-                read,
-                beam_args=beam_arguments(request.beam_profile, request.beam_args),
-                cache=request.cache,
-                rerun_from=request.rerun_from,
-            )
-            from pipeline.run.stage import run_stage
-
-            for stage in stages:
-                print_stage_started(console, stage)
-                run_stage(record, stage)
-                _print_stage(console, record, stage)
+            work(record, config, request, read, console)
         except Exception as error:
             record_failure(record, "run", error)
         outcome = end_run(record, config, total_seconds=time.monotonic() - start)
         if outcome.status != "failed":
             print_outcome(console, outcome)
+
+
+def run_stages(
+    record: RunRecord,
+    config: PipelineConfig,
+    request: RunRequest,
+    read: RunData | None,
+    console: Console,
+    last: str | None = None,
+) -> None:
+    """Runs the stages of a pipeline, or takes them from the cache, up to the stage `last`."""
+    read = read or read_data(config, record.home, request.data_dir)
+    _print_data(console, read)
+    stages = begin_run(
+        record,
+        read,
+        beam_args=beam_arguments(request.beam_profile, request.beam_args),
+        cache=request.cache,
+        rerun_from=request.rerun_from,
+    )
+    from pipeline.run.stage import run_stage
+
+    for stage in stages[: stages.index(last) + 1 if last else None]:
+        print_stage_started(console, stage)
+        run_stage(record, stage)
+        _print_stage(console, record, stage)
 
 
 def _print_data(console: Console, read: RunData) -> None:

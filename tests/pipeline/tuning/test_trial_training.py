@@ -1,0 +1,123 @@
+"""A trial's training on what Transform wrote, and what it is judged by."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import trainer.train
+from pipeline.tuning.training import TuningData, mean_error, train_trial
+from pipeline.tuning.trials import DivergedError
+from pipeline_config import ANOMALY, PipelineConfig, UserInputError
+from tests.trainer.trainings import Transformed, transform
+from trainer.autoencoder import Autoencoder
+from trainer.models import build_model
+
+LENGTH = 24
+
+
+@pytest.fixture(scope="module")
+def beats(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Waves, two thirds of them labelled normal; the eval split cannot be read."""
+    generator = np.random.default_rng(3)
+    phase = generator.uniform(0, 1, (300, 1))
+    waves = (np.sin(np.linspace(0, 6, LENGTH) + phase)).astype(np.float32)
+    data = transform(tmp_path_factory.mktemp("beats"), "signal", waves[:280], waves[280:], 0.0)
+    shutil.rmtree(data.folder / "Split-eval")
+    return data
+
+
+def config_of(base: PipelineConfig, **trainer: float) -> PipelineConfig:
+    return dataclasses.replace(
+        base,
+        data=dataclasses.replace(ANOMALY.data, length=LENGTH),
+        trainer=dataclasses.replace(ANOMALY.trainer, batch_size=32, **trainer),  # type: ignore[arg-type]
+    )
+
+
+def data_of(config: PipelineConfig, data: Transformed) -> TuningData:
+    return TuningData.of(config, str(data.folder / "graph"), str(data.folder))
+
+
+def test_each_epoch_is_judged_and_none_reads_the_eval_split(beats: Transformed) -> None:
+    config = config_of(ANOMALY, epochs=3)
+    judged: list[tuple[int, float]] = []
+
+    error = train_trial(
+        config, data_of(config, beats), lambda epoch, error: judged.append((epoch, error))
+    )
+
+    assert [epoch for epoch, _ in judged] == [1, 2, 3]
+    assert judged[-1][1] == pytest.approx(error, rel=1e-6)
+    assert 0 < error < judged[0][1]
+    again = train_trial(config, data_of(config, beats), lambda *_: None)
+    assert again == pytest.approx(error, rel=1e-6), "a trial depends on its settings alone"
+
+
+def test_held_out_examples_are_normal_and_not_trained_on(beats: Transformed) -> None:
+    config = config_of(ANOMALY, epochs=1)
+    tensors = beats.tensors("train")
+    normal = {row.tobytes() for row in tensors["target"][tensors["label"] == 1]}
+
+    data = data_of(config, beats)
+
+    held_out = {row.tobytes() for _, clean in data.held_out_batches for row in clean.numpy()}
+    trained = {row.tobytes() for _, clean in data.train.batches(64) for row in clean.numpy()}
+    assert held_out
+    assert held_out | trained == normal
+    assert not held_out & trained
+    assert data.described.startswith(f"{len(held_out)} normal examples of the training split")
+
+
+def test_held_out_normals_are_the_calibration_split(beats: Transformed, tmp_path: Path) -> None:
+    config = config_of(ANOMALY, epochs=1)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, held_out=0.2))
+    shutil.copytree(beats.folder, tmp_path, dirs_exist_ok=True)
+    shards = sorted((tmp_path / "Split-train").iterdir())
+    (tmp_path / "Split-calibration").mkdir()
+    shards[0].rename(tmp_path / "Split-calibration" / shards[0].name)
+
+    data = TuningData.of(config, str(tmp_path / "graph"), str(tmp_path))
+
+    held_out, train = data.held_out_batches, data.train.batches(64)
+    counts = [sum(len(clean) for _, clean in batches) for batches in (held_out, train)]
+    labels = beats.tensors("train")["label"]
+    assert sum(counts) == (labels == 1).sum()
+    assert 0 < counts[0] < counts[1]
+    assert data.described == f"{counts[0]} normal examples of the calibration split"
+
+
+def test_the_objective_is_the_mean_error_of_an_example(beats: Transformed) -> None:
+    data = data_of(config_of(ANOMALY), beats)
+    keras.utils.set_random_seed(0)
+    model = build_model("AnomalyDetector", (LENGTH,))
+    clean = np.concatenate([batch.numpy() for _, batch in data.held_out_batches])
+    off = model.predict(clean, verbose=0) - clean
+
+    for loss, expected in (("mae", np.abs(off).mean()), ("mse", np.square(off).mean())):
+        found = mean_error(model, data.held_out_batches, loss)  # type: ignore[arg-type]
+        assert found == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_training_that_diverges_ends_with_a_reason(
+    beats: Transformed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_a_nan(name: str, shape: tuple[int, ...]) -> Autoencoder:
+        model = build_model(name, shape)
+        model.set_weights([weight * np.nan for weight in model.get_weights()])
+        return model
+
+    monkeypatch.setattr(trainer.train, "build_model", with_a_nan)
+    config = config_of(ANOMALY, epochs=50)
+    with pytest.raises(DivergedError, match=r"not a number after epoch 1$"):
+        train_trial(config, data_of(config, beats), lambda *_: None)
+
+
+def test_too_few_examples_are_one_line(tmp_path: Path, beats: Transformed) -> None:
+    (tmp_path / "Split-train").mkdir()
+    graph = str(beats.folder / "graph")
+    with pytest.raises(UserInputError, match=r"no normal example of the training split.*more data"):
+        TuningData.of(config_of(ANOMALY), graph, str(tmp_path))
