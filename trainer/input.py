@@ -7,6 +7,7 @@ equal, so their order does not matter.)
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -67,14 +68,14 @@ class SplitReader:
         Returns:
             Dataset of pairs of float32 [n, *shape], read once an epoch. If Transform made
             `noisy` examples those are the first of the pair, else it is the target twice. A
-            split within `max_in_memory_bytes` is decoded once, here; its batches depend only on
-            its content and the seed. A larger one is shuffled in a window of 16,384 examples, so
-            that its batches also depend on how the files are cut.
+            split within `max_in_memory_bytes` is decoded at the first call, and its batches depend
+            only on its content and the seed. A larger one is shuffled in a window of 16,384
+            examples, so that its batches also depend on how the files are cut.
 
         Raises:
             ValueError: The split has no example to read.
         """
-        tensors = self._decode_in_memory()
+        tensors = self._in_memory
         if tensors is None:
             logging.info("%s: too large for memory, read anew in each epoch", self.patterns)
             batches = self._stream(batch_size, shuffle_seed, replicas)
@@ -87,8 +88,9 @@ class SplitReader:
         spec = self.tft_output.transformed_feature_spec()
         return NOISY_FEATURE if NOISY_FEATURE in spec else TARGET_FEATURE
 
-    def _decode_in_memory(self) -> dict[str, tf.Tensor] | None:
-        """Returns the split's tensors in the order of their ids; None if they are too many."""
+    @functools.cached_property
+    def _in_memory(self) -> dict[str, tf.Tensor] | None:
+        """The split's tensors, in the order of the files; None if they are too many."""
         chunks: list[dict[str, tf.Tensor]] = []
         held = 0
         for chunk in self._decode(self._records()):

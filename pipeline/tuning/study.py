@@ -5,8 +5,10 @@ from pathlib import Path
 
 import optuna
 import sqlalchemy.exc
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 
+from pipeline.run.failures import full_disk
 from pipeline.tuning.result import State, TrialResult
 from pipeline.tuning.space import TunedPipeline
 from pipeline_config import UserInputError
@@ -53,8 +55,10 @@ def open_study(path: Path, tuned: TunedPipeline, digest: str) -> tuple[optuna.St
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
         others = set(optuna.get_all_study_names(storage)) - {digest}
         study = optuna.create_study(storage=storage, study_name=digest, load_if_exists=True)
-    except (sqlalchemy.exc.DatabaseError, RuntimeError) as error:
-        line = str(error).splitlines()[0]
+    except (sqlalchemy.exc.DatabaseError, StorageInternalError, RuntimeError) as error:
+        if full_disk(error):
+            raise
+        line = str(error.__cause__ or error).splitlines()[0]
         raise UserInputError(f"{path}: no study can be kept in it: {line}; move it away") from error
     before = study.get_trials(deepcopy=False)
     for trial in before:

@@ -178,7 +178,6 @@ def test_another_process_in_the_same_home_waits_its_turn(second: Searched, aepip
         (("anomaly", "--minutes", "0"), "--minutes 0: expected more than 0 minutes"),
         (("anomaly", "--minutes", "nan"), "--minutes nan: expected more than 0 minutes"),
         (("anomaly", "--set", "trainer.epoch=3"), "--set trainer.epoch: .*trainer.epochs"),
-        (("blank",), "pipeline blank has no search space: .*--config.*"),
         (
             ("basic", "--set", "trainer.learning_rate=1", "--set", "trainer.batch_size=8"),
             "--set fixes all that pipeline basic searches: .*",
@@ -187,20 +186,8 @@ def test_another_process_in_the_same_home_waits_its_turn(second: Searched, aepip
     ],
 )
 def test_a_mistake_is_one_line(
-    arguments: tuple[str, ...],
-    line: str,
-    tmp_path: Path,
-    aepipe: Aepipe,
-    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...], line: str, tmp_path: Path, aepipe: Aepipe
 ) -> None:
-    blank = dataclasses.replace(
-        PIPELINES["basic"],
-        name="blank",
-        search={},
-        pusher=dataclasses.replace(PIPELINES["basic"].pusher, model_name="blank"),
-    )
-    monkeypatch.setattr(PIPELINES, "built_in", {**PIPELINES.built_in, "blank": blank})
-    PIPELINES.use_built_in()
     given = [argument.format(tmp=tmp_path) for argument in arguments]
 
     result = aepipe("tune", *given, "--home", tmp_path / "home")
