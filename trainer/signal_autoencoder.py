@@ -40,8 +40,8 @@ class SignalAutoencoder(Autoencoder):
     units: an example's error is the mean of the members' errors. Inside the training parts of
     seven data sets of signals, the mean ROC AUC of that error was 0.978 (the least 0.952), of the
     error in standard deviations 0.976, of the distance to the nearest normal example 0.976. With
-    `trainer.trim` of 0.2, up to a tenth of the abnormal heartbeats among the training examples
-    lowered it by 0.005 at most; without, one in a hundred lowered it by 0.06.
+    `trainer.trim` of 0.2, a tenth of the abnormal heartbeats among the training examples lowered it
+    from 0.991 to 0.982; without, one in a hundred lowered it by 0.05.
 
     Args:
         shape: Shape of one example, of any rank: `(length,)` or `(length, channels)`.
