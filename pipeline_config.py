@@ -763,12 +763,18 @@ class PipelineConfig:
 
 
 class Pipelines(Mapping[str, PipelineConfig]):
-    """The pipelines by name: the built-in ones, and those of a user's file if one is in force."""
+    """The pipelines by name: the built-in ones, and those of a user's file if one is in force.
 
-    def __init__(self, *built_in: PipelineConfig) -> None:
+    Args:
+        *built_in: In their order.
+        by_name: More built-in ones, which take long: `aepipe run all` leaves them out.
+    """
+
+    def __init__(self, *built_in: PipelineConfig, by_name: tuple[PipelineConfig, ...] = ()) -> None:
         self.built_in: Mapping[str, PipelineConfig] = MappingProxyType(
-            {config.name: config for config in built_in}
+            {config.name: config for config in (*built_in, *by_name)}
         )
+        self._by_name = frozenset(config.name for config in by_name)
         self._in_force: Mapping[str, PipelineConfig] = self.built_in
 
     def use(self, configs: Mapping[str, PipelineConfig]) -> None:
@@ -778,6 +784,11 @@ class Pipelines(Mapping[str, PipelineConfig]):
     def use_built_in(self) -> None:
         """Puts the built-in pipelines alone in force."""
         self._in_force = self.built_in
+
+    @property
+    def run_by_all(self) -> tuple[str, ...]:
+        """Names of the pipelines that `aepipe run all` runs."""
+        return tuple(name for name in self if name not in self._by_name)
 
     def named(self, name: str) -> PipelineConfig:
         """Returns a pipeline.
@@ -937,4 +948,32 @@ DETECTOR = PipelineConfig(
     },
 )
 
-PIPELINES = Pipelines(BASIC, DENOISE, ANOMALY, DETECTOR)
+BASIC_PLUS = PipelineConfig(
+    name="basic_plus",
+    description="wide dense autoencoder, Fashion-MNIST",
+    model="WideAutoencoder",
+    loss="mse",
+    schema="image.pbtxt",
+    data=ImageData(),
+    trainer=TrainerConfig(epochs=40, batch_size=128, learning_rate=1e-3, schedule="cosine"),
+    evaluator=EvaluatorConfig(tutorial_upper_bounds={"val_loss": 0.02}),
+    pusher=PusherConfig(model_name="basic_plus_autoencoder"),
+)
+
+DENOISE_PLUS = PipelineConfig(
+    name="denoise_plus",
+    description="residual convolutional denoiser, Fashion-MNIST with noise",
+    model="ResidualDenoiser",
+    loss="mse",
+    schema="image.pbtxt",
+    data=ImageData(),
+    transform=TransformConfig(noise=0.2),
+    trainer=TrainerConfig(epochs=20, batch_size=64, learning_rate=2e-3, schedule="cosine"),
+    evaluator=EvaluatorConfig(
+        tutorial_lower_bounds={"psnr_gain_db": 1.0},
+        tutorial_upper_bounds={"val_loss": 0.02},
+    ),
+    pusher=PusherConfig(model_name="denoise_plus_autoencoder"),
+)
+
+PIPELINES = Pipelines(BASIC, DENOISE, ANOMALY, DETECTOR, by_name=(BASIC_PLUS, DENOISE_PLUS))

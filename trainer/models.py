@@ -10,6 +10,7 @@ from keras import layers
 
 from pipeline_config import UserInputError
 from trainer.autoencoder import Autoencoder
+from trainer.picture_autoencoders import ResidualDenoiser, WideAutoencoder
 from trainer.signal_autoencoder import SignalAutoencoder
 
 
@@ -131,6 +132,8 @@ MODELS: Mapping[str, Callable[[Sequence[int]], Autoencoder]] = {
     "DenoisingAutoencoder": DenoisingAutoencoder,
     "AnomalyDetector": AnomalyDetector,
     "SignalAutoencoder": SignalAutoencoder,
+    "WideAutoencoder": WideAutoencoder,
+    "ResidualDenoiser": ResidualDenoiser,
 }
 
 

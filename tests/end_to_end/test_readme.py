@@ -58,8 +58,8 @@ def _add_fourth_autoencoder(source: Path) -> None:
     for name, anchor, addition in (
         (
             "pipeline_config.py",
-            "(BASIC, DENOISE, ANOMALY, DETECTOR)",
-            "(BASIC, DENOISE, ANOMALY, DETECTOR, SPARSE)",
+            "(BASIC, DENOISE, ANOMALY, DETECTOR,",
+            "(BASIC, DENOISE, ANOMALY, DETECTOR, SPARSE,",
         ),
         (
             "trainer/models.py",

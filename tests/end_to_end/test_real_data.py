@@ -55,3 +55,14 @@ def test_denoise_reaches_the_tutorials_figures(tmp_path: Path) -> None:
     assert outcome["metrics"]["val_loss"] <= 0.0073
     assert outcome["metrics"]["psnr_gain_db"] > 5
     assert outcome["status"] == "pushed"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "epochs", "bound"), [("basic_plus", 3, 0.0080), ("denoise_plus", 2, 0.0060)]
+)
+def test_plus_models_pass_the_tutorials_figures_within_a_few_epochs(
+    pipeline: str, epochs: int, bound: float, tmp_path: Path
+) -> None:
+    outcome, _ = _run(tmp_path / "home", pipeline, "--set", f"trainer.epochs={epochs}")
+    assert outcome["metrics"]["val_loss"] <= bound
+    assert outcome["status"] == "pushed"

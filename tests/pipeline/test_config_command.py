@@ -90,9 +90,7 @@ def test_without_a_file_all_is_default_but_what_is_set(aepipe: Aepipe) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "pipeline", ["basic", "denoise", "anomaly", "detector", "heart", "sensor", "site.v2", "all"]
-)
+@pytest.mark.parametrize("pipeline", [*PIPELINES.built_in, "heart", "sensor", "site.v2", "all"])
 def test_the_printed_file_can_be_fed_back(
     pipeline: str, own: Path, tmp_path: Path, aepipe: Aepipe
 ) -> None:

@@ -73,7 +73,8 @@ def test_a_table_of_a_built_in_pipeline_changes_it(write: Write) -> None:
     assert changed.trainer == dataclasses.replace(BASIC.trainer, epochs=1)
     assert changed.schedule.tags == ("a", "b")
     assert changed.pusher == BASIC.pusher
-    assert list(PIPELINES) == ["basic", "denoise", "anomaly", "detector"]
+    assert list(PIPELINES) == [*PIPELINES.built_in]
+    assert PIPELINES.run_by_all == ("basic", "denoise", "anomaly", "detector")
 
 
 def test_a_base_may_be_another_pipeline_of_the_file_in_any_order(write: Write) -> None:
@@ -168,7 +169,8 @@ def test_a_bound_is_set_and_taken_away(write: Write) -> None:
         ("length = 3", "own.toml:1: [length] expected a pipeline's table, such as [length]"),
         ("[[heart]]", "own.toml:1: [heart] expected a pipeline's table"),
         ("\n[heart]\ndata.length = 3", 'own.toml:2: [heart] a new pipeline starts from another: '
-         'add base = "basic" or "denoise" or "anomaly" or "detector"'),
+         'add base = "basic" or "denoise" or "anomaly" or "detector" '
+         'or "basic_plus" or "denoise_plus"'),
         ("[anomly]", "(or did you mean [anomaly]?)"),
         ('[all]\nbase = "basic"', "and not all, which means all pipelines"),
         ('["a b"]\nbase = "basic"', "own.toml:1: [a b] expected a pipeline name of letters"),
@@ -319,8 +321,8 @@ def test_a_run_of_a_pipeline_that_no_file_holds_any_more_is_one_line(
     result = aepipe("report", "--home", tmp_path)
     assert (result.exit_code, result.err) == (
         2,
-        "aepipe: no pipeline heart (there is basic, denoise, anomaly, detector); one of your own "
-        "needs its file: --config FILE\n",
+        "aepipe: no pipeline heart (there is basic, denoise, anomaly, detector, basic_plus, "
+        "denoise_plus); one of your own needs its file: --config FILE\n",
     )
 
 
@@ -331,6 +333,8 @@ def test_schedulers_see_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) 
         "denoise",
         "anomaly",
         "detector",
+        "basic_plus",
+        "denoise_plus",
         "heart",
     ]
     heart = scheduled_config("heart", environ)

@@ -5,7 +5,7 @@ import pytest
 from pipeline.settings import apply_settings, available_settings, configured
 from pipeline_config import ANOMALY, BASIC, DENOISE, PIPELINES, UserInputError
 
-EVERY = ["basic", "denoise", "anomaly", "detector"]
+EVERY = list(PIPELINES.built_in)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_wrong_setting_is_one_line_that_names_it(assignment: str, message: str
 
 def test_with_several_pipelines_a_setting_goes_to_those_that_have_it() -> None:
     assignments = ["data.split=tutorial", "pusher.keep=2"]
-    basic, denoise, anomaly, detector = configured(list(PIPELINES), assignments)
+    basic, denoise, anomaly, detector, *_ = configured(list(PIPELINES), assignments)
     assert anomaly.data.split == detector.data.split == "tutorial"
     assert basic == dataclasses.replace(BASIC, pusher=dataclasses.replace(BASIC.pusher, keep=2))
     assert denoise.pusher.keep == 2

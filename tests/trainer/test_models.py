@@ -36,6 +36,12 @@ def test_has_the_tutorials_parameters(
         ("AnomalyDetector", (16, 3), (8,)),
         ("BasicAutoencoder", (16, 3), (64,)),
         ("DenoisingAutoencoder", (16, 3), (4, 1, 8)),
+        ("WideAutoencoder", (28, 28), (64,)),
+        ("WideAutoencoder", (7,), (64,)),
+        ("ResidualDenoiser", (28, 28), (7, 7, 64)),
+        ("ResidualDenoiser", (30, 33), (8, 9, 64)),
+        ("ResidualDenoiser", (1, 2), (1, 1, 64)),
+        ("ResidualDenoiser", (16, 3), (4, 1, 64)),
     ],
 )
 def test_reconstructs_in_the_inputs_shape_within_0_and_1(
@@ -62,6 +68,7 @@ def test_every_pipeline_names_a_model() -> None:
         ("AnomalyDetektor", (140,), "did you mean AnomalyDetector?"),
         ("x", (140,), "expected one of BasicAutoencoder, DenoisingAutoencoder, AnomalyDetector"),
         ("DenoisingAutoencoder", (140,), "use data with a height and a width"),
+        ("ResidualDenoiser", (140,), "use data with a height and a width"),
     ],
 )
 def test_a_wrong_name_or_shape_is_one_line(name: str, shape: tuple[int, ...], message: str) -> None:
