@@ -186,11 +186,12 @@ def measure_peers(splits: Splits, seeds: Sequence[int]) -> dict[str, list[Measur
             seconds = time.perf_counter() - start
             threshold = None
             if splits.calibration is not None:
-                threshold = conformal_threshold(score(splits.calibration), FALSE_ALARM_RATE)
+                held_out = score(splits.calibration).astype(np.float32)
+                threshold = conformal_threshold(held_out, FALSE_ALARM_RATE)
             promised = None if threshold is None else FALSE_ALARM_RATE
             found[name].append(
                 measure(
-                    score(splits.eval),
+                    score(splits.eval).astype(np.float32),
                     splits.is_abnormal,
                     threshold,
                     promised=promised,

@@ -4,7 +4,6 @@ Each is fitted on the normal examples of the training split, and all have scikit
 but for what is said here: what a user has in five lines.
 """
 
-import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -13,8 +12,13 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.svm import OneClassSVM
 
+from components.threshold_evaluator.scores import Scores
+from components.threshold_evaluator.strategies import Conformal
+from components.threshold_evaluator.threshold import FittingRows, NoThresholdError
+from pipeline_config import CALIBRATION_SPLIT, NORMAL_LABEL
+
 Score = Callable[[np.ndarray], np.ndarray]
-"""float32 [n, values] -> float64 [n]; the greater, the less normal."""
+"""float32 [n, values] -> float [n]; the greater, the less normal."""
 
 PCA_VARIANCE = 0.95
 """Share of the training examples' variance that the components of PCA keep."""
@@ -69,15 +73,19 @@ PEERS: Mapping[str, Callable[[np.ndarray, int], Score]] = {
 """Name -> what fits it on float32 [n, values] of normal examples, with a seed."""
 
 
-def conformal_threshold(held_out: np.ndarray, rate: float) -> float:
-    """Returns the score that a fresh normal example is above with a probability of `rate` at most.
-
-    Split-conformal prediction; +inf if there are too few held-out normals for that rate. Vovk,
-    Gammerman, Shafer: Algorithmic learning in a random world. 2005.
+def conformal_threshold(held_out: np.ndarray, rate: float) -> float | None:
+    """Returns the threshold that `detector` would have by `evaluator.threshold=conformal`.
 
     Args:
-        held_out: Scores of normal examples that nothing was fitted on, [n].
-        rate: Above 0, below 1.
+        held_out: float32 [n], scores of normal examples that nothing was fitted on.
+        rate: False alarms that are promised.
+
+    Returns:
+        None if there are too few of them for that rate.
     """
-    rank = math.ceil((len(held_out) + 1) * (1 - rate))
-    return float(np.sort(held_out)[rank - 1]) if rank <= len(held_out) else math.inf
+    labels = np.full(len(held_out), NORMAL_LABEL, np.int16)
+    scores = Scores(held_out, labels, np.zeros_like(held_out))
+    try:
+        return Conformal(rate).fit(FittingRows(scores, CALIBRATION_SPLIT, held_out)).value
+    except NoThresholdError:
+        return None
