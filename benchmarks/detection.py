@@ -40,7 +40,9 @@ from detection_sets import (
 )
 from rich.console import Console
 
-FALSE_ALARM_RATE = 0.05
+from pipeline_config import DETECTOR
+
+FALSE_ALARM_RATE = DETECTOR.evaluator.false_alarm_rate
 """What the peers' thresholds promise, as the detector's does by default."""
 
 CONSOLE = Console(width=140)
