@@ -12,9 +12,19 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.threshold_evaluator.metrics import THRESHOLD_FREE
+from components.threshold_evaluator.scores import Scores
+from components.threshold_evaluator.strategies import Conformal
+from components.threshold_evaluator.threshold import FittingRows, NoThresholdError
 from pipeline.models.change_record import user_name
 from pipeline.models.pushed_versions import pipeline_of
-from pipeline_config import PIPELINES, UserInputError
+from pipeline_config import (
+    CALIBRATION_SPLIT,
+    NORMAL_LABEL,
+    PIPELINES,
+    SettingError,
+    ThresholdEvaluatorConfig,
+    UserInputError,
+)
 from serving.push_directory.manifest import read_manifest
 from serving.push_directory.model_versions import read_versions, served_version
 from serving.push_directory.push import push
@@ -119,6 +129,40 @@ def parse_threshold(text: str) -> float:
     if not 0 <= value <= np.finfo(np.float32).max:
         raise UserInputError(f"threshold {text}: expected a reconstruction error, 0 or above")
     return value
+
+
+def threshold_at_rate(before: PushedThreshold, text: str) -> tuple[float, float]:
+    """Returns the conformal threshold at a false-alarm rate that a person gave, and the rate.
+
+    It is that of `evaluator.threshold=conformal`, on the errors that the version holds.
+
+    Raises:
+        UserInputError: The rate is out of its range, or the version holds no errors of normal
+            examples that were held out of the training, or too few of them.
+    """
+    rate = _number(text)
+    try:
+        ThresholdEvaluatorConfig(false_alarm_rate=rate)
+    except SettingError as error:
+        expected = str(error).partition(": ")[2]
+        raise UserInputError(f"false-alarm rate {text}: {expected}") from error
+    name, normal = f"{before.folder.name}: version {before.version}", before.normal_errors
+    if normal is None or before.origin.get("split") != CALIBRATION_SPLIT:
+        raise UserInputError(
+            f"{name} holds no errors of normal examples that were held out of the training: "
+            "run the pipeline with --set data.held_out=0.2, or set a number"
+        )
+    label = np.full(len(normal), NORMAL_LABEL, np.int16)
+    rows = FittingRows(Scores(normal, label, normal), CALIBRATION_SPLIT, normal)
+    strategy = Conformal(rate)
+    try:
+        return strategy.fit(rows).value, rate
+    except NoThresholdError as error:
+        raise UserInputError(
+            f"{name} holds the errors of {len(normal):,} held-out normal examples, and a "
+            f"false-alarm rate of {rate:g} takes {strategy.least_examples:,} or more: ask for a "
+            "higher rate, or train with more data or a higher data.held_out"
+        ) from error
 
 
 def change_threshold(

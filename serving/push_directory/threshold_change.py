@@ -61,8 +61,10 @@ def write_changed_manifest(
         change: What was asked for.
         metrics: Those of the judged model that do not depend on the threshold.
     """
+    former = read_manifest(version_directory.parent / str(change.from_version))
+    origin = former.get("threshold_from") or {}
     content = {
-        **read_manifest(version_directory.parent / str(change.from_version)),
+        **former,
         "run_id": None,
         "version": version,
         "pushed_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -72,6 +74,8 @@ def write_changed_manifest(
             "strategy": change.strategy,
             "false_alarm_rate": change.false_alarm_rate,
             "user": change.user,
+            # Of the normal errors, which stay as they were.
+            **{name: origin[name] for name in ("examples", "split") if name in origin},
         },
         CHANGE_KEY: dataclasses.asdict(change),
         FILES_KEY: file_digests(version_directory),

@@ -54,14 +54,18 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def push_model(
-    folder: Path, source: Path, run_id: str = "anomaly-20260101T000000-abcd", keep: int = 5
+    folder: Path,
+    source: Path,
+    run_id: str = "anomaly-20260101T000000-abcd",
+    keep: int = 5,
+    split: str = "calibration",
 ) -> tuple[int, list[str]]:
     def fill(directory: Path, version: int) -> None:
         shutil.copytree(source, directory, dirs_exist_ok=True)
         evaluation = {
             "metrics": METRICS,
             "threshold": THRESHOLD,
-            "threshold_from": {"strategy": "mean_std", "k": 1.0},
+            "threshold_from": {"strategy": "mean_std", "k": 1.0, "examples": 99, "split": split},
             "blessed": True,
         }
         write_manifest(
@@ -121,13 +125,18 @@ def test_the_threshold_is_shown_with_what_it_promises(threshold: Threshold, push
         "model": MODEL,
         "version": pushed,
         "threshold": pytest.approx(THRESHOLD),
-        "threshold_from": {"strategy": "mean_std", "k": 1.0},
+        "threshold_from": {
+            "strategy": "mean_std",
+            "k": 1.0,
+            "examples": 99,
+            "split": "calibration",
+        },
         "normal_errors": 99,
         "false_alarm_rate": pytest.approx((1 + above) / 100),
     }
     text = " ".join(threshold("show").out.split())
-    assert f"{MODEL} version {pushed} threshold 0.6 set from strategy mean_std, k 1" in text
-    assert f"{(1 + above) / 100:.2%} of normal examples, by 99 of them" in text
+    assert f"{MODEL} version {pushed} threshold 0.6 set from strategy mean_std, " in text
+    assert f"{(1 + above) / 100:.2%} of normal examples, by 99 that were held out" in text
 
 
 def test_another_threshold_is_a_version_of_its_own(
@@ -256,9 +265,55 @@ def test_a_version_from_before_has_no_rate_and_takes_a_threshold(
     assert served(folder / str(made["to_version"]))["threshold"][0] == 0.5
 
 
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.3])
+def test_a_false_alarm_rate_sets_the_conformal_threshold(
+    threshold: Threshold, folder: Path, pushed: int, rate: float
+) -> None:
+    made = changed(threshold("false-alarm-rate", str(rate), "--json"))
+
+    change = made["threshold"]
+    assert (change["strategy"], change["false_alarm_rate"]) == ("conformal", rate)
+    value = np.sort(NORMAL_ERRORS)[99 - round(100 * rate)]
+    assert change["new_threshold"] == value
+    found = json.loads(threshold("show", "--json").out)
+    assert found["threshold"] == value
+    assert found["false_alarm_rate"] == pytest.approx(rate)
+    origin = found["threshold_from"]
+    assert (origin["strategy"], origin["split"], origin["examples"]) == (
+        "conformal",
+        "calibration",
+        99,
+    )
+    # Another one starts from the same normal errors.
+    again = changed(threshold("false-alarm-rate", "0.1", "--json"))
+    assert again["threshold"]["new_threshold"] == NORMAL_ERRORS[89]
+
+
+def test_a_rate_takes_enough_normal_examples_that_were_held_out(
+    threshold: Threshold, folder: Path, pushed: int, saved: dict[str, Path]
+) -> None:
+    def refused(rate: str) -> str:
+        result = threshold("false-alarm-rate", rate)
+        assert (result.exit_code, result.out) == (2, "")
+        (line,) = result.err.splitlines()
+        return line
+
+    assert "holds the errors of 99 held-out normal examples, and a false-alarm" in refused("0.005")
+    assert "a false-alarm rate of 0.005 takes 199 or more" in refused("0.005")
+    push_model(folder, saved["detector"], "anomaly-20260102T000000-abcd", split="train")
+    assert "holds no errors of normal examples that were held out" in refused("0.05")
+    push_model(folder, saved["before"], "anomaly-20260103T000000-abcd")
+    assert "holds no errors of normal examples that were held out" in refused("0.05")
+    assert len(list_versions(folder)) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (("false-alarm-rate", "0"), "false-alarm rate 0: expected 0.000001 to 0.5"),
+        (("false-alarm-rate", "5"), "false-alarm rate 5: expected 0.000001 to 0.5"),
+        (("false-alarm-rate", "-1"), "false-alarm rate -1: expected 0.000001 to 0.5"),
+        (("false-alarm-rate", "nan"), "false-alarm rate nan: expected 0.000001 to 0.5"),
         (("set", "nan"), "threshold nan: expected a reconstruction error, 0 or above"),
         (("set", "-0.5"), "threshold -0.5: expected a reconstruction error, 0 or above"),
         (("set", "inf"), "threshold inf: expected a reconstruction error, 0 or above"),
