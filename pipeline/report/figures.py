@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pipeline.report.findings import Findings
 from pipeline.report.samples import WHITE, Samples, read_samples
+from pipeline.report.shading import shade
 from pipeline_config import NORMAL_LABEL, UNLABELLED, SignalData
 
 SIGNALS = 6
@@ -80,10 +81,12 @@ Series = Sequence[tuple[str, np.ndarray]]
 def draw_figures(findings: Findings) -> dict[str, Any]:
     """Returns what the page's template shows: `curve`, `histogram`, `signals` and `images`.
 
-    What the run did not get to is None, or an empty list.
+    What the run did not get to is None, or an empty list. `is_shaded` is whether the signals show
+    which part of them is odd.
     """
     judged = findings.judged
     curve = histogram = images = None
+    is_shaded = False
     signals: list[Markup] = []
     with matplotlib.rc_context(STYLE):
         if history := findings.history:
@@ -109,9 +112,16 @@ def draw_figures(findings: Findings) -> dict[str, Any]:
         )
         if samples is not None and judged.feature == SignalData.feature:
             signals = [_signal(samples, number) for number in range(len(samples.error))]
+            is_shaded = samples.contribution is not None
         elif samples is not None:
             images = _images(samples)
-    return {"curve": curve, "histogram": histogram, "signals": signals, "images": images}
+    return {
+        "curve": curve,
+        "histogram": histogram,
+        "signals": signals,
+        "is_shaded": is_shaded,
+        "images": images,
+    }
 
 
 def _training_curve(history: Mapping[str, Sequence[float]], loss: str) -> Figure:
@@ -175,7 +185,7 @@ def _error_series(findings: Findings) -> Series:
 
 
 def _signal(samples: Samples, number: int) -> Markup:
-    """Draws one signal, its reconstruction, and the difference between them as an area.
+    """Draws one signal, its reconstruction, the difference between them, and its odd part shaded.
 
     Each channel has axes of its own, below one another. All signals of `samples` get the same
     limits, so that they compare.
@@ -185,14 +195,19 @@ def _signal(samples: Samples, number: int) -> Markup:
     title = f"{truth}, error {samples.error[number]:.4f}"
     if samples.is_anomaly is not None:
         title += f": judged {'abnormal' if samples.is_anomaly[number] else 'normal'}"
+    if samples.p_value is not None:
+        title += f", p {samples.p_value[number]:.2g}"
     originals, reconstructions = _by_channel(samples.original), _by_channel(samples.reconstruction)
     channels, _, length = originals.shape
     shown = min(channels, CHANNELS)
+    shares = None if samples.contribution is None else _by_channel(samples.contribution)
     figure = Figure((5.0, 1.6 + 1.4 * shown))
     column = figure.subplots(shown, sharex=True, squeeze=False)[:, 0]
     for channel, axes in enumerate(column):
         original, reconstruction = originals[channel, number], reconstructions[channel, number]
         positions, ink = np.arange(length), rcParams["text.color"]
+        if shares is not None:
+            shade(axes, shares[channel, number], channels * length, _MUTED)
         area = {"color": colour, "alpha": 0.22, "linewidth": 0}
         axes.fill_between(positions, original, reconstruction, label="error", **area)
         axes.plot(positions, original, color=ink, linewidth=1.3, label="original")
@@ -206,6 +221,10 @@ def _signal(samples: Samples, number: int) -> Markup:
     of_channels = f" of {channels} channels" if channels > 1 else ""
     of_channels += f" (the first {shown})" if shown < channels else ""
     label = f"Line chart: a signal{of_channels} and its reconstruction; {title}."
+    if shares is not None:
+        # Of all channels, also of those that are not shown.
+        _, sample = np.unravel_index(np.argmax(shares[:, number]), shares[:, number].shape)
+        label += f" Sample {sample} contributes most to the error."
     return inline_svg(figure, f"signal{number}", label)
 
 

@@ -16,6 +16,8 @@ CANDIDATES = 10_000
 
 WHITE = 255.0
 
+_EXPLAINED = ("contribution", "p_value")
+
 
 @dataclasses.dataclass(frozen=True)
 class Samples:
@@ -28,6 +30,8 @@ class Samples:
         error: float32 [n]; the evaluator's, against the original.
         label: int16 [n].
         is_anomaly: bool [n], the model's own verdict; None for a model that only reconstructs.
+        contribution: float32 [n, *shape], shares of the error; None if the model returns none.
+        p_value: float32 [n], how rare the error is among normal ones; None likewise.
     """
 
     original: np.ndarray
@@ -36,6 +40,8 @@ class Samples:
     error: np.ndarray
     label: np.ndarray
     is_anomaly: np.ndarray | None
+    contribution: np.ndarray | None = None
+    p_value: np.ndarray | None = None
 
 
 def read_samples(findings: Findings, count: int) -> Samples | None:
@@ -63,6 +69,7 @@ def read_samples(findings: Findings, count: int) -> Samples | None:
     model = tf.saved_model.load(str(findings.model))
     given = tf.constant(original if noisy is None else noisy)
     outputs = model.signatures["serving_default"](**{config.feature: given})
+    explained = {name: outputs[name].numpy() for name in _EXPLAINED if name in outputs}
     return Samples(
         original=original,
         noisy=noisy,
@@ -70,6 +77,7 @@ def read_samples(findings: Findings, count: int) -> Samples | None:
         error=error[chosen],
         label=label[chosen],
         is_anomaly=outputs["is_anomaly"].numpy() if "is_anomaly" in outputs else None,
+        **explained,
     )
 
 
