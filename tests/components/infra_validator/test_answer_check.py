@@ -60,3 +60,12 @@ def test_two_answers_agree_where_they_differ_by_rounding_only() -> None:
         check_agreement(SOUND, {**SOUND, "is_anomaly": np.array([False])})
     with pytest.raises(CandidateFault, match=r"the raw values' answer holds \['error'\]"):
         check_agreement(SOUND, {"error": SOUND["error"]})
+
+
+def test_a_p_value_may_jump_if_the_error_differs_by_rounding() -> None:
+    answer = {**SOUND, "p_value": np.array([0.25], np.float32)}
+    jumped = {**answer, "p_value": np.array([0.26], np.float32)}
+
+    check_agreement(answer, {**jumped, "error": np.nextafter(SOUND["error"], np.float32(1))})
+    with pytest.raises(CandidateFault, match="'p_value' is"):
+        check_agreement(answer, jumped)
