@@ -434,7 +434,8 @@ class TrainerConfig(Section):
             for training data with unlabelled anomalies; 0 leaves out none.
         normal_only: Train on examples labelled normal only; validation sees all.
         early_stopping_patience: Epochs without a better val_loss before training stops and the
-            best weights are taken; 0 turns it off.
+            best weights are taken; 0 turns it off. With `data.held_out`, the loss is that of a
+            tenth of the training split that is not trained on either.
         warm_start: Start from the weights of the latest blessed model.
         steps_per_execution: Gradient steps a call into TensorFlow; 1 with several devices.
         distribution: "none" or "mirrored" (all GPUs of this machine, each with a part of every

@@ -3,6 +3,7 @@
 import functools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import keras
@@ -42,10 +43,15 @@ def run_fn(fn_args: "FnArgs") -> None:
     """
     settings = TrainerSettings.from_custom_config(fn_args.custom_config)
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
+    train = SplitReader(fn_args.train_files, tft_output, settings.labels)
+    validation = SplitReader(fn_args.eval_files, tft_output, settings.validation_labels)
+    if settings.validates_on_held_out and settings.trainer.early_stopping_patience:
+        # A threshold counts on errors of examples that decide nothing about the model.
+        train, validation = (replace(train, part=part) for part in ("kept", "held_out"))
     model, history = fit(
         settings,
-        SplitReader(fn_args.train_files, tft_output, settings.labels),
-        SplitReader(fn_args.eval_files, tft_output, settings.validation_labels),
+        train,
+        validation,
         [
             keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False),
             TrainingProgress(f"{settings.name}: training", settings.trainer.epochs),
