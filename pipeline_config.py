@@ -959,6 +959,10 @@ BASIC_PLUS = PipelineConfig(
     trainer=TrainerConfig(epochs=40, batch_size=128, learning_rate=1e-3, schedule="cosine"),
     evaluator=EvaluatorConfig(tutorial_upper_bounds={"val_loss": 0.02}),
     pusher=PusherConfig(model_name="basic_plus_autoencoder"),
+    search={
+        "trainer.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "trainer.batch_size": Choice((32, 64, 128, 256)),
+    },
 )
 
 DENOISE_PLUS = PipelineConfig(
@@ -975,6 +979,10 @@ DENOISE_PLUS = PipelineConfig(
         tutorial_upper_bounds={"val_loss": 0.02},
     ),
     pusher=PusherConfig(model_name="denoise_plus_autoencoder"),
+    search={
+        "trainer.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "trainer.batch_size": Choice((32, 64, 128, 256)),
+    },
 )
 
 PIPELINES = Pipelines(BASIC, DENOISE, ANOMALY, DETECTOR, by_name=(BASIC_PLUS, DENOISE_PLUS))
