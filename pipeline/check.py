@@ -20,18 +20,26 @@ from components.data_gate.verdict import (
 )
 from components.schema import where_to_change
 from components.schema.curated import schema_of
+from components.threshold_evaluator.held_out_count import too_few_held_out
 from data.advice import advised_settings
 from data.choice import RunData
 from data.formats.example_file import left_out
 from data.survey import Survey
 from pipeline.settings import apply_settings
-from pipeline_config import PipelineConfig, SignalData, UserInputError
+from pipeline_config import (
+    CALIBRATION_SPLIT,
+    PipelineConfig,
+    SignalData,
+    ThresholdEvaluatorConfig,
+    UserInputError,
+    normal_labels,
+)
 
 REFUSED = 2
 """Exit code of a run that cannot read its data."""
 
 REFUSED_BY_GATE = 3
-"""Exit code of a run whose data gate refuses what it has read."""
+"""Exit code of a run whose gates refuse what it has read."""
 
 _MOST_ROUNDS = 10
 
@@ -169,7 +177,7 @@ class _Check:
         return True
 
     def _foresee(self, survey: Survey) -> bool:
-        """Notes for what the data gate would refuse the rows, and returns whether it would."""
+        """Notes for what a gate would refuse the rows, and returns whether it would."""
         sentences = [sentence] if (sentence := self._out_of_range(survey)) else []
         if splits := survey.splits:
             sentences += missing_examples(
@@ -183,10 +191,21 @@ class _Check:
                 survey.data.normal,
                 presumes_normal=self._config.data.presumes_normal,
             )
+            if not sentences and (sentence := self._too_few_held_out(survey)):
+                sentences.append(sentence)
         self._findings += [
             Finding(each, advised_settings(each), REFUSED_BY_GATE) for each in sentences
         ]
         return bool(sentences)
+
+    def _too_few_held_out(self, survey: Survey) -> str | None:
+        """Returns a sentence if a promised false-alarm rate takes more held-out normal rows."""
+        gate, data = self._config.evaluator, self._config.data
+        if not isinstance(gate, ThresholdEvaluatorConfig) or gate.threshold != "conformal":
+            return None
+        labels = survey.labels[CALIBRATION_SPLIT]
+        count = sum(labels[label] for label in normal_labels(presumes_normal=data.presumes_normal))
+        return too_few_held_out(gate.false_alarm_rate, count)
 
     def _out_of_range(self, survey: Survey) -> str | None:
         """Returns a sentence if values are not in the range of the schema."""

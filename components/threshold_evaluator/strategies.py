@@ -10,6 +10,11 @@ import numpy as np
 from scipy import stats
 
 from components.threshold_evaluator.best_cut import best_f1
+from components.threshold_evaluator.held_out_count import (
+    ROUNDING,
+    least_held_out,
+    too_few_held_out,
+)
 from components.threshold_evaluator.threshold import (
     Fitted,
     FittingRows,
@@ -17,9 +22,6 @@ from components.threshold_evaluator.threshold import (
     Strategy,
 )
 from pipeline_config import ThresholdEvaluatorConfig
-
-_ROUNDING = 1e-9
-"""Slack for products that are whole numbers, such as 20 x 0.05, and not so in binary."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Conformal(Strategy):
     @property
     def least_examples(self) -> int:
         """Held-out normal examples that it takes."""
-        return math.ceil(1 / self.false_alarm_rate - 1 - _ROUNDING)
+        return least_held_out(self.false_alarm_rate)
 
     def fit(self, rows: FittingRows) -> Fitted:
         """Returns that error.
@@ -127,14 +129,9 @@ class Conformal(Strategy):
                 "evaluator.threshold=conformal takes normal examples that are held out of the "
                 "training: --set data.held_out=0.2"
             )
-        above = math.floor((count + 1) * rate + _ROUNDING)
-        if above < 1:
-            raise NoThresholdError(
-                f"evaluator.threshold=conformal at evaluator.false_alarm_rate={rate:g} takes "
-                f"{self.least_examples:,} held-out normal examples or more, and there are "
-                f"{count:,}: a higher data.held_out holds out more, and a higher "
-                "evaluator.false_alarm_rate takes fewer"
-            )
+        if sentence := too_few_held_out(rate, count):
+            raise NoThresholdError(sentence)
+        above = math.floor((count + 1) * rate + ROUNDING)
         rank = count + 1 - above
         value = float(np.partition(rows.normal, rank - 1)[rank - 1])
         rule = f"error {rank:,} in ascending order, for a false-alarm rate of {rate:g},"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -193,3 +194,23 @@ def test_a_series_too_short_to_hold_any_of_it_out(aepipe, tmp_path):
     assert "no window is left for calibration: the part of a file that data.held_out=0.1" in (
         result.out
     )
+
+
+def test_rows_too_few_for_the_promised_false_alarm_rate_are_refused_before_the_training(
+    aepipe, tmp_path
+):
+    rng = np.random.default_rng(3)
+    rows = [[*rng.normal(size=3), index % 2] for index in range(80)]
+    np.savetxt(tmp_path / "a.csv", rows, delimiter=",", fmt="%.6g")
+
+    result = checked(aepipe, tmp_path, *LIMITS, pipeline="detector")
+
+    assert result.exit_code == 2
+    assert result.out.splitlines()[-1] == "a run would refuse this data (exit code 3)"
+    (finding,) = [line for line in result.out.splitlines() if "held-out normal examples" in line]
+    assert "evaluator.false_alarm_rate=0.03 takes 33" in finding
+    rate = re.search(r"--set (evaluator.false_alarm_rate=[0-9.]+)", finding)
+    assert rate is not None
+    mended = checked(aepipe, tmp_path, *LIMITS, "--set", rate[1], pipeline="detector")
+    assert mended.exit_code == 0, mended.out
+    assert "held-out" not in mended.out
