@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def compile_documents(config: PipelineConfig, target: KubeflowTarget) -> list[di
         )
     config = _with_span_folders(config, target)
     pipeline = Pipeline(
-        pipeline_name=config.name,
+        pipeline_name=name_in_specification(config.name),
         pipeline_root=target.pipeline_root or "",
         components=_stages(config, target),
         enable_cache=True,
@@ -96,6 +97,15 @@ def compile_documents(config: PipelineConfig, target: KubeflowTarget) -> list[di
     )
     platform = platform_spec(spec, target)
     return [spec, platform] if platform else [spec]
+
+
+def name_in_specification(pipeline: str) -> str:
+    """Returns a pipeline's name as TFX takes it for a specification: `[a-z0-9][a-z0-9-]{0,127}`.
+
+    >>> name_in_specification("basic_plus")
+    'basic-plus'
+    """
+    return re.sub("[^a-z0-9-]", "-", pipeline.lower()).lstrip("-") or "aepipe"
 
 
 def write_documents(documents: list[dict[str, Any]], path: Path) -> None:

@@ -1,6 +1,7 @@
 """What `aepipe compile kubeflow` writes, read back through KFP's own protobuf."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,22 @@ def test_the_server_can_run_each_part_of_it(documents: Documents) -> None:
             assert declared.parameter_type, "the server takes no other kind of type"
 
 
+@pytest.mark.parametrize("name", ["Heart.Beats_2", "_pump-7", "___", "x" * 63])
+def test_every_name_of_a_pipeline_is_one_that_a_specification_takes(
+    name: str, aepipe: Aepipe, tmp_path: Path
+) -> None:
+    config = tmp_path / "own.toml"
+    config.write_text(f'["{name}"]\nbase = "anomaly"\n')
+
+    result = aepipe(
+        "compile", "kubeflow", name, "-o", tmp_path, "--image", "aepipe:7", "--config", config
+    )
+
+    assert result.exit_code == 0, result.err
+    documents = list(yaml.safe_load_all((tmp_path / f"{name}.yaml").read_text()))
+    assert re.fullmatch("[a-z0-9][a-z0-9-]*", specification(documents).pipeline_info.name)
+
+
 def spec_as_struct(document: dict[str, Any]) -> Any:
     from google.protobuf import struct_pb2
 
@@ -98,7 +115,7 @@ def test_it_is_the_local_pipeline_with_one_stage_before_it(
 ) -> None:
     spec = specification(documents)
     local = build_pipeline(
-        PIPELINES[spec.pipeline_info.name],
+        PIPELINES[spec.pipeline_info.name.replace("-", "_")],
         data_directory="/data",
         data_sha256="",
         home=Home(tmp_path),
