@@ -857,6 +857,8 @@ def data_from_reading(text: str) -> SignalData | ImageData:
     return read
 
 
+_LEARNING_RATES = Range(low=1e-4, high=1e-2, log=True)
+
 BASIC = PipelineConfig(
     name="basic",
     description="dense autoencoder, Fashion-MNIST",
@@ -868,7 +870,7 @@ BASIC = PipelineConfig(
     evaluator=EvaluatorConfig(tutorial_upper_bounds={"val_loss": 0.02}),
     pusher=PusherConfig(model_name="basic_autoencoder"),
     search={
-        "trainer.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "trainer.learning_rate": _LEARNING_RATES,
         "trainer.batch_size": Choice((16, 32, 64, 128)),
     },
 )
@@ -888,7 +890,7 @@ DENOISE = PipelineConfig(
     ),
     pusher=PusherConfig(model_name="denoising_autoencoder"),
     search={
-        "trainer.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "trainer.learning_rate": _LEARNING_RATES,
         "trainer.batch_size": Choice((16, 32, 64, 128)),
     },
 )
@@ -913,7 +915,7 @@ ANOMALY = PipelineConfig(
     ),
     pusher=PusherConfig(model_name="ecg_anomaly_detector"),
     search={
-        "trainer.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "trainer.learning_rate": _LEARNING_RATES,
         "trainer.batch_size": Choice((16, 32, 64, 128, 256, 512)),
         "trainer.epochs": Range(low=10, high=100, log=True),
     },
@@ -949,38 +951,28 @@ DETECTOR = PipelineConfig(
     },
 )
 
-BASIC_PLUS = PipelineConfig(
+BASIC_PLUS = dataclasses.replace(
+    BASIC,
     name="basic_plus",
     description="wide dense autoencoder, Fashion-MNIST",
     model="WideAutoencoder",
-    loss="mse",
-    schema="image.pbtxt",
-    data=ImageData(),
     trainer=TrainerConfig(epochs=40, batch_size=128, learning_rate=1e-3, schedule="cosine"),
-    evaluator=EvaluatorConfig(tutorial_upper_bounds={"val_loss": 0.02}),
     pusher=PusherConfig(model_name="basic_plus_autoencoder"),
     search={
-        "trainer.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "trainer.learning_rate": _LEARNING_RATES,
         "trainer.batch_size": Choice((32, 64, 128, 256)),
     },
 )
 
-DENOISE_PLUS = PipelineConfig(
+DENOISE_PLUS = dataclasses.replace(
+    DENOISE,
     name="denoise_plus",
     description="residual convolutional denoiser, Fashion-MNIST with noise",
     model="ResidualDenoiser",
-    loss="mse",
-    schema="image.pbtxt",
-    data=ImageData(),
-    transform=TransformConfig(noise=0.2),
     trainer=TrainerConfig(epochs=20, batch_size=64, learning_rate=2e-3, schedule="cosine"),
-    evaluator=EvaluatorConfig(
-        tutorial_lower_bounds={"psnr_gain_db": 1.0},
-        tutorial_upper_bounds={"val_loss": 0.02},
-    ),
     pusher=PusherConfig(model_name="denoise_plus_autoencoder"),
     search={
-        "trainer.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "trainer.learning_rate": _LEARNING_RATES,
         "trainer.batch_size": Choice((32, 64, 128, 256)),
     },
 )

@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from detection_peers import PEERS, RANDOM, conformal_threshold
-from detection_results import Measures, mean_sd, measure, set_table, standings, standings_table
+from detection_peers import PEERS, RANDOM, peer_threshold
+from detection_results import Measures, mean_sd, measure, overall_results, overall_table, set_table
 from detection_runs import FinishedRun, RunFailedError, Splits, read_splits, run
 from detection_sets import (
     SignalSet,
@@ -111,10 +111,10 @@ def measure_all(
         }
         for name, found in result["sets"].items()
     }
-    found = standings(aucs)
+    found = overall_results(aucs)
     if len(aucs) > 1:
-        CONSOLE.print(standings_table(found))
-    return result | {"standings": [dataclasses.asdict(one) for one in found]}
+        CONSOLE.print(overall_table(found))
+    return result | {"overall": [dataclasses.asdict(one) for one in found]}
 
 
 @contextlib.contextmanager
@@ -189,7 +189,7 @@ def measure_peers(splits: Splits, seeds: Sequence[int]) -> dict[str, list[Measur
             threshold = None
             if splits.calibration is not None:
                 held_out = score(splits.calibration).astype(np.float32)
-                threshold = conformal_threshold(held_out, FALSE_ALARM_RATE)
+                threshold = peer_threshold(held_out, FALSE_ALARM_RATE)
             promised = None if threshold is None else FALSE_ALARM_RATE
             found[name].append(
                 measure(

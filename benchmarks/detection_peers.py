@@ -12,10 +12,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.svm import OneClassSVM
 
-from components.threshold_evaluator.scores import Scores
-from components.threshold_evaluator.strategies import Conformal
-from components.threshold_evaluator.threshold import FittingRows, NoThresholdError
-from pipeline_config import CALIBRATION_SPLIT, NORMAL_LABEL
+from components.threshold_evaluator.conformal import conformal_threshold, least_held_out
 
 Score = Callable[[np.ndarray], np.ndarray]
 """float32 [n, values] -> float [n]; the greater, the less normal."""
@@ -73,7 +70,7 @@ PEERS: Mapping[str, Callable[[np.ndarray, int], Score]] = {
 """Name -> what fits it on float32 [n, values] of normal examples, with a seed."""
 
 
-def conformal_threshold(held_out: np.ndarray, rate: float) -> float | None:
+def peer_threshold(held_out: np.ndarray, rate: float) -> float | None:
     """Returns the threshold that `detector` would have by `evaluator.threshold=conformal`.
 
     Args:
@@ -83,9 +80,4 @@ def conformal_threshold(held_out: np.ndarray, rate: float) -> float | None:
     Returns:
         None if there are too few of them for that rate.
     """
-    labels = np.full(len(held_out), NORMAL_LABEL, np.int16)
-    scores = Scores(held_out, labels, np.zeros_like(held_out))
-    try:
-        return Conformal(rate).fit(FittingRows(scores, CALIBRATION_SPLIT, held_out)).value
-    except NoThresholdError:
-        return None
+    return None if len(held_out) < least_held_out(rate) else conformal_threshold(held_out, rate)

@@ -87,7 +87,7 @@ def mean_sd(values: Sequence[float | None]) -> tuple[float, float] | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Standing:
+class OverallResult:
     """One method over all sets.
 
     Attributes:
@@ -107,7 +107,7 @@ class Standing:
     behind_on: str
 
 
-def standings(aucs: Mapping[str, Mapping[str, float]]) -> list[Standing]:
+def overall_results(aucs: Mapping[str, Mapping[str, float]]) -> list[OverallResult]:
     """Returns all methods, the best mean AUC first.
 
     Args:
@@ -125,7 +125,7 @@ def standings(aucs: Mapping[str, Mapping[str, float]]) -> list[Standing]:
     for method, by_set in auc_of.items():
         worst = max(by_set, key=lambda name: best[name] - by_set[name])
         result.append(
-            Standing(
+            OverallResult(
                 method,
                 len(by_set),
                 float(np.mean(list(by_set.values()))),
@@ -134,7 +134,7 @@ def standings(aucs: Mapping[str, Mapping[str, float]]) -> list[Standing]:
                 worst,
             )
         )
-    return sorted(result, key=lambda standing: -standing.mean_auc)
+    return sorted(result, key=lambda one: -one.mean_auc)
 
 
 _COLUMNS = {
@@ -164,7 +164,7 @@ def set_table(title: str, methods: Mapping[str, Sequence[Measures]]) -> Table:
     return table
 
 
-def standings_table(found: Sequence[Standing]) -> Table:
+def overall_table(found: Sequence[OverallResult]) -> Table:
     """Returns a row a method, over all sets."""
     table = Table("", "sets", "mean ROC AUC", "mean rank", "most behind the best", "on", box=None)
     for one in found:

@@ -20,7 +20,7 @@ from components.data_gate.verdict import (
 )
 from components.schema import where_to_change
 from components.schema.curated import schema_of
-from components.threshold_evaluator.held_out_count import too_few_held_out
+from components.threshold_evaluator.conformal import too_few_held_out
 from data.advice import advised_settings
 from data.choice import RunData
 from data.formats.example_file import left_out

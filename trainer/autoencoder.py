@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from pipeline_config import Loss
+from pipeline_config import Loss, UserInputError
 from trainer.trimmed_mean import TrimmedMean
 
 
@@ -88,6 +88,19 @@ class Autoencoder(keras.Model):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         errors = mean_of_values(self.deviation(y_pred, y, self.loss))
         return TrimmedMean(self.trim)(errors, errors)
+
+
+def require_two_sizes(model: str, shape: Sequence[int]) -> None:
+    """Checks the shape of the examples of a model of two-dimensional convolutions.
+
+    Raises:
+        UserInputError: It is not two sizes.
+    """
+    if len(shape) != 2:
+        raise UserInputError(
+            f"model={model}: examples of shape {tuple(shape)}; "
+            "use data with a height and a width, or a signal of 2 or more channels"
+        )
 
 
 def off_by(difference: Any, loss: Loss) -> Any:

@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from pipeline_config import UserInputError
-from trainer.autoencoder import Autoencoder
+from trainer.autoencoder import Autoencoder, require_two_sizes
 from trainer.picture_autoencoders import ResidualDenoiser, WideAutoencoder
 from trainer.signal_autoencoder import SignalAutoencoder
 
@@ -55,11 +55,7 @@ class DenoisingAutoencoder(Autoencoder):
     """
 
     def __init__(self, shape: Sequence[int]) -> None:
-        if len(shape) != 2:
-            raise UserInputError(
-                f"model=DenoisingAutoencoder: examples of shape {tuple(shape)}; "
-                "use data with a height and a width, or a signal of 2 or more channels"
-            )
+        require_two_sizes("DenoisingAutoencoder", shape)
         encoder = keras.Sequential(
             [
                 keras.Input((*shape, 1)),

@@ -8,8 +8,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from pipeline_config import UserInputError
-from trainer.autoencoder import Autoencoder
+from trainer.autoencoder import Autoencoder, require_two_sizes
 
 LATENT = 64
 """Latent values of a `WideAutoencoder`, as the tutorial's dense autoencoder has."""
@@ -133,11 +132,7 @@ class ResidualDenoiser(Autoencoder):
     """
 
     def __init__(self, shape: Sequence[int]) -> None:
-        if len(shape) != 2:
-            raise UserInputError(
-                f"model=ResidualDenoiser: examples of shape {tuple(shape)}; "
-                "use data with a height and a width, or a signal of 2 or more channels"
-            )
+        require_two_sizes("ResidualDenoiser", shape)
         half, quarter = 32, 64
         image = keras.Input((*shape, 1))
         skip = _convolution(half, strides=2)(image)

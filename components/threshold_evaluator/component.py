@@ -1,7 +1,6 @@
 """ThresholdEvaluator: sets a detector's threshold and blesses a model, or refuses it."""
 
 import apache_beam as beam
-import tensorflow as tf
 from absl import logging
 from tfx.dsl.component.experimental.annotations import (
     BeamComponentParameter,
@@ -32,6 +31,7 @@ from components.threshold_evaluator.outputs import (
     write_blessing,
     write_errors,
     write_evaluation,
+    write_with_threshold,
 )
 from components.threshold_evaluator.scores import (
     ScoreShards,
@@ -133,7 +133,6 @@ def _save_judged_model(model: Artifact, judged_model: Artifact, verdict: Verdict
     if verdict.threshold is None:
         io_utils.copy_dir(serving_model_dir(model.uri), destination)
         return
-    loaded = tf.saved_model.load(serving_model_dir(model.uri))
-    loaded.threshold.assign(verdict.threshold.value)
-    loaded.normal_errors.assign(verdict.normal_errors)
-    tf.saved_model.save(loaded, destination, signatures=loaded.signatures)
+    write_with_threshold(
+        serving_model_dir(model.uri), destination, verdict.threshold.value, verdict.normal_errors
+    )

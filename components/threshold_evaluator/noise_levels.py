@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,17 +57,17 @@ def measure_noise_levels(
     if config.noise == 0 or ids is None or not len(ids):
         return []
     chosen = np.lexsort((ids[:, 1], ids[:, 0]))[:MOST_EXAMPLES]
-    batches = list(_chosen(files, chosen).batch(_BATCH_SIZE))
-    model = SavedModel(model_directory, SCORE_SIGNATURE)
-    compare = tf.function(functools.partial(_compare, model, config), reduce_retracing=True)
     levels = sorted({*NOISE_LEVELS, round(config.noise, 6)})
+    model = SavedModel(model_directory, SCORE_SIGNATURE)
+    compare = tf.function(functools.partial(_compare, model, config, levels), reduce_retracing=True)
+    batches = [compare(batch) for batch in _chosen(files, chosen).batch(_BATCH_SIZE)]
     return [
         {
             "noise": level,
             "examples": len(chosen),
-            **_means(compare(batch, tf.constant(level, tf.float32)) for batch in batches),
+            **_means([batch[place] for batch in batches]),
         }
-        for level in levels
+        for place, level in enumerate(levels)
     ]
 
 
@@ -80,13 +80,22 @@ def _chosen(files: Sequence[str], chosen: np.ndarray) -> tf.data.Dataset:
 
 
 def _compare(
-    model: SavedModel, config: EvaluationConfig, examples: tf.Tensor, level: tf.Tensor
+    model: SavedModel, config: EvaluationConfig, levels: Sequence[float], examples: tf.Tensor
+) -> list[dict[str, tf.Tensor]]:
+    """Returns for each level PSNR and SSIM of each example; see `_likeness`."""
+    raw = parse(examples, config.feature, config.shape)
+    unit = standard_normal_per_example(raw.example_id, config.shape, config.noise_seed)
+    clean = model(**{config.feature: raw.values, "noise": tf.zeros_like(unit)})["given"]
+    return [
+        _likeness(model(**{config.feature: raw.values, "noise": level * unit}), clean, config)
+        for level in levels
+    ]
+
+
+def _likeness(
+    outputs: Mapping[str, tf.Tensor], clean: tf.Tensor, config: EvaluationConfig
 ) -> dict[str, tf.Tensor]:
     """Returns PSNR and SSIM of each example, float32 [n]; no SSIM if it is not defined."""
-    raw = parse(examples, config.feature, config.shape)
-    noise = level * standard_normal_per_example(raw.example_id, config.shape, config.noise_seed)
-    clean = model(**{config.feature: raw.values, "noise": tf.zeros_like(noise)})["given"]
-    outputs = model(**{config.feature: raw.values, "noise": noise})
     # `tf.image.psnr` takes the mean over the last three axes.
     as_row = functools.partial(tf.reshape, shape=[-1, 1, 1, math.prod(config.shape)])
     found = {}

@@ -5,6 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 from tfx.components.evaluator import constants
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
@@ -79,6 +82,27 @@ def write_errors(directory: str, scores: Mapping[str, Scores], *, noisy: bool) -
         if noisy:
             arrays[f"{split}_noisy_error"] = of_split.noisy_error
     write_arrays(f"{directory}/{ERRORS_FILE}", arrays)
+
+
+def write_with_threshold(
+    model_directory: str,
+    destination: str,
+    threshold: float,
+    normal_errors: npt.NDArray[np.float32] | None = None,
+) -> None:
+    """Saves a detector again with what it decides by set inside.
+
+    Args:
+        model_directory: SavedModel that the Trainer exported, or one of this function.
+        destination: Where to.
+        threshold: Its new threshold.
+        normal_errors: float32 [n], ascending; None leaves those that it has.
+    """
+    loaded = tf.saved_model.load(model_directory)
+    loaded.threshold.assign(threshold)
+    if normal_errors is not None:
+        loaded.normal_errors.assign(normal_errors)
+    tf.saved_model.save(loaded, destination, signatures=loaded.signatures)
 
 
 def write_blessing(

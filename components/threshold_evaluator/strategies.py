@@ -10,8 +10,9 @@ import numpy as np
 from scipy import stats
 
 from components.threshold_evaluator.best_cut import best_f1
-from components.threshold_evaluator.held_out_count import (
-    ROUNDING,
+from components.threshold_evaluator.conformal import (
+    conformal_rank,
+    conformal_threshold,
     least_held_out,
     too_few_held_out,
 )
@@ -131,11 +132,10 @@ class Conformal(Strategy):
             )
         if sentence := too_few_held_out(rate, count):
             raise NoThresholdError(sentence)
-        above = math.floor((count + 1) * rate + ROUNDING)
-        rank = count + 1 - above
-        value = float(np.partition(rows.normal, rank - 1)[rank - 1])
+        rank = conformal_rank(count, rate)
         rule = f"error {rank:,} in ascending order, for a false-alarm rate of {rate:g},"
-        return Fitted(value, rule, {"rank": rank, "false_alarm_rate": rate})
+        parameters = {"rank": rank, "false_alarm_rate": rate}
+        return Fitted(conformal_threshold(rows.normal, rate), rule, parameters)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,15 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from components.threshold_evaluator.conformal import conformal_threshold, least_held_out
 from components.threshold_evaluator.metrics import THRESHOLD_FREE
-from components.threshold_evaluator.scores import Scores
-from components.threshold_evaluator.strategies import Conformal
-from components.threshold_evaluator.threshold import FittingRows, NoThresholdError
+from components.threshold_evaluator.outputs import write_with_threshold
 from pipeline.models.change_record import user_name
 from pipeline.models.pushed_versions import pipeline_of
 from pipeline_config import (
     CALIBRATION_SPLIT,
-    NORMAL_LABEL,
     PIPELINES,
     SettingError,
     ThresholdEvaluatorConfig,
@@ -126,7 +124,7 @@ def parse_threshold(text: str) -> float:
         UserInputError: It is not a number of 0 or more that float32 holds.
     """
     value = _number(text)
-    if not 0 <= value <= np.finfo(np.float32).max:
+    if not 0 <= value <= float(np.finfo(np.float32).max):
         raise UserInputError(f"threshold {text}: expected a reconstruction error, 0 or above")
     return value
 
@@ -152,17 +150,13 @@ def threshold_at_rate(before: PushedThreshold, text: str) -> tuple[float, float]
             f"{name} holds no errors of normal examples that were held out of the training: "
             "run the pipeline with --set data.held_out=0.2, or set a number"
         )
-    label = np.full(len(normal), NORMAL_LABEL, np.int16)
-    rows = FittingRows(Scores(normal, label, normal), CALIBRATION_SPLIT, normal)
-    strategy = Conformal(rate)
-    try:
-        return strategy.fit(rows).value, rate
-    except NoThresholdError as error:
+    if len(normal) < (least := least_held_out(rate)):
         raise UserInputError(
             f"{name} holds the errors of {len(normal):,} held-out normal examples, and a "
-            f"false-alarm rate of {rate:g} takes {strategy.least_examples:,} or more: ask for a "
+            f"false-alarm rate of {rate:g} takes {least:,} or more: ask for a "
             "higher rate, or train with more data or a higher data.held_out"
-        ) from error
+        )
+    return conformal_threshold(normal, rate), rate
 
 
 def change_threshold(
@@ -229,9 +223,7 @@ def _fill(
             f"{before.folder.name}: {now} is served by now instead of {before.version}: "
             "run this again"
         )
-    loaded = tf.saved_model.load(str(before.directory))
-    loaded.threshold.assign(change.new_threshold)
-    tf.saved_model.save(loaded, str(directory), signatures=loaded.signatures)
+    write_with_threshold(str(before.directory), str(directory), change.new_threshold)
     # The warm-up requests; they hold inputs alone.
     extra = before.directory / "assets.extra"
     if extra.is_dir():

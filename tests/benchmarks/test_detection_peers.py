@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from detection_peers import PEERS, conformal_threshold
+from detection_peers import PEERS, peer_threshold
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -32,4 +32,4 @@ def test_a_peers_threshold_leaves_out_the_promised_share_of_ranks(
     rate: float, threshold: float | None
 ) -> None:
     held_out = np.arange(1.0, 20.0, dtype=np.float32)[::-1]
-    assert conformal_threshold(held_out, rate) == threshold
+    assert peer_threshold(held_out, rate) == threshold

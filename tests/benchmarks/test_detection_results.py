@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from detection_results import mean_sd, measure, oracle_accuracy, set_table, standings
+from detection_results import mean_sd, measure, oracle_accuracy, overall_results, set_table
 
 SCORES = np.array([0.1, 0.2, 0.3, 0.6, 0.4, 0.8], np.float32)
 IS_ABNORMAL = np.array([False, False, False, False, True, True])
@@ -43,7 +43,7 @@ def test_standard_deviations_are_of_a_sample_and_nothing_stands_for_what_is_miss
 
 
 def test_methods_are_ranked_over_sets() -> None:
-    found = standings(
+    found = overall_results(
         {
             "easy": {"ours": 0.99, "theirs": 0.99, "poor": 0.5},
             "hard": {"ours": 0.8, "theirs": 0.9},
