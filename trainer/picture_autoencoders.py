@@ -85,15 +85,16 @@ class PrincipalComponents(layers.Layer):
         from sklearn.decomposition import PCA
 
         rows = np.concatenate([*_first(examples, MOST_ANALYSED)]).reshape(-1, self._basis.shape[0])
-        found = PCA(min(self._count, *rows.shape), svd_solver="randomized", random_state=0)
-        found.fit(rows)
         basis = np.zeros(self._basis.shape, np.float32)
         deviation = np.ones(self._count, np.float32)
-        # A component without variance is one of examples that are all alike.
-        used = found.explained_variance_ > _LEAST_VARIANCE
-        basis[:, : len(used)][:, used] = found.components_[used].T
-        deviation[: len(used)][used] = np.sqrt(found.explained_variance_[used])
-        self._mean.assign(found.mean_)
+        # A single example, or examples that are all alike, have no components.
+        if np.ptp(rows, axis=0).any():
+            found = PCA(min(self._count, *rows.shape), svd_solver="randomized", random_state=0)
+            found.fit(rows)
+            used = found.explained_variance_ > _LEAST_VARIANCE
+            basis[:, : len(used)][:, used] = found.components_[used].T
+            deviation[: len(used)][used] = np.sqrt(found.explained_variance_[used])
+        self._mean.assign(rows.mean(axis=0))
         self._basis.assign(basis)
         self._deviation.assign(deviation)
 

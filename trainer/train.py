@@ -97,9 +97,8 @@ def fit(
     with strategy.scope():
         model = build_model(settings.model, settings.shape)
         _compile(model, settings, length)
-    if base_model:
-        start_from(model, base_model)
-    model.adapt(batches)
+    if not (base_model and start_from(model, base_model)):
+        model.adapt(batches)
     history = model.fit(
         # However few the examples are, each step sees as many.
         batches.repeat().rebatch(trainer.batch_size) if trainer.steps else batches,
@@ -118,19 +117,24 @@ def fit(
     return model, {name: [float(value) for value in history[name]] for name in history}
 
 
-def start_from(model: Autoencoder, saved_model: str) -> None:
-    """Takes over the weights of an exported model.
+def start_from(model: Autoencoder, saved_model: str) -> bool:
+    """Takes over the weights of an exported model, with what it adapted to its examples.
 
     A model of another kind or size leaves `model` as it is, with a line in the log: training then
     starts cold.
+
+    Returns:
+        Whether it took them over. Then `model.adapt` would spoil them: the learnt weights fit what
+        the earlier model adapted to.
     """
     earlier = tf.saved_model.load(saved_model)
     values = [variable.numpy() for variable in getattr(earlier, "model_variables", [])]
     if [value.shape for value in values] != [tuple(weight.shape) for weight in model.weights]:
         logging.warning("%s: other weights than this model's; starting cold", saved_model)
-        return
+        return False
     model.set_weights(values)
     logging.info("%s: starting from its weights", saved_model)
+    return True
 
 
 def _strategy(trainer: TrainerConfig) -> tf.distribute.Strategy:

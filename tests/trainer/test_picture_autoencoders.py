@@ -34,9 +34,13 @@ def test_training_begins_at_the_principal_components() -> None:
     assert np.asarray(model(pictures)).min() >= 0.0
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_few_examples_have_fewer_components(count: int) -> None:
-    pictures = blobs(count)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "pictures",
+    [blobs(1), blobs(3), np.repeat(blobs(1), 5, axis=0)],
+    ids=["one", "three", "all alike"],
+)
+def test_a_few_examples_have_fewer_components(pictures: np.ndarray) -> None:
     model = build_model("WideAutoencoder", (12, 12))
     model.adapt([(pictures, pictures)])
     np.testing.assert_allclose(np.asarray(model(pictures)), pictures, atol=1e-4)

@@ -1,13 +1,15 @@
+import types
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from trainings import Transformed, history, settings_of, train_in, weights
+from trainings import Transformed, arguments, history, settings_of, train_in, weights
 
 from pipeline_config import SettingError, TrainerConfig
 from trainer.settings import TrainerSettings
+from trainer.train import run_fn
 
 
 def mean_error(folder: Path, data: Transformed) -> float:
@@ -95,6 +97,23 @@ def test_warm_start_goes_on_from_the_weights(beats: Transformed, tmp_path: Path)
     )
 
     assert history(warm)["val_loss"][0] == pytest.approx(history(cold)["val_loss"][-1], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "data"), [("SignalAutoencoder", "beats"), ("WideAutoencoder", "pictures")]
+)
+def test_warm_start_keeps_what_the_earlier_model_adapted_to(
+    model: str, data: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    examples: Transformed = request.getfixturevalue(data)
+    cold = train_in(tmp_path / "1", examples, model, "mse", epochs=2)
+
+    still = {"epochs": 1, "learning_rate": 1e-12, "base_model": cold / "model"}
+    newer = arguments(tmp_path / "2", examples, model, "mse", **still)
+    run_fn(types.SimpleNamespace(**{**newer, "train_files": examples.files("eval")}))
+
+    for earlier, later in zip(weights(cold), weights(tmp_path / "2"), strict=True):
+        np.testing.assert_allclose(later, earlier, atol=1e-6)
 
 
 def test_weights_that_do_not_fit_start_cold(
