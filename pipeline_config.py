@@ -729,9 +729,7 @@ class PipelineConfig:
         is_line = bool(self.description.strip()) and self.description.isprintable()
         _require(is_line, "description", self.description, "one line of text")
         _require(self.loss in LOSSES, "loss", self.loss, f"one of {', '.join(LOSSES)}")
-        gate = self.evaluator
-        is_conformal = isinstance(gate, ThresholdEvaluatorConfig) and gate.threshold == "conformal"
-        if is_conformal and not self.data.held_out:
+        if self.promised_rate and not self.data.held_out:
             raise SettingError(
                 "evaluator.threshold=conformal takes normal examples that are held out of the "
                 "training: --set data.held_out=0.2, or --set evaluator.threshold=percentile",
@@ -761,6 +759,14 @@ class PipelineConfig:
     def is_detector(self) -> bool:
         """Whether the model decides with a threshold, rather than only reconstructs."""
         return isinstance(self.evaluator, ThresholdEvaluatorConfig)
+
+    @property
+    def promised_rate(self) -> float:
+        """Greatest false-alarm rate that the threshold promises; 0 if it promises none."""
+        gate = self.evaluator
+        if isinstance(gate, ThresholdEvaluatorConfig) and gate.threshold == "conformal":
+            return gate.false_alarm_rate
+        return 0.0
 
 
 class Pipelines(Mapping[str, PipelineConfig]):

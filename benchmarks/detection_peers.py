@@ -12,7 +12,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.svm import OneClassSVM
 
-from components.threshold_evaluator.conformal import conformal_threshold, least_held_out
+from components.conformal import conformal_threshold, least_held_out
 
 Score = Callable[[np.ndarray], np.ndarray]
 """float32 [n, values] -> float [n]; the greater, the less normal."""

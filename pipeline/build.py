@@ -181,6 +181,7 @@ def _validation(config: PipelineConfig, examples: Channel, schema: BaseNode) -> 
         both_classes=int(config.is_detector),
         presumes_normal=int(config.data.presumes_normal),
         normal_classes=json.dumps(config.data.normal),
+        promised_rate=config.promised_rate,
         drift_threshold=config.gate.drift_threshold,
         label_drift_threshold=config.gate.label_drift_threshold,
         schema_file=where_to_change(config),

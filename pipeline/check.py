@@ -17,22 +17,19 @@ from components.data_gate.verdict import (
     missing_classes,
     missing_examples,
     missing_labels,
+    too_few_normal,
 )
 from components.schema import where_to_change
 from components.schema.curated import schema_of
-from components.threshold_evaluator.conformal import too_few_held_out
 from data.advice import advised_settings
 from data.choice import RunData
 from data.formats.example_file import left_out
 from data.survey import Survey
 from pipeline.settings import apply_settings
 from pipeline_config import (
-    CALIBRATION_SPLIT,
     PipelineConfig,
     SignalData,
-    ThresholdEvaluatorConfig,
     UserInputError,
-    normal_labels,
 )
 
 REFUSED = 2
@@ -185,27 +182,17 @@ class _Check:
             )
         is_split = set(survey.labels) == set(self._config.data.splits)
         if self._config.is_detector and not sentences and is_split:
+            labels, presumes_normal = survey.labels_by_split, self._config.data.presumes_normal
             sentences += missing_classes(
-                survey.labels_by_split,
-                survey.classes,
-                survey.data.normal,
-                presumes_normal=self._config.data.presumes_normal,
+                labels, survey.classes, survey.data.normal, presumes_normal=presumes_normal
             )
-            if not sentences and (sentence := self._too_few_held_out(survey)):
-                sentences.append(sentence)
+            sentences += too_few_normal(
+                labels, self._config.promised_rate, presumes_normal=presumes_normal
+            )
         self._findings += [
             Finding(each, advised_settings(each), REFUSED_BY_GATE) for each in sentences
         ]
         return bool(sentences)
-
-    def _too_few_held_out(self, survey: Survey) -> str | None:
-        """Returns a sentence if a promised false-alarm rate takes more held-out normal rows."""
-        gate, data = self._config.evaluator, self._config.data
-        if not isinstance(gate, ThresholdEvaluatorConfig) or gate.threshold != "conformal":
-            return None
-        labels = survey.labels[CALIBRATION_SPLIT]
-        count = sum(labels[label] for label in normal_labels(presumes_normal=data.presumes_normal))
-        return too_few_held_out(gate.false_alarm_rate, count)
 
     def _out_of_range(self, survey: Survey) -> str | None:
         """Returns a sentence if values are not in the range of the schema."""

@@ -3,7 +3,6 @@
 import functools
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import keras
@@ -37,17 +36,12 @@ def run_fn(fn_args: "FnArgs") -> None:
             `model_run_dir` (TensorBoard's logs and `history.json`).
 
     Raises:
-        pipeline_config.UserInputError: No such model, or it does not take data of that shape; or
-            a batch cannot be split evenly over the devices.
-        ValueError: A split has no example to read.
+        pipeline_config.UserInputError, ValueError: As in `fit`.
     """
     settings = TrainerSettings.from_custom_config(fn_args.custom_config)
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     train = SplitReader(fn_args.train_files, tft_output, settings.labels)
     validation = SplitReader(fn_args.eval_files, tft_output, settings.validation_labels)
-    if settings.validates_on_held_out and settings.trainer.early_stopping_patience:
-        # A threshold counts on errors of examples that decide nothing about the model.
-        train, validation = (replace(train, part=part) for part in ("kept", "held_out"))
     model, history = fit(
         settings,
         train,
@@ -76,7 +70,8 @@ def fit(
     Args:
         settings: What to train, and how.
         train: The examples to train on.
-        validation: The examples of `val_loss`.
+        validation: The examples of `val_loss`. If they are held out of the training split and the
+            training stops early, a tenth of `train` takes their place and is not trained on.
         callbacks: Of Keras, beside those that the settings ask for.
         base_model: A SavedModel to start from.
 
@@ -85,10 +80,14 @@ def fit(
 
     Raises:
         pipeline_config.UserInputError: No such model, or it does not take data of that shape; or
-            a batch cannot be split evenly over the devices.
+            a batch cannot be split evenly over the devices; or the examples are too few for early
+            stopping to have a tenth of them.
         ValueError: There is no example to read.
     """
     trainer = settings.trainer
+    if settings.validates_on_held_out and trainer.early_stopping_patience:
+        # A threshold counts on errors of examples that decide nothing about the model.
+        train, validation = _parts(train, trainer)
     strategy = _strategy(trainer)
     replicas = strategy.num_replicas_in_sync
     keras.utils.set_random_seed(trainer.seed)
@@ -176,6 +175,21 @@ def _compile(model: Autoencoder, settings: TrainerSettings, length: TrainingLeng
         # On a CPU, XLA is slower than TensorFlow's own kernels for models this small.
         jit_compile=False,
     )
+
+
+def _parts(train: SplitReader, trainer: TrainerConfig) -> tuple[SplitReader, SplitReader]:
+    """Returns the examples to train on, and those that early stopping watches."""
+    parts = (train.kept, train.held_out)
+    try:
+        for part in parts:
+            part.batches(VALIDATION_BATCH_SIZE)
+    except ValueError as error:
+        raise UserInputError(
+            f"trainer.early_stopping_patience={trainer.early_stopping_patience} watches a tenth of "
+            "the examples to train on, and they are too few to have one: give more rows, or "
+            "--set trainer.early_stopping_patience=0"
+        ) from error
+    return parts
 
 
 def _early_stopping(trainer: TrainerConfig) -> list[keras.callbacks.Callback]:

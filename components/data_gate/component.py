@@ -24,6 +24,7 @@ from components.data_gate.verdict import (
     missing_classes,
     missing_examples,
     missing_labels,
+    too_few_normal,
 )
 from components.raw_examples import splits_of
 from pipeline_config import NEWEST_SPLIT, PREVIOUS_SPLIT, GateRefusalError, SignalData
@@ -41,6 +42,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
     both_classes: Parameter[int],
     presumes_normal: Parameter[int],
     normal_classes: Parameter[str],
+    promised_rate: Parameter[float],
     drift_threshold: Parameter[float],
     label_drift_threshold: Parameter[float],
     schema_file: Parameter[str],
@@ -58,14 +60,16 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
             have a label.
         presumes_normal: 1 if examples without a label are presumed normal.
         normal_classes: `data.normal`, as a JSON array.
+        promised_rate: See `pipeline_config.PipelineConfig`.
         drift_threshold: See `pipeline_config.GateConfig`.
         label_drift_threshold: See `pipeline_config.GateConfig`.
         schema_file: Where a person changes the curated schema; for messages.
         fingerprint: Digest of this component's source, so that an edit runs it again.
 
     Raises:
-        GateRefusalError: An anomaly of severity ERROR, an empty split, a missing class or drift;
-            the message names each feature and its fault.
+        GateRefusalError: An anomaly of severity ERROR, an empty split, a missing class, too few
+            normal examples for the promised rate, or drift; the message names each feature and its
+            fault.
     """
     del fingerprint
     reasons: list[str] = []
@@ -85,6 +89,7 @@ def DataGate(  # noqa: N802 - TFX names a component as a class.
     normal = json.loads(normal_classes)
     reasons += missing_classes(labels, classes, normal, presumes_normal=bool(presumes_normal))
     reasons += missing_examples(examples)
+    reasons += too_few_normal(labels, promised_rate, presumes_normal=bool(presumes_normal))
     drifts = []
     if PREVIOUS_SPLIT in artifact_utils.decode_split_names(statistics.split_names):
         drifts = measure_drift(

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from components.conformal import too_few_held_out
 from data.formats.labels import convention_notice, no_normal_fault
 from pipeline_config import (
     AAMI_NORMAL_BEATS,
@@ -127,6 +128,26 @@ def missing_classes(
                 f"example among its {sum(counts.values())}: give more rows of that class"
             )
     return sentences
+
+
+def too_few_normal(
+    labels: Mapping[str, Mapping[str, int]], promised_rate: float, *, presumes_normal: bool
+) -> list[str]:
+    """Returns a sentence if a detector's promise takes more held-out normal examples.
+
+    That there are none of them is for `missing_examples` and `missing_classes` to say.
+
+    Args:
+        labels: `label_counts` by split.
+        promised_rate: False-alarm rate of `PipelineConfig.promised_rate`; 0 promises nothing.
+        presumes_normal: Whether examples without a label are presumed normal.
+    """
+    counts = labels.get(CALIBRATION_SPLIT, {})
+    normal = counts.get("normal", 0)
+    if presumes_normal:
+        normal += counts.get(UNLABELLED_KEY, 0)
+    sentence = too_few_held_out(promised_rate, normal) if promised_rate and normal else None
+    return [sentence] if sentence else []
 
 
 def _missing_normal(

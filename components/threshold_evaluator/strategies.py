@@ -9,13 +9,13 @@ from typing import ClassVar
 import numpy as np
 from scipy import stats
 
-from components.threshold_evaluator.best_cut import best_f1
-from components.threshold_evaluator.conformal import (
+from components.conformal import (
     conformal_rank,
     conformal_threshold,
     least_held_out,
     too_few_held_out,
 )
+from components.threshold_evaluator.best_cut import best_f1
 from components.threshold_evaluator.threshold import (
     Fitted,
     FittingRows,

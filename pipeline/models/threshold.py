@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components.threshold_evaluator.conformal import conformal_threshold, least_held_out
+from components.conformal import conformal_threshold, least_held_out
 from components.threshold_evaluator.metrics import THRESHOLD_FREE
 from components.threshold_evaluator.outputs import write_with_threshold
 from pipeline.models.change_record import user_name

@@ -38,7 +38,8 @@ class TuningData:
         """Returns the data of a pipeline's trials.
 
         With `data.held_out` they are judged by the calibration split; else by a tenth of the
-        training split, chosen by a hash of the example's id, that none of them trains on.
+        training split, chosen by a hash of the example's id, that none of them trains on. Early
+        stopping watches what it does in a run, with that tenth in the place of the eval split.
 
         Args:
             config: The pipeline.
@@ -59,8 +60,8 @@ class TuningData:
             held_out = SplitReader(calibration, output, settings.validation_labels)
         else:
             origin = "of the training split, a tenth that no trial trains on"
-            reader = SplitReader(train, output, settings.labels, part="kept")
-            held_out = SplitReader(train, output, settings.validation_labels, part="held_out")
+            reader = SplitReader(train, output, settings.labels).kept
+            held_out = SplitReader(train, output, settings.validation_labels).held_out
         try:
             batches = held_out.batches(VALIDATION_BATCH_SIZE)
         except ValueError as error:
@@ -81,7 +82,7 @@ def train_trial(config: PipelineConfig, data: TuningData, on_epoch: OnEpoch) -> 
     Raises:
         DivergedError: The training has diverged.
         MemoryError: It takes more memory than there is.
-        UserInputError: A setting does not fit another, or this machine.
+        UserInputError: A setting does not fit another, this machine, or so few examples.
     """
     # What earlier trials left in memory.
     keras.backend.clear_session()
@@ -97,7 +98,6 @@ def train_trial(config: PipelineConfig, data: TuningData, on_epoch: OnEpoch) -> 
         def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
             on_epoch(epoch + 1, judge(self.model, epoch + 1))
 
-    # Early stopping takes its val_loss of them as well.
     try:
         model, history = fit(settings, data.train, data.held_out, [Judged()])
     except tf.errors.ResourceExhaustedError as error:

@@ -61,6 +61,11 @@ def test_the_answer_is_the_one_of_the_other_protocol(
     np.testing.assert_array_equal(errors(response), server.predict(given)["error"])
     assert response.get_output_by_name("is_anomaly").as_numpy().dtype == bool
     assert response.get_output_by_name("reconstruction").shape == [3, 140]
+    answered = server.predict(given)
+    for name, shape in (("p_value", [3]), ("contribution", [3, 140])):
+        output = response.get_output_by_name(name)
+        assert (output.datatype, output.shape) == ("FP32", shape)
+        np.testing.assert_array_equal(output.as_numpy(), answered[name])
 
 
 def test_outputs_can_be_asked_for_in_binary_form(server: RunningServer) -> None:

@@ -26,16 +26,28 @@ def test_predict_and_the_server(
     rows.write_text("".join(",".join(map(str, row)) + "\n" for row in given.tolist()))
     scores = tmp_path / "scores.csv"
     options = ("--batch-size", str(batch_size), "--models-dir", server.models_dir)
-    result = aepipe("predict", MODEL, rows, "--out", scores, *options)
+    result = aepipe("predict", MODEL, rows, "--out", scores, "--contribution", *options)
     assert result.exit_code == 0, result.err
     with scores.open() as file:
         scored = list(csv.DictReader(file))
+    if batch_size == 1:
+        _check_explanations(server, scored, given)
     found = np.array([row["error"] for row in scored], np.float32)
     one_by_one = np.concatenate([server.predict(given[n : n + 1])["error"] for n in range(20)])
     if batch_size == 1:
         np.testing.assert_array_equal(found, one_by_one)
     np.testing.assert_allclose(found, server.predict(given)["error"], atol=1e-6)
     assert [row["is_anomaly"].lower() == "true" for row in scored] == list(one_by_one > 1.0)
+
+
+def _check_explanations(
+    server: RunningServer, scored: list[dict[str, str]], given: np.ndarray
+) -> None:
+    for number, row in enumerate(scored):
+        answered = server.predict(given[number : number + 1])
+        assert np.float32(row["p_value"]) == answered["p_value"][0]
+        shares = np.array([row[f"contribution_{n}"] for n in range(given.shape[1])], np.float32)
+        np.testing.assert_array_equal(shares, answered["contribution"][0])
 
 
 @pytest.mark.parametrize("step", [LENGTH, 3])

@@ -40,6 +40,10 @@ def test_metadata_holds_the_signatures_of_the_saved_model(server: RunningServer)
     sizes = [dim["size"] for dim in default["inputs"]["signal"]["tensor_shape"]["dim"]]
     assert sizes == ["-1", str(LENGTH)]
     assert default["outputs"]["is_anomaly"]["dtype"] == "DT_BOOL"
+    contribution = default["outputs"]["contribution"]
+    assert contribution["dtype"] == "DT_FLOAT"
+    sizes = [dim["size"] for dim in contribution["tensor_shape"]["dim"]]
+    assert sizes == ["-1", str(LENGTH)]
 
 
 @pytest.mark.parametrize("where", [MODEL, f"{MODEL}/versions/7"])

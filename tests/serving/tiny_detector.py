@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tests.pipeline.scoring.tiny_served import p_values
+
 LENGTH = 140
 THRESHOLD = 1.0
 
@@ -21,15 +23,21 @@ class TinyDetector(tf.Module):
     def __init__(self, level: float) -> None:
         super().__init__()
         self.level = tf.Variable(level, dtype=tf.float32)
+        self.normal_errors = tf.Variable(
+            np.linspace(0.1, 0.9, 50, dtype=np.float32), shape=[None], trainable=False
+        )
 
     def _serve(self, signal: tf.Tensor) -> dict[str, tf.Tensor]:
         reconstruction = signal * 0.5 + self.level
-        error = tf.reduce_mean(tf.abs(reconstruction - signal), axis=1)
+        deviation = tf.abs(reconstruction - signal)
+        error = tf.reduce_mean(deviation, axis=1)
         return {
             "reconstruction": reconstruction,
             "error": error,
             "threshold": tf.fill(tf.shape(error), THRESHOLD),
             "is_anomaly": error > THRESHOLD,
+            "p_value": p_values(error, self.normal_errors),
+            "contribution": deviation / tf.reduce_sum(deviation, axis=1, keepdims=True),
         }
 
     def signatures(self) -> dict[str, Any]:

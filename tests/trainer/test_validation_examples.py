@@ -1,6 +1,5 @@
 """Which examples a training validates on."""
 
-import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,17 +63,3 @@ def test_validation_is_the_eval_split_unless_some_are_held_out(
     assert held_out[0].labels == training.labels
     assert held_out[1].patterns == ["other"]
     assert held_out[1].labels == ((1, -1) if config.is_detector else None)
-
-
-def test_what_a_threshold_is_set_on_does_not_stop_the_training(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    patient = dataclasses.replace(ANOMALY.trainer, early_stopping_patience=3)
-
-    training, validation = readers(monkeypatch, ANOMALY, patient, validates_on_held_out=True)
-
-    assert (training.part, validation.part) == ("kept", "held_out")
-    assert training.patterns == validation.patterns == ["train"]
-    assert training.labels == validation.labels == (1, -1)
-    _, of_eval = readers(monkeypatch, ANOMALY, patient)
-    assert (of_eval.patterns, of_eval.part) == (["other"], "all")

@@ -1,17 +1,21 @@
 """A trial's training on what Transform wrote, and what it is judged by."""
 
 import dataclasses
+import types
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
 import trainer.train
+from pipeline.build import training_settings
 from pipeline.tuning.training import TuningData, mean_error, train_trial
 from pipeline.tuning.trials import DivergedError
 from pipeline_config import ANOMALY, PipelineConfig, UserInputError
-from tests.trainer.trainings import Transformed, transform
+from tests.trainer.trainings import Transformed, arguments, transform
 from trainer.autoencoder import Autoencoder
 from trainer.models import build_model
 
@@ -41,6 +45,11 @@ def data_of(config: PipelineConfig, data: Transformed) -> TuningData:
     return TuningData.of(config, str(data.folder / "graph"), str(data.folder))
 
 
+def normal_rows(data: Transformed, split: str) -> set[bytes]:
+    tensors = data.tensors(split)
+    return {row.tobytes() for row in tensors["target"][tensors["label"] == 1]}
+
+
 def test_each_epoch_is_judged_and_none_reads_the_eval_split(beats: Transformed) -> None:
     config = config_of(ANOMALY, epochs=3)
     judged: list[tuple[int, float]] = []
@@ -58,8 +67,7 @@ def test_each_epoch_is_judged_and_none_reads_the_eval_split(beats: Transformed) 
 
 def test_held_out_examples_are_normal_and_not_trained_on(beats: Transformed) -> None:
     config = config_of(ANOMALY, epochs=1)
-    tensors = beats.tensors("train")
-    normal = {row.tobytes() for row in tensors["target"][tensors["label"] == 1]}
+    normal = normal_rows(beats, "train")
 
     data = data_of(config, beats)
 
@@ -84,6 +92,87 @@ def test_held_out_normals_are_the_calibration_split(beats: Transformed) -> None:
         labels = beats.tensors(split)["label"]
         assert sum(len(clean) for _, clean in batches) == (labels == 1).sum() > 0
     assert data.described.endswith(" normal examples of the calibration split")
+
+
+@dataclasses.dataclass
+class Fitted:
+    """The examples that Keras was given, as bytes."""
+
+    trained: set[bytes]
+    watched: set[bytes]
+
+
+@pytest.fixture
+def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Fitted]:
+    """One entry a training."""
+    found: list[Fitted] = []
+    fit = keras.Model.fit
+
+    def noting(model: keras.Model, batches: Any, *, validation_data: Any, **options: Any) -> Any:
+        trained, watched = (
+            {row.tobytes() for _, clean in dataset for row in clean.numpy()}
+            for dataset in (batches, validation_data)
+        )
+        found.append(Fitted(trained, watched))
+        return fit(model, batches, validation_data=validation_data, **options)
+
+    monkeypatch.setattr(keras.Model, "fit", noting)
+    return found
+
+
+def run_training(config: PipelineConfig, data: Transformed, folder: Path) -> None:
+    """Trains as a run with held-out examples does."""
+    given = arguments(folder, data, config.model, config.loss) | {
+        "custom_config": {"config": training_settings(config)},
+        "eval_files": data.files("calibration"),
+    }
+    trainer.train.run_fn(types.SimpleNamespace(**given))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("patience", [0, 2])
+def test_a_trial_and_a_run_train_and_stop_by_the_same_examples(
+    beats: Transformed, fitted: list[Fitted], tmp_path: Path, patience: int
+) -> None:
+    config = config_of(ANOMALY, epochs=2, early_stopping_patience=patience)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, held_out=0.2))
+    normal = {split: normal_rows(beats, split) for split in ("train", "calibration")}
+
+    train_trial(config, data_of(config, beats), lambda *_: None)
+    run_training(config, beats, tmp_path / "training")
+
+    trial, run = fitted
+    assert trial == run
+    if patience:
+        # What a threshold is set on does not stop the training.
+        assert run.trained | run.watched == normal["train"]
+        assert run.watched
+        assert not run.trained & run.watched
+    else:
+        assert run == Fitted(normal["train"], normal["calibration"])
+
+
+def run_trial(config: PipelineConfig, data: Transformed, folder: Path) -> None:
+    del folder
+    train_trial(config, data_of(config, data), lambda *_: None)
+
+
+@pytest.mark.parametrize("train", [run_training, run_trial])
+def test_too_few_examples_to_stop_early_by_are_one_line(
+    tmp_path: Path, train: Callable[[PipelineConfig, Transformed, Path], None]
+) -> None:
+    waves = np.sin(np.linspace(0, 6, LENGTH)[None] + np.arange(8)[:, None]).astype(np.float32)
+    few = transform(tmp_path / "few", "signal", waves[:4], waves[4:], 0.0)
+    (few.folder / "Split-eval").rename(few.folder / "Split-calibration")
+    config = config_of(ANOMALY, epochs=2, early_stopping_patience=2)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, held_out=0.5))
+
+    with pytest.raises(UserInputError) as refusal:
+        train(config, few, tmp_path / "training")
+
+    assert str(refusal.value) == (
+        "trainer.early_stopping_patience=2 watches a tenth of the examples to train on, and they "
+        "are too few to have one: give more rows, or --set trainer.early_stopping_patience=0"
+    )
 
 
 def test_the_objective_is_the_mean_error_of_an_example(beats: Transformed) -> None:

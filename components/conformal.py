@@ -1,4 +1,7 @@
-"""The conformal threshold of held-out normal errors, and how many of them it takes."""
+"""The conformal threshold of held-out normal errors, and how many of them it takes.
+
+The data gate counts them before the training, the evaluator takes the threshold after it.
+"""
 
 import math
 
