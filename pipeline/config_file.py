@@ -294,6 +294,8 @@ class _Reader:
         return self._lines[key]
 
     def _mistake(self, line: str, name: str, setting: str = "") -> UserInputError:
+        # Until the file is right no command gets as far as to read its own `--set`.
+        line = line.replace("--set ", "set ")
         return UserInputError(f"{self._path}:{self._line(name, setting)}: [{name}] {line}")
 
 

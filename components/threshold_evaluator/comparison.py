@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from components.threshold_evaluator.best_cut import best_accuracy
+from components.threshold_evaluator.config import THRESHOLD_FIGURES
 from components.threshold_evaluator.metrics import threshold_metrics
 from components.threshold_evaluator.scores import Scores
 from components.threshold_evaluator.strategies import STRATEGIES, own_settings, strategy_of
@@ -17,8 +18,6 @@ from components.threshold_evaluator.threshold import (
     set_threshold,
 )
 from pipeline_config import ThresholdEvaluatorConfig
-
-_FIGURES = ("accuracy", "precision", "recall", "f1", "false_alarm_rate", "anomaly_recall")
 
 Attempts = Mapping[str, Threshold | str]
 """Name of a strategy -> its threshold, or why there is none."""
@@ -64,7 +63,7 @@ def compare(attempts: Attempts, chosen: str, scores: Scores) -> list[dict[str, A
                 "is_chosen": name == chosen,
                 "uses_labels": STRATEGIES[name].uses_labels,
                 "alarms": None,
-                **dict.fromkeys(_FIGURES),
+                **dict.fromkeys(THRESHOLD_FIGURES),
                 **(_figures(scores, value) if value is not None and usable else {}),
             }
         )
@@ -108,7 +107,7 @@ def _figures(scores: Scores, threshold: float) -> dict[str, float | None]:
     figures: dict[str, float | None] = {"alarms": int(np.count_nonzero(alarm))}
     if labelled.any():
         found = threshold_metrics(scores.is_normal[labelled], ~alarm[labelled])
-        figures |= {name: found.get(name) for name in _FIGURES if name in found}
+        figures |= {name: found[name] for name in THRESHOLD_FIGURES if name in found}
     if scores.is_normal.any():
         figures["false_alarm_rate"] = float(np.mean(alarm[scores.is_normal]))
     return figures

@@ -10,6 +10,9 @@ from pipeline_config import (
     section_as_dict,
 )
 
+THRESHOLD_FIGURES = ("accuracy", "precision", "recall", "f1", "anomaly_recall", "false_alarm_rate")
+"""What strategies of setting a threshold are compared by, beside the alarms, in this order."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from components.threshold_evaluator.config import THRESHOLD_FIGURES
 from pipeline_config import CALIBRATION_SPLIT
-
-_FIGURES = ("accuracy", "precision", "recall", "f1", "anomaly_recall", "false_alarm_rate")
 
 
 def threshold_in_words(evaluation: Mapping[str, Any], *, all_labelled: bool) -> str:
@@ -57,7 +56,9 @@ def threshold_rows(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
 def threshold_figures(evaluation: Mapping[str, Any]) -> list[str]:
     """Returns the names of the figures that any strategy has."""
     compared = _compared(evaluation)
-    return [name for name in _FIGURES if any(entry[name] is not None for entry in compared)]
+    return [
+        name for name in THRESHOLD_FIGURES if any(entry[name] is not None for entry in compared)
+    ]
 
 
 def _compared(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -147,6 +147,63 @@ def test_a_detector_of_pictures_says_which_are_normal(
     assert str(caught.value) == f"{path}:{len(text.splitlines())}: [boots] {sentence}"
 
 
+CONFORMAL = (
+    "evaluator.threshold=conformal takes normal examples that are held out of the training: "
+    "--set data.held_out=0.2, or --set evaluator.threshold=percentile"
+)
+NOTHING_HELD_OUT = {
+    "anomaly": 'base = "anomaly"\nevaluator.threshold = "conformal"',
+    "a table of the section": 'base = "anomaly"\n[heart.evaluator]\nthreshold = "conformal"',
+    "detector": 'base = "detector"\ndata.held_out = 0',
+    "pictures": 'base = "anomaly"\nfeature = "image"\ndata.normal = ["9"]\n'
+    'evaluator.threshold = "conformal"',
+}
+
+
+@pytest.mark.parametrize("lines", NOTHING_HELD_OUT.values(), ids=NOTHING_HELD_OUT)
+@pytest.mark.parametrize("command", ["config", "run", "data check"])
+def test_a_file_whose_conformal_threshold_has_no_held_out_rows_says_what_to_add(
+    lines: str, command: str, write: Write, aepipe: Aepipe
+) -> None:
+    path = write(f"[heart]\n{lines}")
+
+    # On the command line it comes too late: the file holds another pipeline than is meant.
+    result = aepipe(*command.split(), "heart", "--config", path, "--set", "data.held_out=0.2")
+
+    assert result.exit_code == 2
+    (line,) = result.err.splitlines()
+    assert line.startswith(f"aepipe: {path}:")
+    assert line.endswith(": [heart] " + CONFORMAL.replace("--set", "set"))
+
+
+@pytest.mark.parametrize("command", ["config", "run", "tune"])
+@pytest.mark.parametrize(
+    ("pipeline", "setting"),
+    [("anomaly", "evaluator.threshold=conformal"), ("detector", "data.held_out=0")],
+)
+def test_a_conformal_threshold_without_held_out_rows_is_one_line_that_mends_it(
+    pipeline: str, setting: str, command: str, aepipe: Aepipe
+) -> None:
+    result = aepipe(*command.split(), pipeline, "--set", setting)
+    assert (result.exit_code, result.err) == (2, f"aepipe: {CONFORMAL}\n")
+
+
+@pytest.mark.parametrize("of_file", [True, False], ids=["file", "command line"])
+def test_a_conformal_threshold_with_held_out_rows_needs_no_more(
+    of_file: bool, write: Write, aepipe: Aepipe
+) -> None:
+    settings = ("evaluator.threshold=conformal", "data.held_out=0.2")
+    text = 'evaluator.threshold = "conformal"\ndata.held_out = 0.2' if of_file else ""
+    path = write(f'[heart]\nbase = "anomaly"\n{text}')
+    given = () if of_file else [word for one in settings for word in ("--set", one)]
+
+    result = aepipe("config", "heart", "--config", path, *given, "--json")
+
+    (found,) = json.loads(result.out)["pipelines"]
+    values = {row["setting"]: row["value"] for row in found["settings"]}
+    assert (values["evaluator.threshold"], values["data.held_out"]) == ("conformal", 0.2)
+
+
 def test_a_bound_is_set_and_taken_away(write: Write) -> None:
     text = """
     [anomaly.evaluator.lower_bounds]

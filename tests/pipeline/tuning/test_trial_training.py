@@ -156,13 +156,21 @@ def run_trial(config: PipelineConfig, data: Transformed, folder: Path) -> None:
     train_trial(config, data_of(config, data), lambda *_: None)
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Four examples to train on, and as many held out."""
+    waves = np.sin(np.linspace(0, 6, LENGTH)[None] + np.arange(8)[:, None]).astype(np.float32)
+    data = transform(tmp_path_factory.mktemp("few"), "signal", waves[:4], waves[4:], 0.0)
+    (data.folder / "Split-eval").rename(data.folder / "Split-calibration")
+    return data
+
+
 @pytest.mark.parametrize("train", [run_training, run_trial])
 def test_too_few_examples_to_stop_early_by_are_one_line(
-    tmp_path: Path, train: Callable[[PipelineConfig, Transformed, Path], None]
+    few: Transformed,
+    tmp_path: Path,
+    train: Callable[[PipelineConfig, Transformed, Path], None],
 ) -> None:
-    waves = np.sin(np.linspace(0, 6, LENGTH)[None] + np.arange(8)[:, None]).astype(np.float32)
-    few = transform(tmp_path / "few", "signal", waves[:4], waves[4:], 0.0)
-    (few.folder / "Split-eval").rename(few.folder / "Split-calibration")
     config = config_of(ANOMALY, epochs=2, early_stopping_patience=2)
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, held_out=0.5))
 
