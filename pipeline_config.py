@@ -962,7 +962,7 @@ BASIC_PLUS = dataclasses.replace(
     name="basic_plus",
     description="wide dense autoencoder, Fashion-MNIST",
     model="WideAutoencoder",
-    trainer=TrainerConfig(epochs=40, batch_size=128, learning_rate=1e-3, schedule="cosine"),
+    trainer=TrainerConfig(epochs=30, batch_size=128, learning_rate=1e-3, schedule="cosine"),
     pusher=PusherConfig(model_name="basic_plus_autoencoder"),
     search={
         "trainer.learning_rate": _LEARNING_RATES,

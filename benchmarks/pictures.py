@@ -6,9 +6,12 @@
 - `seconds_per_epoch`: the Trainer stage's seconds by its epochs, its reading and export included,
   one pipeline after the other on the same machine, and the ratios.
 - `one_class`: roc_auc of a detector of pictures (docs/garments.toml) trained on one class, for
-  each of `--classes`, and their mean. Published one-class methods have 0.90 to 0.94 on
-  Fashion-MNIST, such as those in I. Golan, R. El-Yaniv: Deep anomaly detection using geometric
-  transformations. NeurIPS (2018).
+  each of `--classes`, and their mean. Commonly reported for one-class methods on Fashion-MNIST are
+  means of 0.90 to 0.94, a range that is not verified here. I. Golan, R. El-Yaniv: Deep anomaly
+  detection using geometric transformations. NeurIPS (2018), has this experiment, but no detector
+  by reconstruction error in it: by its published code (experiments.py) it compares a classifier of
+  transformations with, among others, a one-class SVM on an autoencoder's codes, whose parameters
+  are those with the best AUC on the test images.
 
 Each figure is of a whole run of its pipeline, with the mean and the standard deviation over
 `--seeds`. Needs AEPIPE_DATA, or trains on the sample. Ten classes take about as long as ten runs

