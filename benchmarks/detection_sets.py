@@ -8,9 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
+from components.threshold_evaluator.conformal import least_held_out
 from data.formats.labels import class_name
 from data.splits import tutorial_eval_mask
-from pipeline_config import ANOMALY
+from pipeline_config import ANOMALY, DETECTOR
+
+TRAIN_SHARE = 0.8
+"""Share of the rows in the training split, by default and in the tutorial."""
+
+RATES = (DETECTOR.evaluator.false_alarm_rate, 0.05, 0.1, 0.2)
+"""False-alarm rates, the default of `detector` first; the others are for sets of few rows."""
+
+ROBUST = ("trainer.trim=0.2",)
+"""How `detector` is trained on what may hold unlabelled anomalies; see docs/detection.md."""
 
 TUTORIAL_SET = "ecg.csv"
 """Name of the tutorial's file among the sets."""
@@ -36,9 +46,24 @@ class SignalSet:
     classes: Mapping[str, int]
     settings: tuple[str, ...]
 
+    @property
+    def false_alarm_rate(self) -> float:
+        """What a conformal threshold promises: the least of `RATES` for which the rows suffice.
+
+        By the rows that there should be, less a quarter: a hash chooses them.
+        """
+        held_out = 0.75 * self.classes[self.normal] * TRAIN_SHARE * DETECTOR.data.held_out
+        rates = [rate for rate in RATES if least_held_out(rate) <= held_out]
+        return rates[0] if rates else RATES[-1]
+
     def run_settings(self) -> tuple[str, ...]:
         """Returns what follows `--set` in `aepipe run`."""
-        return (f"data.length={self.length}", f"data.normal={self.normal}", *self.settings)
+        return (
+            f"data.length={self.length}",
+            f"data.normal={self.normal}",
+            f"evaluator.false_alarm_rate={self.false_alarm_rate}",
+            *self.settings,
+        )
 
 
 def find_sets(folder: Path, normal: Mapping[str, str]) -> list[SignalSet]:
@@ -121,6 +146,13 @@ def contaminated_set(tutorial: SignalSet, share: float, seed: int, folder: Path)
     lines = contaminate(file.read_text().splitlines(), share, seed)
     changed.write_text("\n".join(lines) + "\n")
     return dataclasses.replace(tutorial, name=changed.parent.name, files=(changed,))
+
+
+def robustly_trained(of_set: SignalSet) -> SignalSet:
+    """Returns the set with the settings for training data that may hold anomalies."""
+    return dataclasses.replace(
+        of_set, name=f"{of_set.name}-robust", settings=(*of_set.settings, *ROBUST)
+    )
 
 
 def chosen_sets(sets: Sequence[SignalSet], names: Iterable[str] | None) -> list[SignalSet]:

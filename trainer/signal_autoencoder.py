@@ -19,6 +19,7 @@ blur normal examples, too many let abnormal ones through."""
 _WIDE, _NARROW = 64, 32
 _NOISE = 0.1
 _CHANNEL_FLOOR, _FLOOR, _LEAST = 0.1, 1e-3, 1e-6
+_WINDOWS = 40
 
 
 class SignalAutoencoder(Autoencoder):
@@ -37,12 +38,16 @@ class SignalAutoencoder(Autoencoder):
       weights.
 
     The reconstruction is the mean of the members', the deviation the mean of theirs in scaled
-    units: an example's error is the mean of the members' errors. Inside the training parts of
-    seven data sets of signals, members of 3 to 16 values had a mean ROC AUC of 0.978 by that error
-    (the least 0.952) and of 0.976 by the error in standard deviations, as the distance to the
-    nearest normal example had. A member of 2 in place of that of 16 was better on heartbeats (0.991
-    for 0.989). With `trainer.trim` of 0.2, a tenth of the abnormal heartbeats among the training
-    examples lowered it from 0.991 to 0.982; without, one in a hundred lowered it by 0.05.
+    units, smoothed along the signal (`smoothed`): what is left of a normal example is mostly noise
+    that differs from sample to sample, an anomaly lasts for some. An example's error is the mean of
+    the members' errors.
+
+    Inside the training parts of seven data sets of signals, 4 inner splits each, the mean ROC AUC
+    was 0.976 with the smoothing and without it, where the distance to the nearest normal example
+    had 0.970 and the error in standard deviations 0.974. On heartbeats the smoothing raised it from
+    0.991 to 0.992, and the accuracy at a false-alarm rate of 0.02 from 0.947 to 0.981. With
+    `trainer.trim` of 0.2, a tenth of the abnormal heartbeats among the training examples lowered
+    the ROC AUC by 0.009; without, one in a hundred lowered it by 0.05.
 
     Args:
         shape: Shape of one example, of any rank: `(length,)` or `(length, channels)`.
@@ -95,9 +100,10 @@ class SignalAutoencoder(Autoencoder):
         return self.standardised.undo(ops.mean(self._reconstructions(x), axis=0))
 
     def assess(self, given: Any, x: Any, loss: Loss) -> tuple[Any, Any]:
-        """Returns the mean reconstruction and the mean of the members' deviations."""
+        """Returns the mean reconstruction and the mean of the members' deviations, smoothed."""
         each = self.standardised.undo(self._reconstructions(given))
-        return ops.mean(each, axis=0), ops.mean(off_by(each - x, loss), axis=0)
+        difference = smoothed(each - x, self.shape)
+        return ops.mean(each, axis=0), ops.mean(off_by(difference, loss), axis=0)
 
     def compute_loss(
         self,
@@ -117,6 +123,33 @@ class SignalAutoencoder(Autoencoder):
 
     def _reconstructions(self, x: Any) -> Any:
         return self.decoder(self.encoder(self.standardised(x)))
+
+
+def smoothed(differences: Any, shape: Sequence[int]) -> Any:
+    """Smooths signals along their samples, each channel by itself.
+
+    Two moving averages over an odd number of samples, about a fortieth of the signal, one after the
+    other: a triangular window. Signals of less than 80 samples are left as they are. At either end
+    the average is of the samples that there are.
+
+    Args:
+        differences: float32 [..., *shape].
+        shape: Of one signal, its samples first.
+
+    Returns:
+        float32, of the same shape.
+    """
+    length, width = shape[0], math.prod(shape[1:])
+    window = length // _WINDOWS // 2 * 2 + 1
+    if window == 1:
+        return differences
+    # All signals are channels of a single one, as pooling computes many channels at a time.
+    samples_first = ops.transpose(ops.reshape(differences, (-1, length, width)), (1, 0, 2))
+    values = ops.reshape(samples_first, (1, length, -1))
+    for _ in range(2):
+        values = ops.average_pool(values, window, strides=1, padding="same")
+    signals_first = ops.transpose(ops.reshape(values, (length, -1, width)), (1, 0, 2))
+    return ops.reshape(signals_first, ops.shape(differences))
 
 
 @keras.saving.register_keras_serializable("aepipe")

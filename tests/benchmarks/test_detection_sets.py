@@ -26,7 +26,12 @@ def test_files_of_one_name_are_a_set(folder: Path) -> None:
     assert (both.name, both.length, dict(both.classes)) == ("Both", 4, {"1": 1, "2": 3, "3": 1})
     assert {path.name for path in both.files} == {"Both_TRAIN.tsv", "Both_TEST.tsv"}
     assert (alone.name, alone.length, alone.normal) == ("Alone", 7, "1")
-    assert alone.run_settings() == ("data.length=7", "data.normal=1", "data.label=first")
+    assert alone.run_settings() == (
+        "data.length=7",
+        "data.normal=1",
+        "evaluator.false_alarm_rate=0.2",
+        "data.label=first",
+    )
 
 
 def test_the_most_frequent_class_is_normal_unless_another_is_named(folder: Path) -> None:
@@ -55,8 +60,20 @@ def test_the_tutorials_file_keeps_its_own_split(tmp_path: Path) -> None:
     assert tutorial_set(file).run_settings() == (
         "data.length=140",
         "data.normal=1",
+        "evaluator.false_alarm_rate=0.2",
         "data.split=tutorial",
     )
+
+
+@pytest.mark.parametrize(("normals", "rate"), [(2919, 0.03), (292, 0.03), (180, 0.05), (100, 0.1)])
+def test_a_set_of_few_rows_is_promised_what_they_can_keep(
+    tmp_path: Path, normals: int, rate: float
+) -> None:
+    write_rows(tmp_path / "Set.tsv", ["1"] * normals + ["2"])
+
+    (found,) = find_sets(tmp_path, {})
+
+    assert found.false_alarm_rate == rate
 
 
 def test_labels_are_taken_from_abnormal_training_rows_alone() -> None:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from trainings import Transformed, history, train_in, weights
 
-from trainer.signal_autoencoder import LATENTS, SignalAutoencoder, Standardised
+from trainer.signal_autoencoder import LATENTS, SignalAutoencoder, Standardised, smoothed
 
 
 @pytest.mark.parametrize("shape", [(16,), (140,), (4096,), (16, 3), (512, 8)])
@@ -28,6 +28,22 @@ def test_a_members_code_has_its_own_number_of_values() -> None:
     code = np.asarray(SignalAutoencoder((30,)).encode(x))
 
     assert [(member != 0).any(axis=0).sum() for member in code.transpose(1, 0, 2)] == list(LATENTS)
+
+
+@pytest.mark.parametrize(
+    ("shape", "window"), [((79,), 1), ((80,), 3), ((140,), 3), ((200, 3), 5), ((512, 2, 2), 13)]
+)
+def test_smooths_each_channel_along_its_samples(shape: tuple[int, ...], window: int) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, *shape)).astype(np.float32)
+
+    expected = x
+    for _ in range(2):
+        half, past = window // 2, expected
+        parts = [
+            past[:, :, max(0, at - half) : at + half + 1].mean(axis=2) for at in range(shape[0])
+        ]
+        expected = np.stack(parts, axis=2)
+    np.testing.assert_allclose(smoothed(x, shape), expected, atol=1e-5)
 
 
 def test_standardises_each_value_and_bears_constant_ones() -> None:
