@@ -100,10 +100,13 @@ class SignalAutoencoder(Autoencoder):
         return self.standardised.undo(ops.mean(self._reconstructions(x), axis=0))
 
     def assess(self, given: Any, x: Any, loss: Loss) -> tuple[Any, Any]:
-        """Returns the mean reconstruction and the mean of the members' deviations, smoothed."""
+        """Returns the mean reconstruction and the mean of the members' deviations."""
         each = self.standardised.undo(self._reconstructions(given))
-        difference = smoothed(each - x, self.shape)
-        return ops.mean(each, axis=0), ops.mean(off_by(difference, loss), axis=0)
+        return ops.mean(each, axis=0), ops.mean(self.deviation(each, x, loss), axis=0)
+
+    def deviation(self, reconstruction: Any, x: Any, loss: Loss) -> Any:
+        """Returns by how much each value is off, as of any autoencoder, but of smoothed signals."""
+        return off_by(smoothed(reconstruction - x, self.shape), loss)
 
     def compute_loss(
         self,
