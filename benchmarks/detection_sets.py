@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.threshold_evaluator.conformal import least_held_out
+from components.conformal import least_held_out
 from data.formats.labels import class_name
 from data.splits import tutorial_eval_mask
 from pipeline_config import ANOMALY, DETECTOR
