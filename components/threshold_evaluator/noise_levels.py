@@ -18,7 +18,7 @@ from pipeline_config import ImageData
 NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Standard deviations, in units of the scaled range; the pipeline's own is measured beside them."""
 
-MOST_EXAMPLES = 2_000
+MOST_EXAMPLES = 500
 
 _BATCH_SIZE = 250
 _WINDOW = 11
