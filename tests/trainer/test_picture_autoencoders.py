@@ -54,7 +54,7 @@ def test_a_residual_denoiser_takes_off_what_its_decoder_returns() -> None:
     np.testing.assert_allclose(answer + noise, pictures, atol=1e-6)
 
 
-@pytest.mark.parametrize(("model", "latent"), [("WideAutoencoder", 64), ("ResidualDenoiser", 576)])
+@pytest.mark.parametrize(("model", "latent"), [("WideAutoencoder", 64), ("ResidualDenoiser", 720)])
 def test_a_trained_model_is_served_as_the_tutorials_are(
     model: str, latent: int, pictures: Transformed, tmp_path: Path
 ) -> None:
