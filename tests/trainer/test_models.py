@@ -38,10 +38,10 @@ def test_has_the_tutorials_parameters(
         ("DenoisingAutoencoder", (16, 3), (4, 1, 8)),
         ("WideAutoencoder", (28, 28), (64,)),
         ("WideAutoencoder", (7,), (64,)),
-        ("ResidualDenoiser", (28, 28), (7, 7, 64)),
-        ("ResidualDenoiser", (30, 33), (8, 9, 64)),
-        ("ResidualDenoiser", (1, 2), (1, 1, 64)),
-        ("ResidualDenoiser", (16, 3), (4, 1, 64)),
+        ("ResidualDenoiser", (28, 28), (7, 7, 80)),
+        ("ResidualDenoiser", (30, 33), (8, 9, 80)),
+        ("ResidualDenoiser", (1, 2), (1, 1, 80)),
+        ("ResidualDenoiser", (16, 3), (4, 1, 80)),
     ],
 )
 def test_reconstructs_in_the_inputs_shape_within_0_and_1(
