@@ -20,6 +20,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import sys
 import tempfile
@@ -30,7 +31,7 @@ from typing import Any
 
 import numpy as np
 from detection_peers import PEERS, RANDOM, peer_threshold
-from detection_results import Measures, measure, overall_results, overall_table, set_table
+from detection_results import Measures, mean_sd, measure, overall_results, overall_table, set_table
 from detection_runs import FinishedRun, RunFailedError, Splits, read_splits, run
 from detection_sets import (
     ROBUST,
@@ -219,7 +220,7 @@ def measure_contamination(
     """Measures how the first pipeline's ROC AUC falls, seed by seed, if it is trained robustly."""
     pipeline, tutorial = arguments.pipelines[0], robustly_trained(tutorial)
     clean = [_auc(run(pipeline, tutorial, seed, work)) for seed in arguments.seeds]
-    CONSOLE.print(f"{pipeline} with {', '.join(ROBUST)}: ROC AUC {np.mean(clean):.4f}")
+    CONSOLE.print(f"{pipeline} with {', '.join(ROBUST)}: ROC AUC {_mean_and_spread(clean)}")
     result = {}
     for share in arguments.contamination:
         with reported_failure(f"{share:g} of the abnormal rows unlabelled"):
@@ -230,10 +231,15 @@ def measure_contamination(
             falls = [before - after for before, after in zip(clean, aucs, strict=True)]
             CONSOLE.print(
                 f"and with {share:.0%} of the abnormal training rows unlabelled: "
-                f"{np.mean(aucs):.4f}, a fall of {np.mean(falls):.4f}, at most {max(falls):.4f}"
+                f"{_mean_and_spread(aucs)}, a fall of {_mean_and_spread(falls)}"
             )
             result[f"{share:g}"] = {"roc_auc": aucs, "fall": falls}
     return result
+
+
+def _mean_and_spread(values: Sequence[float]) -> str:
+    mean, sd = mean_sd(values) or (math.nan, math.nan)
+    return f"{mean:.4f} ± {sd:.4f}"
 
 
 def _auc(finished: FinishedRun) -> float:

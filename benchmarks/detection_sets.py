@@ -53,8 +53,7 @@ class SignalSet:
         By the rows that there should be, less a quarter: a hash chooses them.
         """
         held_out = 0.75 * self.classes[self.normal] * TRAIN_SHARE * DETECTOR.data.held_out
-        rates = [rate for rate in RATES if least_held_out(rate) <= held_out]
-        return rates[0] if rates else RATES[-1]
+        return next((rate for rate in RATES if least_held_out(rate) <= held_out), RATES[-1])
 
     def run_settings(self) -> tuple[str, ...]:
         """Returns what follows `--set` in `aepipe run`."""

@@ -121,7 +121,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Fitted]:
 
 
 def run_training(config: PipelineConfig, data: Transformed, folder: Path) -> None:
-    """Trains as a run with held-out examples does."""
+    """Trains as a run does, and validates on the calibration split's files."""
     given = arguments(folder, data, config.model, config.loss) | {
         "custom_config": {"config": training_settings(config)},
         "eval_files": data.files("calibration"),
@@ -149,6 +149,18 @@ def test_a_trial_and_a_run_train_and_stop_by_the_same_examples(
         assert not run.trained & run.watched
     else:
         assert run == Fitted(normal["train"], normal["calibration"])
+
+
+def test_with_nothing_held_out_a_run_stops_by_the_eval_split(
+    beats: Transformed, fitted: list[Fitted], tmp_path: Path
+) -> None:
+    config = config_of(ANOMALY, epochs=1, early_stopping_patience=2)
+
+    run_training(config, beats, tmp_path / "training")
+
+    (run,) = fitted
+    validation = {row.tobytes() for row in beats.tensors("calibration")["target"]}
+    assert run == Fitted(normal_rows(beats, "train"), validation)
 
 
 def run_trial(config: PipelineConfig, data: Transformed, folder: Path) -> None:
